@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the kernel side and user space say to each other: events, control words, counters. */
+#ifndef PX_ABI_H
+#define PX_ABI_H
+
+#include <linux/types.h>
+
+enum px_abi_kind {
+	PX_ABI_DATA = 1,	/* a call moved len bytes; len 0 with dir IN is end of stream */
+	PX_ABI_OPEN = 2,	/* connect or accept returned; result 0 or -errno */
+	PX_ABI_CLOSE = 3,	/* the socket is gone, or the last close of it was seen */
+	PX_ABI_NAMES = 4,	/* the payload is a struct px_abi_names: paths of a UNIX socket */
+	PX_ABI_PROC = 5,	/* a traced process forked, changed its program or ended */
+};
+
+/* Directions as the traced process sees them. */
+#define PX_ABI_IN 0
+#define PX_ABI_OUT 1
+
+/* flags of struct px_abi_event */
+#define PX_ABI_F_SEQ 0x0001	/* pos and peer_pos are TCP sequence numbers: 32 bits that wrap */
+#define PX_ABI_F_PEER_POS 0x0002 /* peer_pos is known */
+#define PX_ABI_F_FIN 0x0004	/* IN: the peer's FIN has been consumed; OUT: our FIN is out */
+#define PX_ABI_F_NO_BYTES 0x0008 /* there was no user buffer to copy from (sendfile, io_uring) */
+#define PX_ABI_F_MORE 0x0010	/* another event of the same call follows with the next bytes */
+#define PX_ABI_F_ACCEPT 0x0020	/* OPEN: by accept, so this side is the server; else by connect */
+#define PX_ABI_F_DGRAM 0x0040	/* one datagram, remote is its peer */
+#define PX_ABI_F_TLS 0x0080	/* plaintext from a TLS library */
+#define PX_ABI_F_RESET 0x0100	/* CLOSE: by reset rather than by FIN */
+#define PX_ABI_F_NEWPOS 0x0200	/* first time the kernel side counted this socket; pos began at 0 here */
+#define PX_ABI_F_PACKET 0x0400	/* from a packet capture: no process is known */
+
+/* family: the kernel's AF_ numbers */
+#define PX_ABI_AF_UNIX 1
+#define PX_ABI_AF_INET 2
+#define PX_ABI_AF_INET6 10
+
+/*
+ * One event. data[copied] follows in the same record; the record may be longer than that.
+ *
+ * ts_ns      CLOCK_MONOTONIC nanoseconds when the call returned (captures: nanoseconds since 1970)
+ * sock_id    socket inode: the identity of the connection, as in /proc/PID/fd and ss -e
+ * sock_gen   tells two sockets apart that had the same inode number one after the other (struct sock's address)
+ * pos        offset of data[0] in this direction; see PX_ABI_F_SEQ
+ * peer_pos   offset reached in the other direction when this call returned; see PX_ABI_F_PEER_POS
+ * len        bytes that this event stands for; copied <= len of them are here
+ * result     DATA: the call's return value; OPEN: 0 or -errno
+ * addresses  network byte order; IPv4 in the first four bytes; ports in host byte order
+ */
+struct px_abi_event {
+	__u64 ts_ns;
+	__u64 sock_id;
+	__u64 sock_gen;
+	__u32 pos;
+	__u32 peer_pos;
+	__u32 len;
+	__u32 copied;
+	__s32 result;
+	__u32 pid;
+	__u32 tid;
+	__u32 uid;
+	__u32 netns;		/* tells network namespaces apart; no meaning of its own */
+	__u32 scope_id;		/* interface index of a link-local IPv6 address, or 0 */
+	__u8 kind;
+	__u8 dir;
+	__u8 family;
+	__u8 type;		/* SOCK_STREAM 1, SOCK_DGRAM 2, SOCK_SEQPACKET 5 */
+	__u16 flags;
+	__u16 protocol;		/* IPPROTO_ number: 6 TCP, 17 UDP, 262 MPTCP, 0 UNIX */
+	__u16 local_port;
+	__u16 remote_port;
+	__u16 syscall_nr;	/* which call, 0xffff if unknown */
+	__u16 state;		/* TCP state number, 0 if none */
+	__u8 local_addr[16];
+	__u8 remote_addr[16];
+	char comm[16];		/* the process's (thread group leader's) name */
+	char data[];
+};
+_Static_assert(sizeof(struct px_abi_event) == 128, "px_abi_event is shared with user space");
+
+/* Payload of PX_ABI_NAMES: sun_path as the kernel keeps it; abstract names begin with a 0 byte; len 0 is unnamed. */
+struct px_abi_names {
+	__u16 local_len;
+	__u16 remote_len;
+	__u32 peer_pid;		/* of the other end as SO_PEERCRED tells it, 0 if unknown */
+	__u64 peer_sock_id;	/* inode of the other end, 0 if unknown */
+	char local[108];
+	char remote[108];
+};
+_Static_assert(sizeof(struct px_abi_names) == 232, "px_abi_names is shared with user space");
+
+/* Index of a counter in the per-CPU counter array. */
+enum px_abi_count {
+	PX_COUNT_EVENTS,	/* events handed over */
+	PX_COUNT_RING_FULL,	/* events lost: no room in the ring */
+	PX_COUNT_RING_FULL_BYTES,	/* their bytes (len) */
+	PX_COUNT_COPY_FAULT,	/* user memory that could not be read */
+	PX_COUNT_UNCOPIED_BYTES,	/* bytes beyond the copy limit: announced, not copied */
+	PX_COUNT_POOL_FULL,	/* a bounded map was full */
+	PX_COUNT_FOREIGN,	/* socket bytes moved by a path without registers (io_uring, 32-bit) */
+	PX_COUNT_MAX,
+};
+
+/* Shared page: one entry, mapped by user space. */
+struct px_abi_shared {
+	__u32 reader_asleep;	/* user space sets 1 before it sleeps long; the next event clears it and wakes */
+	__u32 reserved[15];
+};
+_Static_assert(sizeof(struct px_abi_shared) == 64, "px_abi_shared is shared with user space");
+
+/* Control word per socket, written by user space only; looked up for large calls. */
+struct px_abi_control {
+	__u32 flags;		/* PX_CTL_* */
+	__u32 copy_max[2];	/* by direction: bytes to copy of a call, with PX_CTL_COPY_MAX */
+	__u32 skip_until[2];	/* by direction: copy nothing before this position, with PX_CTL_SKIP_IN/OUT */
+};
+#define PX_CTL_DROP 0x1
+#define PX_CTL_COPY_MAX 0x2
+#define PX_CTL_SKIP_IN 0x4
+#define PX_CTL_SKIP_OUT 0x8
+_Static_assert(sizeof(struct px_abi_control) == 20, "px_abi_control is shared with user space");
+
+#endif

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one list of protocols, a line each. */
+#include "parser.h"
+
+#include "http/http.h"
+
+const struct px_parser px_parser_any = { .name = "any" };
+
+const struct px_parser *const px_parsers[] = {
+	&px_parser_http,
+	NULL,
+};

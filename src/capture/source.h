@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where events come from: live.c (the kernel), replay.c (a tape), pcap.c (packet captures). */
+#ifndef PX_CAPTURE_SOURCE_H
+#define PX_CAPTURE_SOURCE_H
+
+#include "capture/event.h"
+
+struct px_source;
+
+typedef void (*px_event_fn)(void *ctx, const struct px_event *ev);
+
+/* Events that did not arrive, by where they were lost; totals since the source was opened. */
+struct px_source_loss {
+	uint64_t ring_events, ring_bytes;	/* no room in the ring or perf buffer */
+	uint64_t missed_calls;			/* kretprobe instances used up */
+	uint64_t copy_faults;			/* user memory that could not be read */
+	uint64_t uncopied_bytes;		/* beyond the copy limit: announced, in no way lost to accounting */
+	uint64_t pool_full;			/* a bounded kernel map was full */
+	uint64_t foreign;			/* bytes moved by io_uring or 32-bit calls */
+};
+
+#define PX_SOURCE_END 1
+
+struct px_source_ops {
+	/*
+	 * Hand over what is there, at most budget events, and return without waiting.
+	 * Returns 0 (all there was, or the budget is used up; *count says), PX_SOURCE_END when nothing
+	 * will ever follow, or a negative errno; px_source_error() then gives the reason.
+	 */
+	int (*poll)(struct px_source *src, size_t budget, px_event_fn fn, void *ctx, size_t *count);
+	/* Going to sleep: the next event has to make fd readable. False if an event is there already. */
+	bool (*arm)(struct px_source *src);
+	void (*loss)(struct px_source *src, struct px_source_loss *out);
+	/* Stop the flow; what is under way can still be polled. */
+	void (*stop)(struct px_source *src);
+	void (*free)(struct px_source *src);
+};
+
+/* The head of every source; a source embeds it. */
+struct px_source {
+	const struct px_source_ops *ops;
+	int fd;			/* readable when events may be there; -1: always ready */
+	int64_t wall_offset_ns;	/* add to ts_ns for nanoseconds since 1970 */
+	char error[256];	/* reason of the last failure: "FILE: offset N: why" */
+};
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The field registry: name, type, unit and help of everything that a record can carry. */
+#ifndef PX_RECORD_FIELD_H
+#define PX_RECORD_FIELD_H
+
+#include "base/bytes.h"
+
+enum px_type {
+	PX_TYPE_NONE = 0,	/* ends a table */
+	PX_TYPE_STR,		/* text; not valid UTF-8 becomes NAME_b64 in JSON */
+	PX_TYPE_BODY,		/* as PX_TYPE_STR, but never shown in one-line texts */
+	PX_TYPE_INT,		/* signed 64 bits */
+	PX_TYPE_BOOL,
+	PX_TYPE_TIME,		/* nanoseconds since 1970; JSON: RFC 3339 UTC with 9 decimals */
+	PX_TYPE_MAP,		/* names to texts */
+	PX_TYPE_LIST,		/* texts */
+};
+
+enum px_side {
+	PX_SIDE_COMMON = 0,	/* a key of the record itself */
+	PX_SIDE_REQ,		/* a key of its "req" object */
+	PX_SIDE_RESP,
+};
+
+struct px_field {
+	const char *name;	/* JSON key; SQL column and filter name are "req_" or "resp_" and it */
+	enum px_type type;
+	enum px_side side;
+	const char *unit;	/* "ns", "us", "bytes" or NULL */
+	const char *help;	/* one sentence, no full stop */
+};
+
+/* Keys of the record itself, in the order in which they are printed. Index into px_common_fields. */
+enum px_common {
+	PX_F_TYPE,
+	PX_F_SEQ,
+	PX_F_TS,
+	PX_F_TS_US,
+	PX_F_LATENCY_NS,
+	PX_F_TTFB_NS,
+	PX_F_PID,
+	PX_F_TID,
+	PX_F_UID,
+	PX_F_COMM,
+	PX_F_EXE,
+	PX_F_CGROUP,
+	PX_F_UNIT,
+	PX_F_CONTAINER,
+	PX_F_ROLE,
+	PX_F_NET,
+	PX_F_LOCAL_ADDR,
+	PX_F_LOCAL_PORT,
+	PX_F_REMOTE_ADDR,
+	PX_F_REMOTE_PORT,
+	PX_F_TLS,
+	PX_F_TLS_LIB,
+	PX_F_CONN,
+	PX_F_STREAM,
+	PX_F_PROTO,
+	PX_F_OP,
+	PX_F_TARGET,
+	PX_F_OK,
+	PX_F_STATUS,
+	PX_F_ERROR,
+	PX_F_FLAGS,
+	PX_F_DIR,
+	PX_F_TRACE_ID,
+	PX_F_SPAN_ID,
+	/* start */
+	PX_F_V,
+	PX_F_VERSION,
+	PX_F_HOST,
+	PX_F_KERNEL,
+	PX_F_PROBE,
+	PX_F_TRANSPORT,
+	PX_F_TARGETS,
+	PX_F_FILTER,
+	/* open, close */
+	PX_F_CONNECT_NS,
+	PX_F_DURATION_NS,
+	PX_F_BYTES_SENT,
+	PX_F_BYTES_RECEIVED,
+	PX_F_MESSAGES,
+	PX_F_ERRORS,
+	PX_F_LOST_BYTES,
+	/* lost, note */
+	PX_F_EVENTS,
+	PX_F_BYTES,
+	PX_F_WHERE,
+	PX_F_WHAT,
+	PX_F_TEXT,
+	/* stop */
+	PX_F_REASON,
+	PX_F_CONNECTIONS,
+	PX_F_LOST_EVENTS,
+	PX_F_NOT_UNDERSTOOD,
+	PX_COMMON_COUNT,
+};
+_Static_assert(PX_COMMON_COUNT <= 64, "one bit each in px_record.has_common");
+
+extern const struct px_field px_common_fields[PX_COMMON_COUNT + 1];
+
+#endif

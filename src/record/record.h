@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One thing to tell the user: a finished exchange, or a start, open, close, lost, note, stop record. */
+#ifndef PX_RECORD_RECORD_H
+#define PX_RECORD_RECORD_H
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "record/field.h"
+
+enum px_record_type {
+	PX_RECORD_START,
+	PX_RECORD_MESSAGE,
+	PX_RECORD_OPEN,
+	PX_RECORD_CLOSE,
+	PX_RECORD_LOST,
+	PX_RECORD_NOTE,
+	PX_RECORD_STOP,
+};
+
+struct px_pair {
+	struct px_bytes name, value;
+};
+
+/* Which member counts is said by the type of the field that it belongs to. */
+struct px_value {
+	bool is_null;
+	union {
+		int64_t i;
+		bool b;
+		struct px_bytes s;
+		struct {
+			const struct px_pair *pairs;
+			size_t count;
+		} map;
+		struct {
+			const struct px_bytes *items;
+			size_t count;
+		} list;
+	};
+};
+
+#define PX_PROTO_FIELDS_MAX 64
+
+/* What was on the wire of one side, for -A, -x, -X: up to two pieces, secrets already overwritten. */
+struct px_raw {
+	struct px_bytes head, body;
+	bool is_cut;
+};
+
+/*
+ * A record is lent to the sinks for the length of one call. It is filled through the px_record_set functions,
+ * which mark a value as present. Views in it live in the frames of the exchange or in `arena`.
+ */
+struct px_record {
+	enum px_record_type type;
+	const struct px_field *fields;	/* of the protocol; NULL for records that belong to none */
+	uint64_t has_common;
+	uint64_t has_proto;
+	bool has_req, has_resp;		/* false: null in JSON */
+	bool want_summary;		/* set before describe(): the summary will be looked at */
+	bool no_redact;			/* set before describe(): leave secrets as they are */
+	struct px_bytes summary;	/* free text that ends the text line, no control characters escaped yet */
+	struct px_raw raw_req, raw_resp;
+	struct px_arena *arena;		/* for what describe() has to build; emptied after the sinks returned */
+	struct px_value common[PX_COMMON_COUNT];
+	struct px_value proto[PX_PROTO_FIELDS_MAX];
+};
+
+/* flags[] of the record; px_record_flag() sets them, the names are in record.c */
+enum px_flag {
+	PX_FLAG_TRUNCATED = 1 << 0,
+	PX_FLAG_ABORTED = 1 << 1,
+	PX_FLAG_MID_STREAM = 1 << 2,
+	PX_FLAG_GAP = 1 << 3,
+	PX_FLAG_NOREPLY = 1 << 4,
+	PX_FLAG_UNPAIRED = 1 << 5,
+	PX_FLAG_REDACTED = 1 << 6,
+};
+
+/* Empty the record for reuse; arena stays and is reset. */
+void px_record_clear(struct px_record *r, enum px_record_type type);
+
+static inline void px_record_set(struct px_record *r, enum px_common f, struct px_value v)
+{
+	r->common[f] = v;
+	r->has_common |= (uint64_t)1 << f;
+}
+
+static inline bool px_record_has(const struct px_record *r, enum px_common f)
+{
+	return r->has_common >> f & 1;
+}
+
+static inline void px_record_int(struct px_record *r, enum px_common f, int64_t i)
+{
+	px_record_set(r, f, (struct px_value){ .i = i });
+}
+
+static inline void px_record_str(struct px_record *r, enum px_common f, struct px_bytes s)
+{
+	px_record_set(r, f, (struct px_value){ .s = s });
+}
+
+static inline void px_record_bool(struct px_record *r, enum px_common f, bool b)
+{
+	px_record_set(r, f, (struct px_value){ .b = b });
+}
+
+static inline void px_record_null(struct px_record *r, enum px_common f)
+{
+	px_record_set(r, f, (struct px_value){ .is_null = true });
+}
+
+/* The same for a protocol's own fields: f is the index into r->fields. */
+static inline void px_record_put(struct px_record *r, unsigned int f, struct px_value v)
+{
+	r->proto[f] = v;
+	r->has_proto |= (uint64_t)1 << f;
+}
+
+static inline void px_record_put_int(struct px_record *r, unsigned int f, int64_t i)
+{
+	px_record_put(r, f, (struct px_value){ .i = i });
+}
+
+static inline void px_record_put_str(struct px_record *r, unsigned int f, struct px_bytes s)
+{
+	px_record_put(r, f, (struct px_value){ .s = s });
+}
+
+static inline void px_record_put_bool(struct px_record *r, unsigned int f, bool b)
+{
+	px_record_put(r, f, (struct px_value){ .b = b });
+}
+
+/* Set PX_F_FLAGS from a set of px_flag bits; the list is static, no memory is needed. */
+void px_record_flags(struct px_record *r, unsigned int flags);
+
+#endif
