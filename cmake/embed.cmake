@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+# cmake -DROOT=DIR -DOUT=FILE.c -P embed.cmake: every file below DIR as a row { path, text, length } of px_embedded[].
+file(GLOB_RECURSE files RELATIVE ${ROOT} ${ROOT}/*)
+list(SORT files)
+set(text "/* Made by cmake/embed.cmake from bpf_src/. */\n#include \"capture/embedded.h\"\n\n")
+set(rows "")
+set(index 0)
+foreach(file ${files})
+	file(READ ${ROOT}/${file} hex HEX)
+	string(REGEX REPLACE "(..)" "0x\\1," hex "${hex}")
+	string(APPEND text "static const unsigned char file_${index}[] = { ${hex}0 };\n")
+	string(APPEND rows "\t{ \"${file}\", (const char *)file_${index}, sizeof(file_${index}) - 1 },\n")
+	math(EXPR index "${index} + 1")
+endforeach()
+string(APPEND text "\nconst struct px_embedded px_embedded[] = {\n${rows}\t{ 0 },\n};\n")
+file(WRITE ${OUT} "${text}")
