@@ -85,15 +85,17 @@ struct px_mark {
  * frame until it returns PX_PARSE_FRAME. The core fills the second part.
  */
 struct px_frame {
-	enum px_frame_kind kind;
-	uint64_t key;		/* PX_MATCH_BY_KEY: equal in a request and its response */
+	enum px_frame_kind kind; /* set once the message could be shown, were it to end here */
+	uint64_t key;		/* equal in a request and its response; see enum px_match */
 	bool has_stream;
 	int64_t stream;		/* the record's `stream`, with has_stream */
 	unsigned int flags;	/* PX_FLAG_TRUNCATED, PX_FLAG_ABORTED, PX_FLAG_GAP as far as the parser knows them */
 	bool expects_none;	/* request: there is no response to wait for */
-	void *msg;		/* the protocol's own; NULL at birth, memory from `arena` */
+	void *msg;		/* the protocol's own, memory from `arena`; a message has begun once it is not NULL */
 	struct px_arena arena;
 
+	uint32_t epoch;		/* keys are comparable within one; a loss begins the next */
+	bool is_stamped;	/* epoch is set */
 	uint64_t bytes;		/* of the message on the wire, first to last byte */
 	struct px_mark first, last;
 	enum px_dir dir;
@@ -131,6 +133,12 @@ struct px_parse_ctx {
 
 enum px_sure { PX_SURE_NO, PX_SURE_MAYBE, PX_SURE_YES };	/* MAYBE: so far so good, more bytes would tell */
 
+/*
+ * IN_ORDER: the n-th response answers the n-th request. The parser counts the messages of each direction when it has
+ * read their heads and leaves n in the frame's key, since bodies may end in another order; both counts go on, or start
+ * again, in reset(). Which request the first response behind a loss belongs to is found by the matcher, from positions.
+ * BY_KEY: the wire carries an identifier. ONE_WAY: nothing is answered.
+ */
 enum px_match { PX_MATCH_IN_ORDER, PX_MATCH_BY_KEY, PX_MATCH_ONE_WAY };
 
 struct px_parser {

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The loop around parse(): checks each result against the contract of parsers/parser.h. */
+#include "decode/decode.h"
+#include "decode/infer.h"
+
+#include <stdlib.h>
+
+void px_decoder_init(struct px_decoder *d, struct px_decode_env *env, void *owner, struct px_stream *in,
+		     struct px_stream *out)
+{
+	memset(d, 0, sizeof(*d));
+	d->env = env;
+	d->owner = owner;
+	d->streams[PX_DIR_IN] = in;
+	d->streams[PX_DIR_OUT] = out;
+	d->dirs[PX_DIR_IN].aligned = true;
+	d->dirs[PX_DIR_OUT].aligned = true;
+}
+
+static void decode_drop_frame(struct px_decoder *d, enum px_dir dir)
+{
+	px_frame_free(d->env->frames, d->dirs[dir].frame);
+	d->dirs[dir].frame = NULL;
+	d->dirs[dir].need = 0;
+	d->dirs[dir].ask_again = false;
+}
+
+static void decode_free_state(struct px_decoder *d)
+{
+	if (d->state && d->parser->state_fini)
+		d->parser->state_fini(d->state);
+	free(d->state);
+	d->state = NULL;
+	d->parser = NULL;
+}
+
+void px_decoder_fini(struct px_decoder *d)
+{
+	decode_drop_frame(d, PX_DIR_IN);
+	decode_drop_frame(d, PX_DIR_OUT);
+	decode_free_state(d);
+}
+
+static struct px_mark decode_mark(const struct px_seg_info *info, uint64_t pos)
+{
+	struct px_mark m = { .pos = pos,
+			     .peer_pos = info->peer_pos,
+			     .ts_ns = info->ts_ns,
+			     .pid = info->pid,
+			     .tid = info->tid,
+			     .uid = info->uid,
+			     .has_peer_pos = info->has_peer_pos };
+
+	memcpy(m.comm, info->comm, sizeof(m.comm));
+	return m;
+}
+
+/* The frame under construction is complete as far as the stream has been consumed. */
+static void decode_deliver(struct px_decoder *d, enum px_dir dir, unsigned int flags)
+{
+	struct px_frame *f = d->dirs[dir].frame;
+	struct px_stream *s = d->streams[dir];
+
+	d->dirs[dir].frame = NULL;
+	d->dirs[dir].need = 0;
+	d->dirs[dir].ask_again = false;
+	f->flags |= flags;
+	f->last = decode_mark(&s->last, s->pos);
+	f->bytes = s->pos - f->first.pos;
+	d->env->frames_made++;
+	d->ever_parsed = true;
+	d->env->on_frame(d->owner, f);
+}
+
+/* Framing is lost in this direction, by a hole or by bytes that break the protocol. */
+static void decode_lost(struct px_decoder *d, enum px_dir dir)
+{
+	struct px_frame *f = d->dirs[dir].frame;
+
+	if (f && f->kind)
+		decode_deliver(d, dir, PX_FLAG_GAP);
+	else
+		decode_drop_frame(d, dir);
+	if (d->parser->reset)
+		d->parser->reset(d->state);
+	else if (d->state) {
+		if (d->parser->state_fini)
+			d->parser->state_fini(d->state);
+		memset(d->state, 0, d->parser->state_size);
+	}
+	d->epoch++;
+	d->dirs[dir].resyncing = true;
+	d->dirs[dir].aligned = false;
+	d->env->on_gap(d->owner, dir);
+}
+
+static void decode_throw_away(struct px_decoder *d, enum px_dir dir, uint64_t n)
+{
+	d->env->not_understood_bytes += n;
+	d->not_understood += n;
+	px_stream_consume(d->streams[dir], n);
+}
+
+static bool decode_adopt(struct px_decoder *d, const struct px_parser *parser, enum px_dir dir)
+{
+	struct px_decode_dir *other = &d->dirs[px_dir_other(dir)];
+
+	if (parser->state_size) {
+		d->state = calloc(1, parser->state_size);
+		if (!d->state) {
+			d->env->no_memory++;
+			return false;
+		}
+	}
+	d->parser = parser;
+	d->mode = PX_DECODE_PARSE;
+	d->ever_parsed = false;
+	d->dirs[dir].resyncing = false;
+	other->resyncing = d->mid_stream || !other->aligned;
+	if (d->role == PX_ROLE_UNKNOWN && parser->kind) {
+		enum px_frame_kind kind = parser->kind(px_stream_view(d->streams[dir]));
+
+		if (kind == PX_FRAME_REQUEST)
+			d->role = dir == PX_DIR_IN ? PX_ROLE_SERVER : PX_ROLE_CLIENT;
+		else if (kind == PX_FRAME_RESPONSE)
+			d->role = dir == PX_DIR_IN ? PX_ROLE_CLIENT : PX_ROLE_SERVER;
+	}
+	return true;
+}
+
+/* Returns true when the mode has changed. */
+static bool decode_recognise(struct px_decoder *d, enum px_dir dir)
+{
+	struct px_stream *s = d->streams[dir];
+	const struct px_piece *front;
+
+	while ((front = px_stream_front(s)) != NULL) {
+		struct px_bytes view = px_stream_view(s);
+		const struct px_parser *parser = NULL;
+
+		if (front->kind != PX_PIECE_DATA) {
+			d->dirs[dir].aligned = false;
+			decode_throw_away(d, dir, front->len);
+			continue;
+		}
+		switch (px_infer(d->env->parsers, d->excluded, view, dir, &parser)) {
+		case PX_SURE_YES:
+			return decode_adopt(d, parser, dir);
+		case PX_SURE_MAYBE:
+			if (view.len < PX_INFER_MAX && !s->eof)
+				return false;
+			break;
+		case PX_SURE_NO:
+			break;
+		}
+		d->dirs[dir].aligned = false;
+		decode_throw_away(d, dir, view.len);
+	}
+	return false;
+}
+
+/* The parser says that it was the wrong one, or that the bytes are broken. Returns false to stop this round. */
+static bool decode_bad(struct px_decoder *d, enum px_dir dir)
+{
+	d->env->bad++;
+	if (!d->ever_parsed) {
+		/* A first guess that was wrong: ask the others, who get the same bytes. */
+		d->excluded |= px_infer_bit(d->env->parsers, d->parser);
+		decode_drop_frame(d, PX_DIR_IN);
+		decode_drop_frame(d, PX_DIR_OUT);
+		decode_free_state(d);
+		d->mode = PX_DECODE_RECOGNISE;
+		return true;
+	}
+	decode_lost(d, dir);
+	/* At least one byte on, or the same bytes would be found bad again. */
+	if (px_stream_front(d->streams[dir]) && px_stream_front(d->streams[dir])->kind == PX_PIECE_DATA)
+		decode_throw_away(d, dir, 1);
+	return true;
+}
+
+static void decode_end_protocol(struct px_decoder *d, const struct px_parser *hand_over)
+{
+	for (int dir = 0; dir < 2; dir++) {
+		struct px_decode_dir *dd = &d->dirs[dir];
+
+		if (dd->frame && dd->frame->kind)
+			decode_deliver(d, (enum px_dir)dir, 0);
+		decode_drop_frame(d, (enum px_dir)dir);
+		dd->resyncing = false;
+		dd->aligned = true;
+		dd->ended = false;
+	}
+	decode_free_state(d);
+	d->mode = hand_over ? PX_DECODE_RECOGNISE : PX_DECODE_OPAQUE;
+	d->excluded = 0;
+	d->mid_stream = false;
+	d->epoch++;
+}
+
+/* A hole is at the front. Returns false where it had to end the round. */
+static void decode_hole(struct px_decoder *d, enum px_dir dir, const struct px_parse_ctx *ctx)
+{
+	struct px_decode_dir *dd = &d->dirs[dir];
+	struct px_stream *s = d->streams[dir];
+	const struct px_piece *hole = px_stream_front(s);
+	uint64_t n = hole->len, took = 0;
+	bool is_cut = hole->kind == PX_PIECE_CUT;
+
+	if (dd->frame && dd->frame->msg && d->parser->hole)
+		took = d->parser->hole(ctx, n, is_cut, dd->frame);
+	if (took > n) {
+		d->env->contract_errors++;
+		took = 0;
+	}
+	px_stream_consume(s, took);
+	dd->need = 0;
+	dd->ask_again = took > 0;
+	if (took == n)
+		return;
+	if (took > 0 && dd->frame) {
+		/* The message may end exactly where the framing gets lost: let the parser say so. */
+		struct px_parse_result r = d->parser->parse(ctx, (struct px_bytes){ NULL, 0 }, dd->frame);
+
+		if (r.status == PX_PARSE_FRAME && r.consumed == 0)
+			decode_deliver(d, dir, 0);
+	}
+	px_stream_consume(s, n - took);
+	decode_lost(d, dir);
+}
+
+static bool decode_resync(struct px_decoder *d, enum px_dir dir)
+{
+	struct px_stream *s = d->streams[dir];
+	const struct px_piece *front;
+
+	while ((front = px_stream_front(s)) != NULL) {
+		struct px_bytes view = px_stream_view(s);
+		size_t at = view.len;
+
+		if (front->kind != PX_PIECE_DATA) {
+			px_stream_consume(s, front->len);
+			continue;
+		}
+		if (d->parser->resync)
+			at = d->parser->resync(view, dir);
+		if (at > view.len) {
+			d->env->contract_errors++;
+			at = view.len;
+		}
+		decode_throw_away(d, dir, at);
+		if (at < view.len) {
+			d->dirs[dir].resyncing = false;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool decode_result_ok(const struct px_parse_result *r, struct px_bytes view, bool has_msg)
+{
+	switch (r->status) {
+	case PX_PARSE_FRAME:
+		return r->consumed <= view.len && has_msg;
+	case PX_PARSE_SKIP:
+		return r->consumed <= view.len && (r->consumed > 0 || r->discard > 0);
+	case PX_PARSE_MORE:
+		return r->need > view.len;
+	case PX_PARSE_BAD:
+		return true;
+	}
+	return false;
+}
+
+/* One call of parse(). Returns true when it is worth to go on in this direction. */
+static bool decode_step(struct px_decoder *d, enum px_dir dir)
+{
+	struct px_decode_dir *dd = &d->dirs[dir];
+	struct px_stream *s = d->streams[dir];
+	const struct px_piece *front = px_stream_front(s);
+	struct px_bytes view = px_stream_view(s);
+	bool at_end = s->eof && s->pos + view.len == s->end;
+	struct px_parse_ctx ctx = {
+		.state = d->state,
+		.dir = dir,
+		.role = d->role,
+		.eof = at_end,
+		.mid_stream = d->mid_stream,
+		.pos = s->pos,
+		.limits = &d->env->limits,
+	};
+	struct px_parse_result r;
+
+	if (s->discard > 0 && !at_end)
+		return false;
+	if (front && front->kind != PX_PIECE_DATA) {
+		decode_hole(d, dir, &ctx);
+		return true;
+	}
+	if (!front && !dd->ask_again && (!at_end || dd->ended))
+		return false;
+	if (view.len < dd->need && !at_end && s->pos + view.len == s->end)
+		return false;
+	if (!dd->frame) {
+		dd->frame = px_frame_new(d->env->frames);
+		if (!dd->frame) {
+			d->env->no_memory++;
+			decode_throw_away(d, dir, view.len);
+			decode_lost(d, dir);
+			return true;
+		}
+		dd->frame->dir = dir;
+	}
+	if (!dd->frame->msg && front)
+		dd->frame->first = decode_mark(&front->info, s->pos);
+	dd->ended = at_end;
+	dd->ask_again = false;
+	r = d->parser->parse(&ctx, view, dd->frame);
+	if (!decode_result_ok(&r, view, dd->frame->msg != NULL)) {
+		d->env->contract_errors++;
+		r = px_parse_bad("the parser broke its contract");
+	}
+	if (dd->frame->kind && !dd->frame->is_stamped) {
+		dd->frame->epoch = d->epoch;
+		dd->frame->is_stamped = true;
+	}
+	dd->need = 0;
+	switch (r.status) {
+	case PX_PARSE_FRAME:
+		px_stream_consume(s, r.consumed);
+		decode_deliver(d, dir, 0);
+		if (r.ends_protocol)
+			decode_end_protocol(d, r.hand_over);
+		return d->mode == PX_DECODE_PARSE;
+	case PX_PARSE_SKIP:
+		px_stream_consume(s, r.consumed);
+		px_stream_discard(s, r.discard);
+		dd->ask_again = r.discard > 0;
+		return true;
+	case PX_PARSE_MORE:
+		if (at_end) {
+			if (view.len == 0 && !dd->frame->msg)
+				return false; /* ended between two messages */
+			decode_lost(d, dir);
+			decode_throw_away(d, dir, view.len);
+			return false;
+		}
+		if (s->pos + view.len < s->end) { /* a hole follows: what it waits for will not come */
+			if (dd->frame->msg && d->parser->hole && view.len == 0) {
+				decode_hole(d, dir, &ctx);
+				return true;
+			}
+			decode_lost(d, dir);
+			decode_throw_away(d, dir, view.len);
+			return true;
+		}
+		if (view.len >= d->parser->max_frame)
+			return decode_bad(d, dir);
+		dd->need = r.need;
+		return false;
+	case PX_PARSE_BAD:
+		return decode_bad(d, dir);
+	}
+	return false;
+}
+
+/* Returns true when something was taken out, so that the other direction may know more now. */
+static bool decode_run_dir(struct px_decoder *d, enum px_dir dir)
+{
+	struct px_stream *s = d->streams[dir];
+	uint64_t pos = s->pos, made = d->env->frames_made;
+
+	for (;;) {
+		if (d->mode == PX_DECODE_OPAQUE) {
+			px_stream_consume(s, s->end - s->pos);
+			break;
+		}
+		if (d->mode == PX_DECODE_RECOGNISE) {
+			if (!decode_recognise(d, dir))
+				break;
+		} else if (d->dirs[dir].resyncing) {
+			if (!decode_resync(d, dir))
+				break;
+		} else if (!decode_step(d, dir) && d->mode == PX_DECODE_PARSE) {
+			break;
+		}
+	}
+	return s->pos != pos || d->env->frames_made != made;
+}
+
+void px_decoder_run(struct px_decoder *d, enum px_dir dir)
+{
+	bool progress = decode_run_dir(d, dir);
+
+	/* A response may tell what the request direction waits for, a recognised direction whose the other one is. */
+	while (progress) {
+		struct px_stream *other;
+
+		dir = px_dir_other(dir);
+		other = d->streams[dir];
+		if (other->pos == other->end && !other->eof)
+			break;
+		progress = decode_run_dir(d, dir);
+	}
+}
+
+void px_decoder_finish(struct px_decoder *d)
+{
+	for (int dir = 0; dir < 2; dir++) {
+		struct px_frame *f = d->dirs[dir].frame;
+
+		if (f && f->kind)
+			decode_deliver(d, (enum px_dir)dir, PX_FLAG_ABORTED);
+	}
+}
