@@ -18,6 +18,8 @@ struct px_decode_env {
 	void (*on_frame)(void *owner, struct px_frame *f);
 	/* Bytes of a direction were lost to the parser: what follows may belong to other messages. */
 	void (*on_gap)(void *owner, enum px_dir dir);
+	/* Both directions have ended a protocol properly; what follows is of this epoch. */
+	void (*on_restart)(void *owner, uint32_t epoch);
 
 	uint64_t frames_made;
 	uint64_t bad;			/* PX_PARSE_BAD */
@@ -54,6 +56,7 @@ struct px_decoder {
 	uint32_t epoch;
 	uint64_t not_understood;	/* bytes */
 	const struct px_parser *parser;
+	const struct px_parser *last_parser;	/* of the frames delivered last, also when that protocol has ended */
 	void *state;
 	struct px_decode_dir dirs[2];
 };

@@ -113,6 +113,7 @@ static bool decode_adopt(struct px_decoder *d, const struct px_parser *parser, e
 		}
 	}
 	d->parser = parser;
+	d->last_parser = parser;
 	d->mode = PX_DECODE_PARSE;
 	d->ever_parsed = false;
 	d->dirs[dir].resyncing = false;
@@ -196,6 +197,7 @@ static void decode_end_protocol(struct px_decoder *d, const struct px_parser *ha
 	d->excluded = 0;
 	d->mid_stream = false;
 	d->epoch++;
+	d->env->on_restart(d->owner, d->epoch);
 }
 
 /* A hole is at the front. Returns false where it had to end the round. */

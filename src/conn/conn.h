@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A connection: endpoints, role, two byte streams and what is being made of them. */
+#ifndef PX_CONN_CONN_H
+#define PX_CONN_CONN_H
+
+#include "capture/event.h"
+#include "decode/decode.h"
+#include "match/match.h"
+#include "stream/stream.h"
+
+struct px_table;
+struct px_held;
+
+#define PX_CONN_ADDR_TEXT 64	/* holds any IPv6 address with its zone */
+
+struct px_conn {
+	struct px_table *table;
+	uint64_t sock_id, sock_gen;
+	char id[24];		/* opaque, the same in all its records */
+	uint8_t family, type;
+	uint16_t protocol;
+	uint16_t local_port, remote_port;
+	uint32_t scope_id, netns;
+	uint8_t local_addr[16], remote_addr[16];
+	struct px_abi_names *names;	/* UNIX: paths, once they are known */
+	enum px_role role;
+	bool from_start;	/* its opening was seen */
+	bool is_packet;		/* from a packet capture: no process */
+	bool is_tls;
+	bool closed;		/* its end was seen; freed at close_at_ns */
+	bool was_reset;
+	int32_t open_result;	/* 0 or -errno of connect */
+	uint64_t first_ns, last_ns, close_at_ns;	/* source clock */
+	uint32_t pid, tid, uid;	/* of the latest call */
+	char comm[16];
+	uint64_t bytes[2];	/* moved by the calls seen, by direction */
+	uint64_t messages, errors;
+	struct px_stream streams[2];
+	struct px_decoder decoder;
+	struct px_matcher matcher;
+	struct px_held *held, *held_last;	/* events that wait for bytes of the other direction */
+	size_t held_count;
+
+	struct px_conn *hash_next;
+	struct px_conn *age_prev, *age_next;	/* least recently used first */
+	struct px_conn *wait_prev, *wait_next;	/* in the table's waiting list, if is_waiting */
+	bool is_waiting;
+	uint64_t waiting_since;
+	char local_text[PX_CONN_ADDR_TEXT], remote_text[PX_CONN_ADDR_TEXT];	/* made when first asked for */
+};
+
+/* Addresses as texts: "10.0.0.2", "::1", "fe80::1%eth0", a path, "@abstract" or "". */
+struct px_bytes px_conn_local(struct px_conn *c);
+struct px_bytes px_conn_remote(struct px_conn *c);
+
+static inline enum px_role px_conn_role(const struct px_conn *c)
+{
+	return c->role != PX_ROLE_UNKNOWN ? c->role : c->decoder.role;
+}
+
+#endif

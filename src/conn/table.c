@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "conn/table.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define TABLE_HELD_MAX 256
+#define TCP_STATE_ESTABLISHED 1
+
+struct px_held {
+	struct px_held *next;
+	struct px_abi_event hdr;
+	char data[];
+};
+
+void px_table_defaults(struct px_table_options *opt)
+{
+	*opt = (struct px_table_options){
+		.parsers = px_parsers,
+		.limits = { .head_max = 64 * 1024, .body_max = 16 * 1024, .decoded_max = 64 * 1024 },
+		.conns_max = 65536,
+		.stream_bytes_max = 1 << 20,
+		.total_bytes_max = 64 << 20,
+		.frame_bytes_max = 1 << 20,
+		.frames_bytes_max = 64 << 20,
+		.reorder_ns = 20 * 1000 * 1000,
+		.linger_ns = 50 * 1000 * 1000,
+		.idle_unix_ns = 600ull * 1000 * 1000 * 1000,
+	};
+}
+
+static void table_on_frame(void *owner, struct px_frame *f)
+{
+	struct px_conn *c = owner;
+
+	px_matcher_frame(&c->matcher, c->decoder.parser->match, f);
+}
+
+static void table_on_gap(void *owner, enum px_dir dir)
+{
+	struct px_conn *c = owner;
+
+	(void)dir;
+	px_matcher_gap(&c->matcher);
+}
+
+static void table_on_restart(void *owner, uint32_t epoch)
+{
+	struct px_conn *c = owner;
+
+	px_matcher_restart(&c->matcher, epoch);
+}
+
+static void table_on_exchange(void *owner, struct px_frame *request, struct px_frame *response, unsigned int flags)
+{
+	struct px_conn *c = owner;
+	struct px_exchange ex = {
+		.request = request,
+		.response = response,
+		.parser = c->decoder.last_parser,
+		.role = px_conn_role(c),
+		.is_tls = c->is_tls,
+		.flags = flags,
+		.state = c->decoder.state,
+	};
+
+	c->messages++;
+	c->table->opt.on_exchange(c->table->opt.ctx, c, &ex);
+}
+
+int px_table_init(struct px_table *t, const struct px_table_options *opt)
+{
+	memset(t, 0, sizeof(*t));
+	t->opt = *opt;
+	t->budget = (struct px_stream_budget){ .stream_max = opt->stream_bytes_max, .total_max = opt->total_bytes_max };
+	px_frame_pool_init(&t->frames, opt->frame_bytes_max, opt->frames_bytes_max);
+	t->decode_env = (struct px_decode_env){
+		.parsers = opt->parsers,
+		.limits = opt->limits,
+		.frames = &t->frames,
+		.on_frame = table_on_frame,
+		.on_gap = table_on_gap,
+		.on_restart = table_on_restart,
+	};
+	t->match_env = (struct px_match_env){
+		.frames = &t->frames,
+		.on_exchange = table_on_exchange,
+		.waiting_max = 4096,
+	};
+	t->bucket_count = 1024;
+	t->buckets = calloc(t->bucket_count, sizeof(*t->buckets));
+	return t->buckets ? 0 : -ENOMEM;
+}
+
+static size_t table_slot(const struct px_table *t, uint64_t sock_id)
+{
+	return (size_t)(sock_id * 0x9e3779b97f4a7c15ull >> 32) & (t->bucket_count - 1);
+}
+
+static struct px_conn *table_find(struct px_table *t, uint64_t sock_id)
+{
+	struct px_conn *c = t->buckets[table_slot(t, sock_id)];
+
+	while (c && c->sock_id != sock_id)
+		c = c->hash_next;
+	return c;
+}
+
+static void table_grow(struct px_table *t)
+{
+	size_t old_count = t->bucket_count;
+	struct px_conn **old = t->buckets, **grown = calloc(old_count * 2, sizeof(*grown));
+
+	if (!grown)
+		return; /* longer chains, nothing worse */
+	t->buckets = grown;
+	t->bucket_count = old_count * 2;
+	for (size_t i = 0; i < old_count; i++) {
+		while (old[i]) {
+			struct px_conn *c = old[i];
+			size_t slot = table_slot(t, c->sock_id);
+
+			old[i] = c->hash_next;
+			c->hash_next = t->buckets[slot];
+			t->buckets[slot] = c;
+		}
+	}
+	free(old);
+}
+
+static void table_age_unlink(struct px_table *t, struct px_conn *c)
+{
+	*(c->age_prev ? &c->age_prev->age_next : &t->age_first) = c->age_next;
+	*(c->age_next ? &c->age_next->age_prev : &t->age_last) = c->age_prev;
+}
+
+static void table_age_append(struct px_table *t, struct px_conn *c)
+{
+	c->age_prev = t->age_last;
+	c->age_next = NULL;
+	*(t->age_last ? &t->age_last->age_next : &t->age_first) = c;
+	t->age_last = c;
+}
+
+static void table_wait(struct px_table *t, struct px_conn *c, uint64_t since)
+{
+	if (c->is_waiting)
+		return;
+	c->is_waiting = true;
+	c->waiting_since = since;
+	c->wait_prev = NULL;
+	c->wait_next = t->wait_first;
+	if (t->wait_first)
+		t->wait_first->wait_prev = c;
+	t->wait_first = c;
+}
+
+static void table_unwait(struct px_table *t, struct px_conn *c)
+{
+	if (!c->is_waiting)
+		return;
+	*(c->wait_prev ? &c->wait_prev->wait_next : &t->wait_first) = c->wait_next;
+	if (c->wait_next)
+		c->wait_next->wait_prev = c->wait_prev;
+	c->is_waiting = false;
+}
+
+static void conn_id(struct px_conn *c, uint64_t serial)
+{
+	static const char hex[] = "0123456789abcdef";
+	uint64_t parts[2] = { c->sock_id, serial };
+	char *out = c->id;
+
+	for (int i = 0; i < 2; i++) {
+		int shift = 28;
+
+		if (i)
+			*out++ = '.';
+		while (shift > 0 && (parts[i] >> shift & 0xf) == 0)
+			shift -= 4;
+		for (; shift >= 0; shift -= 4)
+			*out++ = hex[parts[i] >> shift & 0xf];
+	}
+	*out = '\0';
+}
+
+static struct px_conn *table_add(struct px_table *t, const struct px_abi_event *h, bool from_start)
+{
+	struct px_conn *c = calloc(1, sizeof(*c));
+	size_t slot;
+
+	if (!c)
+		return NULL;
+	if (t->conn_count >= t->bucket_count)
+		table_grow(t);
+	c->table = t;
+	c->sock_id = h->sock_id;
+	c->sock_gen = h->sock_gen;
+	conn_id(c, ++t->serial);
+	c->family = h->family;
+	c->type = h->type;
+	c->protocol = h->protocol;
+	c->netns = h->netns;
+	c->from_start = from_start;
+	c->is_packet = (h->flags & PX_ABI_F_PACKET) != 0;
+	c->is_tls = (h->flags & PX_ABI_F_TLS) != 0;
+	c->first_ns = h->ts_ns;
+	px_stream_init(&c->streams[PX_DIR_IN], &t->budget);
+	px_stream_init(&c->streams[PX_DIR_OUT], &t->budget);
+	px_decoder_init(&c->decoder, &t->decode_env, c, &c->streams[PX_DIR_IN], &c->streams[PX_DIR_OUT]);
+	c->decoder.mid_stream = !from_start;
+	px_matcher_init(&c->matcher, &t->match_env, c, !from_start);
+	slot = table_slot(t, c->sock_id);
+	c->hash_next = t->buckets[slot];
+	t->buckets[slot] = c;
+	table_age_append(t, c);
+	t->conn_count++;
+	t->stats.conns_seen++;
+	t->stats.conns_from_start += from_start;
+	return c;
+}
+
+/* Offsets are 64 bits in here; a TCP sequence number is the nearest one to where the stream stands. */
+static uint64_t conn_offset(const struct px_stream *s, uint32_t raw)
+{
+	const uint64_t origin = (uint64_t)1 << 32; /* so that what came before the first byte seen is no negative number */
+
+	if (s->end == 0)
+		return origin + raw;
+	return s->end + (uint64_t)(int64_t)(int32_t)(raw - (uint32_t)s->end);
+}
+
+static void conn_addresses(struct px_conn *c, const struct px_abi_event *h)
+{
+	c->local_port = h->local_port;
+	c->remote_port = h->remote_port;
+	c->scope_id = h->scope_id;
+	memcpy(c->local_addr, h->local_addr, sizeof(c->local_addr));
+	memcpy(c->remote_addr, h->remote_addr, sizeof(c->remote_addr));
+	c->local_text[0] = '\0';
+	c->remote_text[0] = '\0';
+}
+
+static void conn_process(struct px_conn *c, const struct px_abi_event *h)
+{
+	if (c->pid == h->pid && c->tid == h->tid)
+		return;
+	c->pid = h->pid;
+	c->tid = h->tid;
+	c->uid = h->uid;
+	memcpy(c->comm, h->comm, sizeof(c->comm));
+}
+
+/*
+ * One data event. An incoming event may be reported before the outgoing one whose bytes it answers, when two threads
+ * share the connection and the writer was interrupted on its way out of the call; the socket's own counters tell, and
+ * such an event waits. Returns false if it has to.
+ */
+static bool conn_data(struct px_conn *c, const struct px_event *ev, bool may_wait)
+{
+	const struct px_abi_event *h = ev->hdr;
+	enum px_dir dir = h->dir ? PX_DIR_OUT : PX_DIR_IN;
+	struct px_stream *s = &c->streams[dir], *other = &c->streams[px_dir_other(dir)];
+	struct px_seg_info info = { .ts_ns = h->ts_ns, .pid = h->pid, .tid = h->tid, .uid = h->uid };
+	uint64_t pos, peer;
+
+	memcpy(info.comm, h->comm, sizeof(info.comm));
+	if (h->flags & PX_ABI_F_PEER_POS) {
+		if (other->end == 0)
+			px_stream_hint(other, conn_offset(other, h->peer_pos));
+		peer = conn_offset(other, h->peer_pos);
+		if (peer == other->end + 1 && h->state != TCP_STATE_ESTABLISHED)
+			peer--; /* a FIN takes a sequence number */
+		if (peer > other->end && dir == PX_DIR_IN && may_wait && !c->is_packet)
+			return false;
+		info.has_peer_pos = true;
+		info.peer_pos = peer < other->end ? peer : other->end;
+	}
+	pos = conn_offset(s, h->pos);
+	if (pos == s->end + 1 && s->started && h->state != TCP_STATE_ESTABLISHED)
+		pos--;
+	c->bytes[dir] += h->len;
+	if (h->len > 0)
+		px_stream_append(s, pos, ev->data, h->len, &info);
+	if ((h->flags & PX_ABI_F_FIN || (h->len == 0 && dir == PX_DIR_IN)) && !px_stream_is_waiting(s))
+		s->eof = true;
+	px_decoder_run(&c->decoder, dir);
+	px_stream_settle(s);
+	return true;
+}
+
+static void conn_hold(struct px_conn *c, const struct px_event *ev)
+{
+	struct px_held *held;
+
+	if (c->held_count >= TABLE_HELD_MAX)
+		return; /* its place in the stream stays a hole */
+	held = malloc(sizeof(*held) + ev->data.len);
+	if (!held)
+		return;
+	held->next = NULL;
+	held->hdr = *ev->hdr;
+	if (ev->data.len)
+		memcpy(held->data, ev->data.ptr, ev->data.len);
+	*(c->held ? &c->held_last->next : &c->held) = held;
+	c->held_last = held;
+	c->held_count++;
+}
+
+/* Events that waited and need not any more, or must not any longer. */
+static void conn_release(struct px_conn *c, bool may_wait)
+{
+	while (c->held) {
+		struct px_held *held = c->held;
+		struct px_event ev = { &held->hdr, px_bytes_of(held->data, held->hdr.copied) };
+
+		if (!conn_data(c, &ev, may_wait))
+			return;
+		c->held = held->next;
+		c->held_count--;
+		free(held);
+	}
+}
+
+static void conn_update_waiting(struct px_conn *c, uint64_t now_ns)
+{
+	struct px_table *t = c->table;
+
+	if (c->held || c->closed || px_stream_is_waiting(&c->streams[0]) || px_stream_is_waiting(&c->streams[1]))
+		table_wait(t, c, now_ns);
+	else
+		table_unwait(t, c);
+}
+
+/* What is missing will not come. */
+static void conn_give_up(struct px_conn *c)
+{
+	struct px_table *t = c->table;
+
+	for (int dir = 0; dir < 2; dir++) {
+		struct px_stream *s = &c->streams[dir];
+
+		while (px_stream_is_waiting(s)) {
+			uint64_t lost = px_stream_give_up(s);
+
+			if (lost) {
+				t->stats.lost_bytes += lost;
+				t->opt.on_lost(t->opt.ctx, c, lost);
+			}
+			px_decoder_run(&c->decoder, (enum px_dir)dir);
+		}
+	}
+	conn_release(c, false);
+}
+
+static void table_end(struct px_table *t, struct px_conn *c)
+{
+	struct px_conn **at = &t->buckets[table_slot(t, c->sock_id)];
+
+	conn_give_up(c);
+	for (int dir = 0; dir < 2; dir++) {
+		c->streams[dir].eof = true;
+		if (c->closed)
+			px_decoder_run(&c->decoder, (enum px_dir)dir);
+	}
+	px_decoder_finish(&c->decoder);
+	px_matcher_finish(&c->matcher);
+	if (c->messages == 0 && c->decoder.not_understood > 0)
+		t->stats.not_understood++;
+	t->opt.on_close(t->opt.ctx, c);
+	while (*at != c)
+		at = &(*at)->hash_next;
+	*at = c->hash_next;
+	table_age_unlink(t, c);
+	table_unwait(t, c);
+	t->conn_count--;
+	px_decoder_fini(&c->decoder);
+	px_matcher_fini(&c->matcher);
+	px_stream_fini(&c->streams[PX_DIR_IN]);
+	px_stream_fini(&c->streams[PX_DIR_OUT]);
+	free(c->names);
+	free(c);
+}
+
+static void conn_open(struct px_conn *c, const struct px_abi_event *h)
+{
+	c->open_result = h->result;
+	c->role = h->flags & PX_ABI_F_ACCEPT ? PX_ROLE_SERVER : PX_ROLE_CLIENT;
+	c->decoder.role = c->role;
+	conn_addresses(c, h);
+	if (h->flags & PX_ABI_F_SEQ && h->flags & PX_ABI_F_PEER_POS) {
+		/* Positions of an OPEN are those of the first bytes to come: pos outgoing, peer_pos incoming. */
+		px_stream_hint(&c->streams[PX_DIR_OUT], conn_offset(&c->streams[PX_DIR_OUT], h->pos));
+		px_stream_hint(&c->streams[PX_DIR_IN], conn_offset(&c->streams[PX_DIR_IN], h->peer_pos));
+	}
+	c->table->opt.on_open(c->table->opt.ctx, c);
+}
+
+static void conn_names(struct px_conn *c, struct px_bytes data)
+{
+	if (data.len < sizeof(struct px_abi_names))
+		return;
+	if (!c->names)
+		c->names = malloc(sizeof(*c->names));
+	if (c->names)
+		memcpy(c->names, data.ptr, sizeof(*c->names));
+}
+
+void px_table_event(struct px_table *t, const struct px_event *ev)
+{
+	const struct px_abi_event *h = ev->hdr;
+	struct px_conn *c = table_find(t, h->sock_id);
+	bool is_new = false;
+
+	t->stats.events++;
+	if (h->kind == PX_ABI_PROC)
+		return;
+	if (c && (c->sock_gen != h->sock_gen || (h->kind == PX_ABI_OPEN && (c->role != PX_ROLE_UNKNOWN || c->closed)))) {
+		/* The inode number serves another socket now, or the socket another connection. */
+		c->closed = true;
+		table_end(t, c);
+		c = NULL;
+	}
+	if (!c) {
+		if (h->kind == PX_ABI_CLOSE || (h->kind == PX_ABI_DATA && h->len == 0))
+			return; /* nothing was seen of it and nothing will be */
+		if (t->conn_count >= t->opt.conns_max) {
+			t->stats.conns_evicted++;
+			table_end(t, t->age_first);
+		}
+		c = table_add(t, h, h->kind == PX_ABI_OPEN || h->flags & PX_ABI_F_NEWPOS);
+		if (!c)
+			return;
+		conn_addresses(c, h);
+		is_new = true;
+	}
+	if (h->ts_ns > c->last_ns)
+		c->last_ns = h->ts_ns;
+	if (h->pid)
+		conn_process(c, h);
+	if (!is_new && t->age_last != c) {
+		table_age_unlink(t, c);
+		table_age_append(t, c);
+	}
+	switch (h->kind) {
+	case PX_ABI_OPEN:
+		conn_open(c, h);
+		break;
+	case PX_ABI_NAMES:
+		conn_names(c, ev->data);
+		break;
+	case PX_ABI_DATA:
+		if ((c->held && !h->dir) || !conn_data(c, ev, true))
+			conn_hold(c, ev);
+		else if (c->held)
+			conn_release(c, true);
+		break;
+	case PX_ABI_CLOSE:
+		c->closed = true;
+		c->was_reset = (h->flags & PX_ABI_F_RESET) != 0;
+		c->close_at_ns = h->ts_ns + t->opt.linger_ns;
+		break;
+	default:
+		break;
+	}
+	if (c->held || c->closed || c->is_waiting || c->streams[0].late || c->streams[1].late)
+		conn_update_waiting(c, h->ts_ns);
+}
+
+void px_table_advance(struct px_table *t, uint64_t now_ns)
+{
+	struct px_conn *c = t->wait_first;
+
+	while (c) {
+		struct px_conn *next = c->wait_next;
+
+		if (c->closed && now_ns >= c->close_at_ns) {
+			table_end(t, c);
+		} else if (now_ns >= c->waiting_since + t->opt.reorder_ns &&
+			   (c->held || c->streams[0].late || c->streams[1].late)) {
+			table_unwait(t, c);
+			conn_give_up(c);
+			conn_update_waiting(c, now_ns);
+		}
+		c = next;
+	}
+	while ((c = t->age_first) != NULL && c->family == PX_ABI_AF_UNIX && now_ns > c->last_ns + t->opt.idle_unix_ns) {
+		c->closed = true;
+		table_end(t, c);
+	}
+}
+
+void px_table_fini(struct px_table *t)
+{
+	while (t->age_first)
+		table_end(t, t->age_first);
+	free(t->buckets);
+	t->buckets = NULL;
+	px_frame_pool_fini(&t->frames);
+}

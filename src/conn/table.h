@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All connections: finds them, feeds them, ages them. */
+#ifndef PX_CONN_TABLE_H
+#define PX_CONN_TABLE_H
+
+#include "conn/conn.h"
+
+struct px_table_options {
+	const struct px_parser *const *parsers;
+	struct px_parse_limits limits;
+	size_t conns_max;		/* the least recently used one is given up beyond this */
+	size_t stream_bytes_max;	/* unread bytes kept per direction */
+	size_t total_bytes_max;		/* unread bytes kept in all */
+	size_t frame_bytes_max;		/* of one message, what is kept of it and what is made of that */
+	size_t frames_bytes_max;	/* of all messages under way */
+	uint64_t reorder_ns;		/* how long missing bytes are waited for */
+	uint64_t linger_ns;		/* how long after its end a connection's late events are waited for */
+	uint64_t idle_unix_ns;		/* UNIX sockets without traffic are given up after this: their end may go unseen */
+
+	void (*on_exchange)(void *ctx, struct px_conn *c, const struct px_exchange *ex);
+	void (*on_open)(void *ctx, struct px_conn *c);
+	void (*on_close)(void *ctx, struct px_conn *c);	/* also at the end of the run */
+	void (*on_lost)(void *ctx, struct px_conn *c, uint64_t bytes);	/* bytes that never came */
+	void *ctx;
+};
+
+struct px_table_stats {
+	uint64_t events, conns_seen, conns_from_start, conns_evicted;
+	uint64_t not_understood;	/* connections of which nothing was understood though bytes came */
+	uint64_t lost_bytes;
+};
+
+struct px_table {
+	struct px_table_options opt;
+	struct px_stream_budget budget;
+	struct px_frame_pool frames;
+	struct px_decode_env decode_env;
+	struct px_match_env match_env;
+	struct px_table_stats stats;
+	struct px_conn **buckets;
+	size_t bucket_count, conn_count;
+	uint64_t serial;
+	struct px_conn *age_first, *age_last;
+	struct px_conn *wait_first;
+};
+
+/* Fills opt with the defaults. */
+void px_table_defaults(struct px_table_options *opt);
+
+PX_MUST_USE int px_table_init(struct px_table *t, const struct px_table_options *opt);
+
+/* Ends every connection as if it had been closed now, which may still make records, and frees all. */
+void px_table_fini(struct px_table *t);
+
+void px_table_event(struct px_table *t, const struct px_event *ev);
+
+/* All events up to this time (source clock, ns) have been handed over: make final what waits for longer. */
+void px_table_advance(struct px_table *t, uint64_t now_ns);
+
+/* Whether px_table_advance() will have something to do later though no event comes. */
+static inline bool px_table_is_waiting(const struct px_table *t)
+{
+	return t->wait_first != NULL;
+}
+
+#endif
