@@ -3,7 +3,8 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <unistd.h>
+
+#include "base/log.h"
 
 int px_error_set(struct px_error *err, enum px_exit code, const char *cure, const char *cause_fmt, ...)
 {
@@ -19,11 +20,8 @@ int px_error_set(struct px_error *err, enum px_exit code, const char *cure, cons
 
 void px_error_print(const struct px_error *err)
 {
-	char text[sizeof(err->cause) + sizeof(err->cure) + 32];
-	int n;
-
-	n = snprintf(text, sizeof(text), "pxtrace: %s\n%s%s%s", err->cause, err->cure[0] ? "pxtrace: " : "", err->cure,
-		     err->cure[0] ? "\n" : "");
-	if (n > 0 && write(STDERR_FILENO, text, (size_t)n) < 0)
-		return; /* nowhere left to complain */
+	if (err->cure[0])
+		px_log(PX_LOG_ERROR, "%s\n%s", err->cause, err->cure);
+	else
+		px_log(PX_LOG_ERROR, "%s", err->cause);
 }
