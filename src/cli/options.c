@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+
+static int read_flag(const struct px_option *opt, const char *text, void *out)
+{
+	(void)opt, (void)text;
+	*(bool *)out = true;
+	return 0;
+}
+
+/* -v, -vv, -v -v: more of the same. */
+static int read_repeat(const struct px_option *opt, const char *text, void *out)
+{
+	unsigned int *times = out;
+
+	(void)text;
+	if (*times >= opt->max)
+		return -ERANGE;
+	++*times;
+	return 0;
+}
+
+static int read_letter(const struct px_option *opt, const char *text, void *out)
+{
+	(void)text;
+	*(char *)out = opt->letter;
+	return 0;
+}
+
+static int read_action(const struct px_option *opt, const char *text, void *out)
+{
+	(void)text;
+	*(enum px_action *)out = (enum px_action)opt->min;
+	return 0;
+}
+
+static int read_ranged(const struct px_option *opt, int err, uint64_t value, void *out)
+{
+	if (err)
+		return err;
+	if (value < opt->min || value > opt->max)
+		return -ERANGE;
+	*(uint64_t *)out = value;
+	return 0;
+}
+
+static int read_number(const struct px_option *opt, const char *text, void *out)
+{
+	uint64_t value = 0;
+	int err = px_arg_number(text, &value);
+
+	return read_ranged(opt, err, value, out);
+}
+
+static int read_size(const struct px_option *opt, const char *text, void *out)
+{
+	uint64_t value = 0;
+	int err = px_arg_size(text, &value);
+
+	return read_ranged(opt, err, value, out);
+}
+
+static int read_duration(const struct px_option *opt, const char *text, void *out)
+{
+	uint64_t value = 0;
+	int err = px_arg_duration(text, &value);
+
+	return read_ranged(opt, err, value, out);
+}
+
+static int read_word(const struct px_option *opt, const char *text, void *out)
+{
+	return px_arg_word(text, opt->words, out);
+}
+
+static int read_pids(const struct px_option *opt, const char *text, void *out)
+{
+	(void)opt;
+	return px_arg_pids(text, out);
+}
+
+static int read_file(const struct px_option *opt, const char *text, void *out)
+{
+	(void)opt;
+	if (*text == '\0')
+		return -EINVAL;
+	*(const char **)out = text;
+	return 0;
+}
+
+static const struct px_kind kind_flag = { .read = read_flag };
+static const struct px_kind kind_repeat = { .read = read_repeat };
+static const struct px_kind kind_letter = { .read = read_letter };
+static const struct px_kind kind_action = { .read = read_action };
+static const struct px_kind kind_number = {
+	read_number, "a number", "write it in decimal digits: 100", px_arg_number_text, PX_COMPLETE_NOTHING,
+};
+static const struct px_kind kind_size = {
+	read_size, "a size", "write bytes, with a unit if you like: 4096, 16k, 2M (times 1024), 100kB, 5MB (times 1000)",
+	px_arg_size_text, PX_COMPLETE_NOTHING,
+};
+static const struct px_kind kind_duration = {
+	read_duration, "a time with its unit", "write it as 500us, 100ms, 1.5s, 30s, 5m or 1h",
+	px_arg_duration_text, PX_COMPLETE_NOTHING,
+};
+static const struct px_kind kind_word = { .read = read_word, .complete = PX_COMPLETE_WORDS };
+static const struct px_kind kind_pids = {
+	read_pids, "a list of process ids", "write numbers and commas: -p 4242,4243; pgrep -a NAME finds them",
+	px_arg_number_text, PX_COMPLETE_PIDS,
+};
+static const struct px_kind kind_file = {
+	read_file, "a file name", "name a file, or - for the standard stream", NULL, PX_COMPLETE_FILES,
+};
+
+static const char *const probe_words[] = { "auto", "sock", "tracepoint", "kprobe", "fentry", NULL };
+static const char *const color_words[] = { "auto", "always", "never", NULL };
+
+#define MIB (UINT64_C(1) << 20)
+#define GIB (UINT64_C(1) << 30)
+#define US UINT64_C(1000)
+#define MS (UINT64_C(1000) * US)
+#define HOUR (UINT64_C(3600000) * MS)
+#define OPT(member) offsetof(struct px_options, member)
+
+/* clang-format off */
+const struct px_option px_options_table[] = {
+	{ 'p', "pid",      "PID[,PID...]", PX_GROUP_TARGET, "trace these processes; may be given again", &kind_pids, OPT(pids), NULL, 1, INT32_MAX },
+	{ 'r', NULL,       "FILE",         PX_GROUP_TARGET, "read recorded events; - is standard input; no root needed", &kind_file, OPT(read_file) },
+
+	{ 0,   "probe",    "KIND",         PX_GROUP_CAPTURE, "how to attach to the kernel", &kind_word, OPT(probe), "auto", .words = probe_words },
+	{ 0,   "buffer",   "SIZE",         PX_GROUP_CAPTURE, "room for events on their way from the kernel", &kind_size, OPT(buffer_size), "8M", 64 * 1024, GIB },
+	{ 's', "snaplen",  "SIZE",         PX_GROUP_CAPTURE, "keep at most SIZE of each message and side; 0 keeps all", &kind_size, OPT(snaplen), "16k", 0, GIB },
+
+	{ 'c', "count",    "N",            PX_GROUP_LIMITS, "end after N messages", &kind_number, OPT(count), NULL, 1, UINT64_C(1000000000000) },
+	{ 0,   "duration", "TIME",         PX_GROUP_LIMITS, "end after TIME: 30s, 5m", &kind_duration, OPT(duration_ns), NULL, MS, 24 * 365 * HOUR },
+
+	{ 'v', NULL,       NULL,           PX_GROUP_TEXT, "headers too; -vv: and bodies, 1 kB a side; -vvv: all that was kept", &kind_repeat, OPT(verbose), .max = UINT_MAX },
+	{ 'A', NULL,       NULL,           PX_GROUP_TEXT, "the bytes too, as text", &kind_letter, OPT(dump) },
+	{ 'x', NULL,       NULL,           PX_GROUP_TEXT, "the bytes too, in hex", &kind_letter, OPT(dump) },
+	{ 'X', NULL,       NULL,           PX_GROUP_TEXT, "the bytes too, in hex and text", &kind_letter, OPT(dump) },
+	{ 't', NULL,       NULL,           PX_GROUP_TEXT, "no time; -tt: seconds since 1970; -ttt: since the line before; -tttt: with date; -ttttt: since the first line", &kind_repeat, OPT(time_style), .max = 5 },
+	{ 0,   "wide",     NULL,           PX_GROUP_TEXT, "do not fit lines to the terminal", &kind_flag, OPT(is_wide) },
+	{ 0,   "color",    "[=WHEN]",      PX_GROUP_TEXT, "colours", &kind_word, OPT(color), "auto", .words = color_words, .left_out = "always" },
+	{ 0,   "slow",     "TIME",         PX_GROUP_TEXT, "mark latencies of TIME and more", &kind_duration, OPT(slow_ns), NULL, 1, 24 * HOUR },
+	{ 0,   "conns",    NULL,           PX_GROUP_TEXT, "show connections as they open and close", &kind_flag, OPT(conns) },
+
+	{ 'j', "json",     NULL,           PX_GROUP_FORMAT, "JSON, an object per line", &kind_flag, OPT(json) },
+	{ 'o', NULL,       "FILE",         PX_GROUP_FORMAT, "write to FILE instead of standard output", &kind_file, OPT(output_file) },
+	{ 'l', NULL,       NULL,           PX_GROUP_FORMAT, "accepted: output comes line by line anyway", &kind_flag, OPT(line_buffered) },
+
+	{ 0,   "no-redact", NULL,          PX_GROUP_SAFETY, "show passwords, tokens and cookies as they are", &kind_flag, OPT(no_redact) },
+
+	{ 'q', NULL,       NULL,           PX_GROUP_MISC, "on standard error nothing but errors", &kind_flag, OPT(quiet) },
+	{ 0,   "debug",    NULL,           PX_GROUP_MISC, "on standard error what pxtrace itself does", &kind_flag, OPT(debug) },
+	{ 0,   "list-fields", NULL,        PX_GROUP_MISC, "list the keys of the JSON records and what they mean", &kind_action, OPT(action), .min = PX_ACTION_LIST_FIELDS },
+	{ 0,   "list-protocols", NULL,     PX_GROUP_MISC, "list the protocols that are understood", &kind_action, OPT(action), .min = PX_ACTION_LIST_PROTOCOLS },
+	{ 'h', "help",     NULL,           PX_GROUP_MISC, "print this", &kind_action, OPT(action), .min = PX_ACTION_HELP },
+	{ 'V', "version",  NULL,           PX_GROUP_MISC, "print the version", &kind_action, OPT(action), .min = PX_ACTION_VERSION },
+
+	{ 'i', NULL,       NULL,           PX_GROUP_HABIT, "pxtrace has no interfaces to choose from: it looks at processes" },
+	{ 0 },
+};
+/* clang-format on */
+
+#define LONG_BASE 0x100		/* getopt's value of a long form: its row behind all letters */
+#define ROWS_MAX 96
+
+/* What getopt_long wants to have, made of the table. */
+struct getopt_form {
+	char letters[2 + ROWS_MAX * 2 + 1];
+	struct option names[ROWS_MAX + 1];
+};
+
+static bool option_ends(const struct px_option *opt)
+{
+	return !opt->letter && !opt->name;
+}
+
+static bool option_value_may_miss(const struct px_option *opt)
+{
+	return opt->value && opt->value[0] == '[';
+}
+
+static void getopt_form_make(struct getopt_form *form)
+{
+	/* '-': positional words come in their turn, whatever POSIXLY_CORRECT says; ':': errors are ours to tell. */
+	char *letter = form->letters;
+	struct option *name = form->names;
+
+	*letter++ = '-';
+	*letter++ = ':';
+	for (int row = 0; row < ROWS_MAX && !option_ends(&px_options_table[row]); row++) {
+		const struct px_option *opt = &px_options_table[row];
+
+		if (opt->letter) {
+			*letter++ = opt->letter;
+			if (opt->value)
+				*letter++ = ':';
+		}
+		if (opt->name) {
+			name->name = opt->name;
+			name->has_arg = !opt->value ? no_argument
+					: option_value_may_miss(opt) ? optional_argument
+					: required_argument;
+			name->flag = NULL;
+			name->val = LONG_BASE + row;
+			name++;
+		}
+	}
+	*letter = '\0';
+	*name = (struct option){ 0 };
+}
+
+static const struct px_option *option_find(int code)
+{
+	if (code >= LONG_BASE)
+		return &px_options_table[code - LONG_BASE];
+	for (const struct px_option *opt = px_options_table; !option_ends(opt); opt++)
+		if (opt->letter == code)
+			return opt;
+	return NULL;
+}
+
+/* The option as the user typed it: by its letter or by its name. */
+static const char *option_typed(const struct px_option *opt, int code, char out[64])
+{
+	if (code >= LONG_BASE)
+		snprintf(out, 64, "--%s", opt->name);
+	else
+		snprintf(out, 64, "-%c", opt->letter);
+	return out;
+}
+
+static int option_bad_value(const struct px_option *opt, int code, const char *text, int reason,
+			    struct px_error *err)
+{
+	char typed[64], form[256], low[PX_ARG_TEXT], high[PX_ARG_TEXT];
+	size_t used = 0;
+
+	option_typed(opt, code, typed);
+	if (reason == -ENOBUFS)
+		return px_error_set(err, PX_EXIT_USAGE, "trace fewer at a time",
+				    "%s takes at most %d processes", typed, PX_PIDS_MAX);
+	if (opt->kind == &kind_repeat)
+		return px_error_set(err, PX_EXIT_USAGE, "pxtrace --help says what each of them shows",
+				    "%s may be given up to %d times", typed, (int)opt->max);
+	if (reason == -ERANGE && opt->kind->text) {
+		opt->kind->text(opt->min, low);
+		opt->kind->text(opt->max, high);
+		snprintf(form, sizeof(form), "%s takes %s to %s", typed, low, high);
+		return px_error_set(err, PX_EXIT_USAGE, form, "%s %s is out of range", typed, text);
+	}
+	if (!opt->words)
+		return px_error_set(err, PX_EXIT_USAGE, opt->kind->form, "%s '%s' is not %s", typed, text,
+				    opt->kind->noun);
+	for (const char *const *word = opt->words; *word && used < sizeof(form); word++)
+		used += (size_t)snprintf(form + used, sizeof(form) - used, "%s%s",
+					 word == opt->words ? "it takes " : word[1] ? ", " : " or ", *word);
+	return px_error_set(err, PX_EXIT_USAGE, form, "%s does not know '%s'", typed, text);
+}
+
+static int option_store(const struct px_option *opt, int code, const char *text, struct px_options *out,
+			struct px_error *err)
+{
+	int reason;
+
+	if (opt->group == PX_GROUP_HABIT)
+		return px_error_set(err, PX_EXIT_USAGE, "try: pxtrace -p PID; pgrep -a NAME and ss -tnp find the PID",
+				    "-%c: %s", opt->letter, opt->help);
+	if (!text)
+		text = opt->left_out;
+	reason = opt->kind->read(opt, text, (char *)out + opt->offset);
+	return reason ? option_bad_value(opt, code, text, reason, err) : 0;
+}
+
+/* The name that was most likely meant, or NULL when none is near. */
+static const char *option_nearest(const char *typed)
+{
+	const char *nearest = NULL;
+	unsigned int best = 1 + (unsigned int)strlen(typed) / 3;
+
+	for (const struct px_option *opt = px_options_table; !option_ends(opt); opt++) {
+		unsigned int distance = opt->name ? px_arg_distance(typed, opt->name) : UINT_MAX;
+
+		if (distance <= best && (!nearest || distance < best)) {
+			best = distance;
+			nearest = opt->name;
+		}
+	}
+	return nearest;
+}
+
+static const char option_list_hint[] = "pxtrace --help lists the options";
+
+static int option_unknown_letter(int letter, struct px_error *err)
+{
+	char cure[128];
+
+	/* Letters differ from their other case in one bit. */
+	if (isalpha(letter) && option_find(letter ^ 0x20)) {
+		snprintf(cure, sizeof(cure), "did you mean -%c? %s", letter ^ 0x20, option_list_hint);
+		return px_error_set(err, PX_EXIT_USAGE, cure, "there is no option -%c", letter);
+	}
+	return px_error_set(err, PX_EXIT_USAGE, option_list_hint, "there is no option -%c", letter);
+}
+
+static int option_unknown_name(const char *name, struct px_error *err)
+{
+	const char *nearest = option_nearest(name);
+	char cure[256];
+	size_t used = 0, matches = 0;
+
+	/* getopt takes any beginning that only one name has. */
+	for (const struct px_option *opt = px_options_table; !option_ends(opt); opt++)
+		if (opt->name && strncmp(opt->name, name, strlen(name)) == 0 && used < sizeof(cure))
+			used += (size_t)snprintf(cure + used, sizeof(cure) - used, "%s--%s",
+						 matches++ ? ", " : "write more of it: ", opt->name);
+	if (matches > 1)
+		return px_error_set(err, PX_EXIT_USAGE, cure, "--%s is the beginning of several options", name);
+	if (!nearest)
+		return px_error_set(err, PX_EXIT_USAGE, option_list_hint, "there is no option --%s", name);
+	snprintf(cure, sizeof(cure), "did you mean --%s? %s", nearest, option_list_hint);
+	return px_error_set(err, PX_EXIT_USAGE, cure, "there is no option --%s", name);
+}
+
+/* getopt said '?'. word: the argument in which it met the option. */
+static int option_unknown(const char *word, struct px_error *err)
+{
+	char name[64];
+
+	if (optopt >= LONG_BASE)
+		return px_error_set(err, PX_EXIT_USAGE, option_list_hint, "--%s takes no value",
+				    px_options_table[optopt - LONG_BASE].name);
+	if (optopt)
+		return option_unknown_letter(optopt, err);
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(word + 2, "="), word + 2);
+	return option_unknown_name(name, err);
+}
+
+static int option_value_misses(struct px_error *err)
+{
+	const struct px_option *opt = option_find(optopt);
+	char typed[64];
+
+	return px_error_set(err, PX_EXIT_USAGE, opt->kind->form ? opt->kind->form : option_list_hint,
+			    "%s needs a value: %s", option_typed(opt, optopt, typed), opt->value);
+}
+
+static int positional_word(const char *word, struct px_error *err)
+{
+	char cure[96];
+	struct px_pids pids = { 0 };
+
+	if (strlen(word) < 40 && px_arg_pids(word, &pids) == 0) {
+		snprintf(cure, sizeof(cure), "did you mean -p %s?", word);
+		return px_error_set(err, PX_EXIT_USAGE, cure, "'%s' alone says nothing", word);
+	}
+	return px_error_set(err, PX_EXIT_USAGE,
+			    "choose from the output: pxtrace -p PID | grep ' http 5', or with -j and jq",
+			    "'%s': this version has no filter expressions", word);
+}
+
+static int options_preset(struct px_options *out, struct px_error *err)
+{
+	*out = (struct px_options){ 0 };
+	for (const struct px_option *opt = px_options_table; !option_ends(opt); opt++)
+		if (opt->preset && option_store(opt, opt->name ? LONG_BASE : opt->letter, opt->preset, out, err))
+			return -1;
+	return 0;
+}
+
+static int options_check_target(const struct px_options *o, struct px_error *err)
+{
+	if (o->read_file && o->pids.count)
+		return px_error_set(err, PX_EXIT_USAGE, "give -p to trace now, or -r to read what was recorded",
+				    "-p and -r exclude each other");
+	if (!o->read_file && !o->pids.count)
+		return px_error_set(err, PX_EXIT_USAGE,
+				    "try: pxtrace -p PID (pgrep -a NAME finds it), pxtrace -r FILE, or pxtrace --help",
+				    "nothing to trace was named");
+	return 0;
+}
+
+int px_options_parse(int argc, char **argv, struct px_options *out, struct px_error *err)
+{
+	struct getopt_form form;
+	int code;
+
+	if (options_preset(out, err))
+		return -1;
+	getopt_form_make(&form);
+	optind = 0; /* glibc: begin afresh */
+	opterr = 0;
+	while ((code = getopt_long(argc, argv, form.letters, form.names, NULL)) != -1) {
+		if (code == 1)
+			return positional_word(optarg, err);
+		if (code == '?')
+			return option_unknown(argv[optind - 1], err);
+		if (code == ':')
+			return option_value_misses(err);
+		if (option_store(option_find(code), code, optarg, out, err))
+			return -1;
+		if (out->action == PX_ACTION_HELP || out->action == PX_ACTION_VERSION)
+			return 0;
+	}
+	if (optind < argc)
+		return px_error_set(err, PX_EXIT_USAGE, "start it yourself, then: pxtrace -p PID",
+				    "'%s': this version does not start commands", argv[optind]);
+	return out->action == PX_ACTION_TRACE ? options_check_target(out, err) : 0;
+}
+
+void px_options_warn(const struct px_options *o, void (*say)(const char *line))
+{
+	if (o->no_redact)
+		say("redaction is off: passwords, tokens and cookies are shown as they are");
+	if (o->json && (o->dump || o->verbose || o->time_style || o->slow_ns))
+		say("-j prints all fields: -v, -A, -x, -X, -t and --slow change the text output only");
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one table of options, behind the reading of the command line, --help, completion and the man page check. */
+#ifndef PX_CLI_OPTIONS_H
+#define PX_CLI_OPTIONS_H
+
+#include <stdio.h>
+
+#include "base/error.h"
+#include "cli/args.h"
+
+enum px_action {
+	PX_ACTION_TRACE,	/* the others print something and end */
+	PX_ACTION_HELP,
+	PX_ACTION_VERSION,
+	PX_ACTION_LIST_FIELDS,
+	PX_ACTION_LIST_PROTOCOLS,
+};
+
+/* In the order of the words that --probe takes. */
+enum px_probe_option {
+	PX_PROBE_OPTION_AUTO,
+	PX_PROBE_OPTION_SOCK,
+	PX_PROBE_OPTION_TRACEPOINT,
+	PX_PROBE_OPTION_KPROBE,
+	PX_PROBE_OPTION_FENTRY,
+};
+
+/* In the order of the words that --color takes. */
+enum px_color_option { PX_COLOR_OPTION_AUTO, PX_COLOR_OPTION_ALWAYS, PX_COLOR_OPTION_NEVER };
+
+/* What the user wants. Texts are borrowed from argv. Defaults are in the rows of the table, as the user would type them. */
+struct px_options {
+	enum px_action action;
+
+	struct px_pids pids;		/* empty with -r */
+	const char *read_file;		/* -r: "-" is standard input; NULL: the kernel */
+
+	enum px_probe_option probe;
+	uint64_t buffer_size;		/* bytes of the ring */
+	uint64_t snaplen;		/* bytes kept of each message and side; 0 keeps all */
+
+	uint64_t count;			/* end after so many messages; 0: no end */
+	uint64_t duration_ns;		/* end after this time; 0: no end */
+
+	unsigned int verbose;		/* how many -v; 3 and more show all that was kept */
+	unsigned int time_style;	/* how many -t, 0 to 5 */
+	char dump;			/* 'A', 'x' or 'X', the last one given; 0: none */
+	bool is_wide;			/* do not fit lines to the terminal */
+	enum px_color_option color;
+	uint64_t slow_ns;		/* latency from which a line is marked as slow; 0: never */
+	bool conns;			/* records for opened and closed connections too */
+
+	bool json;
+	const char *output_file;	/* -o: "-" is standard output; NULL: standard output */
+
+	bool no_redact;
+	bool quiet;
+	bool debug;
+	bool line_buffered;		/* accepted, changes nothing */
+};
+
+/*
+ * Read the command line into *out, which begins with the defaults.
+ * Returns 0, or -1 with err filled: exit code PX_EXIT_USAGE, cause and cure for a person.
+ */
+PX_MUST_USE int px_options_parse(int argc, char **argv, struct px_options *out, struct px_error *err);
+
+/* What was given that does no good but is no error: calls say() once for each with a line for the user. */
+void px_options_warn(const struct px_options *o, void (*say)(const char *line));
+
+/* --help and --version. */
+void px_help_print(FILE *out);
+void px_version_print(FILE *out);
+
+/* Completion for bash and zsh, made of the table. */
+void px_completion_bash(FILE *out);
+void px_completion_zsh(FILE *out);
+
+/* Groups of --help, in their order. */
+enum px_group {
+	PX_GROUP_TARGET,
+	PX_GROUP_CAPTURE,
+	PX_GROUP_LIMITS,
+	PX_GROUP_TEXT,
+	PX_GROUP_FORMAT,
+	PX_GROUP_SAFETY,
+	PX_GROUP_MISC,
+	PX_GROUP_HABIT,	/* not options: letters that people type out of habit, and get an answer */
+};
+
+enum px_complete { PX_COMPLETE_NOTHING, PX_COMPLETE_PIDS, PX_COMPLETE_WORDS, PX_COMPLETE_FILES };
+
+struct px_option;
+
+/* How the value of an option is read, and spoken about when it is wrong. */
+struct px_kind {
+	/* Store text, NULL for an option without value, in *out. 0, -EINVAL, -ERANGE, -ENOBUFS. */
+	int (*read)(const struct px_option *opt, const char *text, void *out);
+	const char *noun;	/* "a size": "--buffer 3x is not a size" */
+	const char *form;	/* how it is written: the cure */
+	const char *(*text)(uint64_t value, char out[PX_ARG_TEXT]);	/* writes min and max */
+	enum px_complete complete;
+};
+
+struct px_option {
+	char letter;		/* 0: long form only */
+	const char *name;	/* NULL: letter only */
+	const char *value;	/* what the value is called; NULL: takes none; "[=WHEN]": may be left out */
+	enum px_group group;
+	const char *help;	/* no full stop */
+	const struct px_kind *kind;
+	size_t offset;		/* of the value in struct px_options */
+	const char *preset;	/* the default, as the user would type it; NULL: zero */
+	uint64_t min, max;	/* of a number; kinds that store a constant take it from min */
+	const char *const *words;	/* that the value may be */
+	const char *left_out;	/* what "[=WHEN]" means when it is left out */
+};
+
+/* Ended by a row without letter and name. */
+extern const struct px_option px_options_table[];
+
+/* The title of a group: "Capture". */
+const char *px_group_title(enum px_group group);
+
+#endif

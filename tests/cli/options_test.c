@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Command lines to struct px_options, what is said about wrong ones, and --help. */
+#include "cli/options.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+#define WORDS_MAX 32
+
+/* Parse a command line whose words are separated by '|'. */
+static int parse(const char *line, struct px_options *out, struct px_error *err)
+{
+	static char text[512];
+	static char *argv[WORDS_MAX + 1];
+	char *rest = text;
+	int argc = 0;
+
+	snprintf(text, sizeof(text), "pxtrace%s%s", *line ? "|" : "", line);
+	for (char *word; (word = strsep(&rest, "|")) && argc < WORDS_MAX;)
+		argv[argc++] = word;
+	argv[argc] = NULL;
+	*err = (struct px_error){ 0 };
+	return px_options_parse(argc, argv, out, err);
+}
+
+static struct px_options options_of(const char *line)
+{
+	struct px_options o;
+	struct px_error err;
+
+	ck_assert_msg(parse(line, &o, &err) == 0, "%s: %s", line, err.cause);
+	return o;
+}
+
+START_TEST(defaults)
+{
+	struct px_options o = options_of("-p|4242");
+
+	ck_assert_int_eq(o.action, PX_ACTION_TRACE);
+	ck_assert_uint_eq(o.pids.count, 1);
+	ck_assert_uint_eq(o.pids.pid[0], 4242);
+	ck_assert_ptr_null(o.read_file);
+	ck_assert_ptr_null(o.output_file);
+	ck_assert_int_eq(o.probe, PX_PROBE_OPTION_AUTO);
+	ck_assert_int_eq(o.color, PX_COLOR_OPTION_AUTO);
+	ck_assert_uint_eq(o.snaplen, 16384);
+	ck_assert_uint_ge(o.buffer_size, 65536);
+	ck_assert_uint_eq(o.count, 0);
+	ck_assert_uint_eq(o.duration_ns, 0);
+	ck_assert_uint_eq(o.slow_ns, 0);
+	ck_assert_uint_eq(o.verbose, 0);
+	ck_assert_uint_eq(o.time_style, 0);
+	ck_assert_int_eq(o.dump, 0);
+	ck_assert(!o.json && !o.is_wide && !o.conns && !o.no_redact && !o.quiet && !o.debug);
+}
+END_TEST
+
+START_TEST(everything)
+{
+	struct px_options o = options_of("-p1,2|--pid=3|-p|2|-jvv|-v|-tttt|--color|--slow=100ms|-c5|--duration|1.5s");
+
+	ck_assert_uint_eq(o.pids.count, 3);
+	ck_assert_uint_eq(o.pids.pid[2], 3);
+	ck_assert(o.json);
+	ck_assert_uint_eq(o.verbose, 3);
+	ck_assert_uint_eq(o.time_style, 4);
+	ck_assert_int_eq(o.color, PX_COLOR_OPTION_ALWAYS);
+	ck_assert_uint_eq(o.slow_ns, 100000000);
+	ck_assert_uint_eq(o.count, 5);
+	ck_assert_uint_eq(o.duration_ns, 1500000000);
+
+	o = options_of("-A|-X|-s|0|--probe|tracepoint|--buffer=1M|-o|out.json|-q|--debug|--no-redact|--wide|--conns|-l|-r|-");
+	ck_assert_int_eq(o.dump, 'X');
+	ck_assert_uint_eq(o.snaplen, 0);
+	ck_assert_int_eq(o.probe, PX_PROBE_OPTION_TRACEPOINT);
+	ck_assert_uint_eq(o.buffer_size, 1 << 20);
+	ck_assert_str_eq(o.output_file, "out.json");
+	ck_assert(o.quiet && o.debug && o.no_redact && o.is_wide && o.conns && o.line_buffered);
+	ck_assert_str_eq(o.read_file, "-");
+
+	o = options_of("--probe=fentry|--color=never|-p|7|-jo|x");
+	ck_assert_int_eq(o.probe, PX_PROBE_OPTION_FENTRY);
+	ck_assert_int_eq(o.color, PX_COLOR_OPTION_NEVER);
+	ck_assert_str_eq(o.output_file, "x");
+}
+END_TEST
+
+/* These need no target, and the first two look no further. */
+START_TEST(actions)
+{
+	ck_assert_int_eq(options_of("-h").action, PX_ACTION_HELP);
+	ck_assert_int_eq(options_of("--help|--nonsense").action, PX_ACTION_HELP);
+	ck_assert_int_eq(options_of("-jV").action, PX_ACTION_VERSION);
+	ck_assert_int_eq(options_of("--list-fields").action, PX_ACTION_LIST_FIELDS);
+	ck_assert_int_eq(options_of("--list-protocols|-j").action, PX_ACTION_LIST_PROTOCOLS);
+	ck_assert_uint_eq(options_of("--dur|5s|-p|1").duration_ns, UINT64_C(5000000000));
+}
+END_TEST
+
+static const struct wrong_case {
+	const char *line;
+	const char *cause;	/* a part of it */
+	const char *cure;
+} wrong_cases[] = {
+	{ "", "nothing to trace", "pxtrace -p PID" },
+	{ "-j", "nothing to trace", "pxtrace -p PID" },
+	{ "-p", "-p needs a value", "pgrep" },
+	{ "--pid", "--pid needs a value: PID[,PID...]", "pgrep" },
+	{ "-p|nginx", "-p 'nginx' is not a list of process ids", "pgrep" },
+	{ "-p|", "-p '' is not a list", "pgrep" },
+	{ "--jsn", "no option --jsn", "did you mean --json?" },
+	{ "--colour=auto|-p|1", "no option --colour", "did you mean --color?" },
+	{ "--qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq", "no option --qqq", "--help" },
+	{ "--list", "--list is the beginning of several", "--list-fields, --list-protocols" },
+	{ "-J", "no option -J", "did you mean -j?" },
+	{ "-Q9", "no option -Q", "did you mean -q?" },
+	{ "-9", "no option -9", "--help" },
+	{ "--json=1", "--json takes no value", "--help" },
+	{ "--color=red", "--color does not know 'red'", "auto, always or never" },
+	{ "--probe=uprobe", "--probe does not know 'uprobe'", "auto, sock, tracepoint, kprobe or fentry" },
+	{ "-p|1|--duration|30", "--duration '30' is not a time with its unit", "30s" },
+	{ "-p|1|--duration|0s", "--duration 0s is out of range", "1ms to" },
+	{ "-p|1|-c|0", "-c 0 is out of range", "1 to" },
+	{ "-p|1|-c|1.5", "-c '1.5' is not a number", "decimal" },
+	{ "-p|1|-s|-1", "-s '-1' is not a size", "16k" },
+	{ "-p|1|--snaplen|99999999999999999999", "--snaplen 99999999999999999999 is out of range", "0 to 1G" },
+	{ "-p|1|--buffer|1k", "--buffer 1k is out of range", "64k to 1G" },
+	{ "-p|0", "-p 0 is out of range", "1 to 2147483647" },
+	{ "-p|99999999999", "-p 99999999999 is out of range", "1 to 2147483647" },
+	{ "-p|1|-tttttt", "-t may be given up to 5 times", "--help" },
+	{ "-o||-p|1", "-o '' is not a file name", "-" },
+	{ "-p|1|http", "'http': this version has no filter expressions", "grep" },
+	{ "4242", "'4242' alone says nothing", "did you mean -p 4242?" },
+	{ "-p|1|--|curl|x", "'curl': this version does not start commands", "pxtrace -p PID" },
+	{ "-i|eth0", "no interfaces", "pxtrace -p PID" },
+	{ "-r|f|-p|1", "-p and -r exclude each other", "-r to read" },
+};
+
+START_TEST(wrong)
+{
+	const struct wrong_case *c = &wrong_cases[_i];
+	struct px_options o;
+	struct px_error err;
+
+	ck_assert_msg(parse(c->line, &o, &err) == -1, "%s", c->line);
+	ck_assert_int_eq(err.code, PX_EXIT_USAGE);
+	ck_assert_msg(strstr(err.cause, c->cause), "%s: %s", c->line, err.cause);
+	ck_assert_msg(strstr(err.cure, c->cure), "%s: %s", c->line, err.cure);
+	ck_assert_ptr_null(strchr(err.cause, '\n'));
+	ck_assert_ptr_null(strchr(err.cure, '\n'));
+}
+END_TEST
+
+/* POSIXLY_CORRECT must not turn options behind a word into words. */
+START_TEST(words_in_their_turn)
+{
+	struct px_options o;
+	struct px_error err;
+
+	setenv("POSIXLY_CORRECT", "1", 1);
+	ck_assert_int_eq(parse("-p|1|-j", &o, &err), 0);
+	ck_assert_int_eq(parse("http|-h", &o, &err), -1);
+	unsetenv("POSIXLY_CORRECT");
+}
+END_TEST
+
+static char said[512];
+
+static void say(const char *line)
+{
+	snprintf(said, sizeof(said), "%s", line);
+}
+
+START_TEST(warnings)
+{
+	struct px_options o = options_of("-p|1|-v");
+
+	said[0] = '\0';
+	px_options_warn(&o, say);
+	ck_assert_str_eq(said, "");
+	o = options_of("-p|1|--no-redact");
+	px_options_warn(&o, say);
+	ck_assert_ptr_nonnull(strstr(said, "redaction is off"));
+	o = options_of("-p|1|-jA");
+	px_options_warn(&o, say);
+	ck_assert_ptr_nonnull(strstr(said, "-j prints all fields"));
+}
+END_TEST
+
+static char *help_text(void)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	px_help_print(out);
+	fclose(out);
+	return text;
+}
+
+START_TEST(help_fits_and_names_all)
+{
+	char *text = help_text();
+	char name[64];
+
+	for (const char *line = text; *line; line += strcspn(line, "\n") + 1)
+		ck_assert_msg(strcspn(line, "\n") <= 80, "%.*s", (int)strcspn(line, "\n"), line);
+	ck_assert_ptr_null(strchr(text, '\t'));
+	ck_assert_ptr_null(strstr(text, " \n"));
+	for (const struct px_option *opt = px_options_table; opt->letter || opt->name; opt++) {
+		if (opt->group == PX_GROUP_HABIT)
+			continue;
+		if (!opt->name)
+			snprintf(name, sizeof(name), "  -%c", opt->letter);
+		else
+			snprintf(name, sizeof(name), "--%s", opt->name);
+		ck_assert_msg(strstr(text, name), "%s", name);
+	}
+	ck_assert_ptr_null(strstr(text, "interfaces"));
+	ck_assert_ptr_nonnull(strstr(text, "\nExamples:\n"));
+	free(text);
+}
+END_TEST
+
+/* Each command of the examples is one that pxtrace accepts. */
+START_TEST(help_examples_work)
+{
+	char *text = help_text();
+	const char *line = strstr(text, "\nExamples:\n");
+	char words[256];
+	size_t examples = 0;
+
+	while ((line = strstr(line, "sudo pxtrace "))) {
+		size_t len = 0;
+
+		line += strlen("sudo pxtrace ");
+		for (const char *at = line; *at && *at != '\n' && *at != '|' && strncmp(at, "  ", 2) != 0; at++) {
+			if (strncmp(at, "\"$(pgrep nginx)\"", 16) == 0) {
+				memcpy(words + len, "1 2", 3);
+				len += 3;
+				at += 15;
+			} else {
+				words[len++] = *at == ' ' ? '|' : *at;
+			}
+		}
+		while (words[len - 1] == '|')
+			len--;
+		words[len] = '\0';
+		options_of(words);
+		examples++;
+	}
+	ck_assert_uint_ge(examples, 4);
+	free(text);
+}
+END_TEST
+
+/* No letter and no name twice, and each default is one that can be typed. */
+START_TEST(table_is_sound)
+{
+	for (const struct px_option *a = px_options_table; a->letter || a->name; a++) {
+		ck_assert_ptr_nonnull(a->help);
+		ck_assert(a->help[strlen(a->help) - 1] != '.');
+		if (a->group == PX_GROUP_HABIT)
+			continue;
+		ck_assert_ptr_nonnull(a->kind);
+		ck_assert(!a->preset || a->value);
+		for (const struct px_option *b = a + 1; b->letter || b->name; b++) {
+			ck_assert(!a->letter || a->letter != b->letter);
+			ck_assert(!a->name || !b->name || strcmp(a->name, b->name) != 0);
+		}
+	}
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("options");
+	TCase *tc = tcase_create("options");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_add_test(tc, defaults);
+	tcase_add_test(tc, everything);
+	tcase_add_test(tc, actions);
+	tcase_add_loop_test(tc, wrong, 0, (int)PX_COUNT(wrong_cases));
+	tcase_add_test(tc, words_in_their_turn);
+	tcase_add_test(tc, warnings);
+	tcase_add_test(tc, help_fits_and_names_all);
+	tcase_add_test(tc, help_examples_work);
+	tcase_add_test(tc, table_is_sound);
+	suite_add_tcase(suite, tc);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
