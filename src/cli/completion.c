@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Completion for bash and zsh, made of the table of options. */
+#include "cli/options.h"
+
+static bool option_is_real(const struct px_option *opt)
+{
+	return opt->group != PX_GROUP_HABIT;
+}
+
+static void words_print(FILE *out, const struct px_option *opt)
+{
+	for (const char *const *word = opt->words; *word; word++)
+		fprintf(out, "%s%s", word == opt->words ? "" : " ", *word);
+}
+
+static const char bash_head[] =
+	"# bash completion for pxtrace, made from its table of options when it is built\n"
+	"_pxtrace()\n"
+	"{\n"
+	"\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
+	"\n"
+	"\t# bash takes --name=value for three words\n"
+	"\tif [ \"$cur\" = '=' ]; then\n"
+	"\t\tcur=\n"
+	"\telif [ \"$prev\" = '=' ]; then\n"
+	"\t\tprev=${COMP_WORDS[COMP_CWORD-2]}\n"
+	"\tfi\n"
+	"\tCOMPREPLY=()\n"
+	"\tcase $prev in\n";
+
+static const char bash_tail[] =
+	"\tif [ \"${cur#-}\" != \"$cur\" ]; then\n"
+	"\t\tCOMPREPLY=($(compgen -W \"$options\" -- \"$cur\"))\n"
+	"\tfi\n"
+	"}\n"
+	"complete -F _pxtrace pxtrace\n";
+
+static void bash_value(FILE *out, const struct px_option *opt)
+{
+	fputc('\t', out);
+	if (opt->letter)
+		fprintf(out, "-%c", opt->letter);
+	fprintf(out, "%s%s%s)\n", opt->letter && opt->name ? "|" : "", opt->name ? "--" : "",
+		opt->name ? opt->name : "");
+	switch (opt->kind->complete) {
+	case PX_COMPLETE_PIDS:
+		fputs("\t\tCOMPREPLY=($(compgen -W \"$(cd /proc && echo [0-9]*)\" -- \"$cur\"))\n", out);
+		break;
+	case PX_COMPLETE_WORDS:
+		fputs("\t\tCOMPREPLY=($(compgen -W '", out);
+		words_print(out, opt);
+		fputs("' -- \"$cur\"))\n", out);
+		break;
+	case PX_COMPLETE_FILES:
+		fputs("\t\tCOMPREPLY=($(compgen -f -- \"$cur\"))\n", out);
+		break;
+	case PX_COMPLETE_NOTHING: /* a number, size or time */
+		break;
+	}
+	fputs("\t\treturn ;;\n", out);
+}
+
+void px_completion_bash(FILE *out)
+{
+	fputs(bash_head, out);
+	for (const struct px_option *opt = px_options_table; opt->letter || opt->name; opt++)
+		if (option_is_real(opt) && opt->value)
+			bash_value(out, opt);
+	fputs("\tesac\n\tlocal options='", out);
+	for (const struct px_option *opt = px_options_table; opt->letter || opt->name; opt++) {
+		const char *between = opt == px_options_table ? "" : " ";
+
+		if (option_is_real(opt) && opt->name)
+			fprintf(out, "%s--%s", between, opt->name);
+		else if (option_is_real(opt))
+			fprintf(out, "%s-%c", between, opt->letter);
+	}
+	fputs("'\n", out);
+	fputs(bash_tail, out);
+}
+
+/* The explanation of an option stands in brackets, and the whole in single quotes. */
+static void zsh_help(FILE *out, const char *text)
+{
+	fputc('[', out);
+	for (; *text; text++) {
+		if (*text == '\'')
+			fputs("'\\'", out);
+		else if (*text == '[' || *text == ']' || *text == '\\')
+			fputc('\\', out);
+		fputc(*text, out);
+	}
+	fputc(']', out);
+}
+
+static void zsh_value(FILE *out, const struct px_option *opt)
+{
+	bool may_miss = opt->value[0] == '[';
+	const char *name = may_miss ? opt->value + 2 : opt->value; /* of "[=WHEN]" */
+	int len = (int)strcspn(name, "[]");
+
+	fprintf(out, "%s%.*s:", may_miss ? "::" : ":", len, name);
+	switch (opt->kind->complete) {
+	case PX_COMPLETE_PIDS:
+		fputs("_pids", out);
+		break;
+	case PX_COMPLETE_WORDS:
+		fputc('(', out);
+		words_print(out, opt);
+		fputc(')', out);
+		break;
+	case PX_COMPLETE_FILES:
+		fputs("_files", out);
+		break;
+	case PX_COMPLETE_NOTHING:
+		break;
+	}
+}
+
+/* One form of an option, by letter or by name; "+" and "=": the value may follow at once or as a word of its own. */
+static void zsh_form(FILE *out, const struct px_option *opt, bool by_name)
+{
+	const char *glue = !opt->value ? "" : !by_name ? "+" : opt->value[0] == '[' ? "=-" : "=";
+
+	fputs(" \\\n\t\t'*", out); /* the last one given counts, so none is excluded by itself */
+	if (by_name)
+		fprintf(out, "--%s%s", opt->name, glue);
+	else
+		fprintf(out, "-%c%s", opt->letter, glue);
+	zsh_help(out, opt->help);
+	if (opt->value)
+		zsh_value(out, opt);
+	fputc('\'', out);
+}
+
+void px_completion_zsh(FILE *out)
+{
+	fputs("#compdef pxtrace\n"
+	      "# zsh completion for pxtrace, made from its table of options when it is built\n"
+	      "_pxtrace()\n{\n\t_arguments -s -S", out);
+	for (const struct px_option *opt = px_options_table; opt->letter || opt->name; opt++) {
+		if (option_is_real(opt) && opt->letter)
+			zsh_form(out, opt, false);
+		if (option_is_real(opt) && opt->name)
+			zsh_form(out, opt, true);
+	}
+	fputs("\n}\n_pxtrace \"$@\"\n", out);
+}
