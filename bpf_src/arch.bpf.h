@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What differs by processor: where the arguments of a system call are, and the numbers of the calls. */
+#ifndef PX_ARCH_BPF_H
+#define PX_ARCH_BPF_H
+
+#include "kernel.bpf.h"
+
+#define PX_REG(regs, field) PX_LOAD(u64, regs, __builtin_offsetof(struct pt_regs, field))
+
+#ifdef __aarch64__
+
+#define PX_ARG0(regs) PX_REG(regs, orig_x0)
+#define PX_ARG1(regs) PX_REG(regs, user_regs.regs[1])
+#define PX_ARG2(regs) PX_REG(regs, user_regs.regs[2])
+#define PX_ARG3(regs) PX_REG(regs, user_regs.regs[3])
+#define PX_CALL_NR(regs) ((u32)PX_LOAD(u32, regs, __builtin_offsetof(struct pt_regs, syscallno)))
+
+/* PSR_MODE32_BIT: the task runs 32-bit code, whose calls have numbers of their own. */
+px_inline int px_regs_are_foreign(u64 regs)
+{
+	return (PX_REG(regs, user_regs.pstate) & 0x10) != 0;
+}
+
+px_inline int px_inside_call(u64 regs)
+{
+	return (int)PX_CALL_NR(regs) >= 0;
+}
+
+enum {
+	PX_NR_close = 57,
+	PX_NR_read = 63,
+	PX_NR_write = 64,
+	PX_NR_readv = 65,
+	PX_NR_writev = 66,
+	PX_NR_sendfile = 71,
+	PX_NR_splice = 76,
+	PX_NR_accept = 202,
+	PX_NR_connect = 203,
+	PX_NR_sendto = 206,
+	PX_NR_recvfrom = 207,
+	PX_NR_sendmsg = 211,
+	PX_NR_recvmsg = 212,
+	PX_NR_accept4 = 242,
+	PX_NR_preadv2 = 286,
+	PX_NR_pwritev2 = 287,
+};
+
+#else
+
+#define PX_ARG0(regs) PX_REG(regs, di)
+#define PX_ARG1(regs) PX_REG(regs, si)
+#define PX_ARG2(regs) PX_REG(regs, dx)
+#define PX_ARG3(regs) PX_REG(regs, r10)
+#define PX_CALL_NR(regs) ((u32)PX_REG(regs, orig_ax))
+
+/* __USER32_CS: the task runs 32-bit code, whose calls have numbers of their own. */
+px_inline int px_regs_are_foreign(u64 regs)
+{
+	return (PX_REG(regs, cs) & 0xffff) == 0x23;
+}
+
+/*
+ * The entry code puts -ENOSYS into ax and the result replaces it: anything else means that the call is over and
+ * that we run in work done on the way back to the program (io_uring completes there), where the registers
+ * describe a call that has nothing to do with these bytes.
+ */
+px_inline int px_inside_call(u64 regs)
+{
+	return (s64)PX_REG(regs, ax) == -38;
+}
+
+enum {
+	PX_NR_read = 0,
+	PX_NR_write = 1,
+	PX_NR_close = 3,
+	PX_NR_readv = 19,
+	PX_NR_writev = 20,
+	PX_NR_sendfile = 40,
+	PX_NR_connect = 42,
+	PX_NR_accept = 43,
+	PX_NR_sendto = 44,
+	PX_NR_recvfrom = 45,
+	PX_NR_sendmsg = 46,
+	PX_NR_recvmsg = 47,
+	PX_NR_splice = 275,
+	PX_NR_accept4 = 288,
+	PX_NR_preadv2 = 327,
+	PX_NR_pwritev2 = 328,
+};
+
+#endif
+#endif

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a struct sock says about its connection: kind, endpoints, stream positions, names. */
+#ifndef PX_CONN_BPF_H
+#define PX_CONN_BPF_H
+
+#include "maps.bpf.h"
+
+#define PX_STREAM 1
+#define PX_TCP 6
+#define PX_MPTCP 262
+
+/* TCP states, include/net/tcp_states.h */
+#define PX_TCP_ESTABLISHED 1
+#define PX_TCP_SYN_SENT 2
+#define PX_TCP_FIN_WAIT1 4
+#define PX_TCP_FIN_WAIT2 5
+#define PX_TCP_TIME_WAIT 6
+#define PX_TCP_CLOSE 7
+#define PX_TCP_CLOSE_WAIT 8
+#define PX_TCP_LAST_ACK 9
+#define PX_TCP_CLOSING 11
+
+/* The states in which our FIN has taken a place in write_seq. */
+#define PX_TCP_FIN_IS_OUT                                                                                              \
+	(1u << PX_TCP_FIN_WAIT1 | 1u << PX_TCP_FIN_WAIT2 | 1u << PX_TCP_TIME_WAIT | 1u << PX_TCP_LAST_ACK |            \
+	 1u << PX_TCP_CLOSING)
+
+#define PX_SOCK_DONE 0x2	/* enum sock_flags: set in tcp_fin() and nowhere else */
+#define PX_RCV_SHUTDOWN 1
+#define PX_SHUTDOWN_BOTH 3
+
+/*
+ * A socket while its event is made. common holds the front of struct sock where it had to be copied; with a typed
+ * pointer it stays unused and the compiler drops it.
+ */
+struct px_sock {
+	u64 sk;
+	u64 ino;
+	u16 family, type, protocol;
+	char common[PX_COMMON_SIZE] __attribute__((aligned(8)));
+};
+
+#define PX_COMMON(t, s, field, typed)                                                                                  \
+	((typed) ? PX_LOAD(t, (s)->sk, PX_OFF_sock_common_##field) : *(t *)((s)->common + PX_OFF_sock_common_##field))
+
+#define PX_KIND_AT \
+	(PX_OFF_sock_sk_type < PX_OFF_sock_sk_protocol ? PX_OFF_sock_sk_type : PX_OFF_sock_sk_protocol)
+
+/* The inode that embraces a struct socket gives the connection its number. */
+px_inline u64 px_sock_ino(u64 sk, int typed)
+{
+	u64 so = px_get64(sk, PX_OFF_sock_sk_socket, typed);
+
+	if (!so)
+		return 0;
+	if (typed) {
+		u64 file = PX_LOAD(u64, so, PX_OFF_socket_file);
+
+		return PX_LOAD(u64, PX_LOAD(u64, file, PX_OFF_file_f_inode), PX_OFF_inode_i_ino);
+	}
+	return px_read64(so, PX_OFF_socket_alloc_vfs_inode + PX_OFF_inode_i_ino);
+}
+
+/* False where the socket is none that we follow. s->ino is 0 or known already. */
+px_inline int px_sock_look(struct px_sock *s, u64 sk, u64 ino, int typed)
+{
+	s->sk = sk;
+	if (typed) {
+		s->type = PX_LOAD(u16, sk, PX_OFF_sock_sk_type);
+		s->protocol = PX_LOAD(u16, sk, PX_OFF_sock_sk_protocol);
+	} else {
+		char kind[8] = {};
+
+		bpf_probe_read_kernel(s->common, sizeof(s->common), (void *)sk);
+		bpf_probe_read_kernel(kind, sizeof(kind), (void *)(sk + PX_KIND_AT));
+		s->type = *(u16 *)(kind + PX_OFF_sock_sk_type - PX_KIND_AT);
+		s->protocol = *(u16 *)(kind + PX_OFF_sock_sk_protocol - PX_KIND_AT);
+	}
+	s->family = PX_COMMON(u16, s, skc_family, typed);
+	if (s->type != PX_STREAM)
+		return 0;
+	if (s->family == PX_ABI_AF_UNIX)
+		s->protocol = 0;
+	else if (s->family != PX_ABI_AF_INET && s->family != PX_ABI_AF_INET6)
+		return 0;
+	else if (s->protocol != PX_TCP && s->protocol != PX_MPTCP)
+		return 0;
+	s->ino = ino ? ino : px_sock_ino(sk, typed);
+	return 1;
+}
+
+px_inline void px_fill_v4(struct px_abi_event *e, u32 local, u32 remote)
+{
+	*(u32 *)e->local_addr = local;
+	*(u64 *)(e->local_addr + 4) = 0;
+	*(u32 *)(e->local_addr + 12) = 0;
+	*(u32 *)e->remote_addr = remote;
+	*(u64 *)(e->remote_addr + 4) = 0;
+	*(u32 *)(e->remote_addr + 12) = 0;
+}
+
+/* Identity and endpoints. Mapped addresses (::ffff:a.b.c.d) become the IPv4 addresses that they are. */
+px_inline void px_fill_sock(struct px_abi_event *e, const struct px_sock *s, int typed)
+{
+	u64 net = PX_COMMON(u64, s, skc_net, typed);
+
+	e->sock_id = s->ino;
+	e->sock_gen = s->sk;
+	e->netns = px_get32(net, PX_OFF_net_ns + PX_OFF_ns_common_inum, typed);
+	e->scope_id = 0;
+	e->type = (u8)s->type;
+	e->protocol = s->protocol;
+	e->state = PX_COMMON(u8, s, skc_state, typed);
+	if (s->family == PX_ABI_AF_UNIX) {
+		e->family = PX_ABI_AF_UNIX;
+		e->local_port = e->remote_port = 0;
+		px_fill_v4(e, 0, 0);
+		return;
+	}
+	e->local_port = PX_COMMON(u16, s, skc_num, typed);
+	e->remote_port = __builtin_bswap16(PX_COMMON(u16, s, skc_dport, typed));
+	if (s->family == PX_ABI_AF_INET6) {
+		u32 head = PX_COMMON(u32, s, skc_v6_daddr, typed), next = PX_COMMON(u32, s, skc_v6_daddr + 4, typed);
+		u32 mapped = PX_COMMON(u32, s, skc_v6_daddr + 8, typed);
+
+		if (head || next || mapped != 0xffff0000) {
+			e->family = PX_ABI_AF_INET6;
+			*(u32 *)e->remote_addr = head;
+			*(u32 *)(e->remote_addr + 4) = next;
+			*(u32 *)(e->remote_addr + 8) = mapped;
+			*(u32 *)(e->remote_addr + 12) = PX_COMMON(u32, s, skc_v6_daddr + 12, typed);
+			*(u64 *)e->local_addr = PX_COMMON(u64, s, skc_v6_rcv_saddr, typed);
+			*(u64 *)(e->local_addr + 8) = PX_COMMON(u64, s, skc_v6_rcv_saddr + 8, typed);
+			if ((head & 0xc0ff) == 0x80fe)	/* fe80::/10, in network order */
+				e->scope_id = PX_COMMON(u32, s, skc_bound_dev_if, typed);
+			return;
+		}
+	}
+	e->family = PX_ABI_AF_INET;
+	px_fill_v4(e, PX_COMMON(u32, s, skc_rcv_saddr, typed), PX_COMMON(u32, s, skc_daddr, typed));
+}
+
+/* Where the two directions of a connection stand after a call that moved n bytes in direction dir. */
+struct px_place {
+	u32 pos;	/* of the first byte of the call */
+	u32 peer_pos;
+	u16 flags;
+};
+
+#define PX_SEQ_MIN (PX_OFF_tcp_sock_copied_seq < PX_OFF_tcp_sock_write_seq ? PX_OFF_tcp_sock_copied_seq : PX_OFF_tcp_sock_write_seq)
+#define PX_SEQ_MAX (PX_OFF_tcp_sock_copied_seq > PX_OFF_tcp_sock_write_seq ? PX_OFF_tcp_sock_copied_seq : PX_OFF_tcp_sock_write_seq)
+#define PX_SEQ_SPAN (PX_SEQ_MAX - PX_SEQ_MIN + 4)
+
+/*
+ * TCP: the socket's own counters. Two things shift them by one: a FIN that was consumed together with the last bytes
+ * (then all that was received has been read, and tcp_fin() has run), and our own FIN once it is queued.
+ */
+px_inline void px_place_tcp(struct px_place *p, const struct px_sock *s, u32 dir, u32 n, int typed)
+{
+	u64 done = PX_COMMON(u64, s, skc_flags, typed) & PX_SOCK_DONE;
+	u32 in, out, rcv_nxt = 0, state = PX_COMMON(u8, s, skc_state, typed);
+	u64 tp = s->sk;
+
+	p->flags = PX_ABI_F_SEQ | PX_ABI_F_PEER_POS;
+	if (typed) {
+		tp = px_ptr(bpf_skc_to_tcp_sock((void *)tp));
+		if (!tp) {
+			p->flags = 0;
+			p->pos = p->peer_pos = 0;
+			return;
+		}
+		in = PX_LOAD(u32, tp, PX_OFF_tcp_sock_copied_seq);
+		out = PX_LOAD(u32, tp, PX_OFF_tcp_sock_write_seq);
+		rcv_nxt = PX_LOAD(u32, tp, PX_OFF_tcp_sock_rcv_nxt);
+	} else {
+#if PX_SEQ_SPAN <= 64
+		char seq[(PX_SEQ_SPAN + 7) & ~7] __attribute__((aligned(8)));
+
+		bpf_probe_read_kernel(seq, sizeof(seq), (void *)(tp + PX_SEQ_MIN));
+		in = *(u32 *)(seq + PX_OFF_tcp_sock_copied_seq - PX_SEQ_MIN);
+		out = *(u32 *)(seq + PX_OFF_tcp_sock_write_seq - PX_SEQ_MIN);
+#else
+		in = px_read32(tp, PX_OFF_tcp_sock_copied_seq);
+		out = px_read32(tp, PX_OFF_tcp_sock_write_seq);
+#endif
+		if (done)
+			rcv_nxt = px_read32(tp, PX_OFF_tcp_sock_rcv_nxt);
+	}
+	if (done && in == rcv_nxt) {
+		in--;
+		if (dir == PX_ABI_IN)
+			p->flags |= PX_ABI_F_FIN;
+	}
+	if ((PX_TCP_FIN_IS_OUT >> state) & 1)
+		out--;
+	if (dir == PX_ABI_IN)
+		in -= n;
+	else
+		out -= n;
+	p->pos = dir == PX_ABI_IN ? in : out;
+	p->peer_pos = dir == PX_ABI_IN ? out : in;
+	if (!typed)
+		return;
+	/* An accepted socket is a copy of its listener, backlog included; one that connected has none. */
+	if (PX_LOAD(u32, s->sk, PX_OFF_sock_sk_max_ack_backlog))
+		p->flags |= PX_ABI_F_ACCEPT;
+	/* bytes_acked counts the SYN of the side that connected. */
+	out -= PX_LOAD(u32, tp, PX_OFF_tcp_sock_snd_una) - (u32)PX_LOAD(u64, tp, PX_OFF_tcp_sock_bytes_acked);
+	in -= rcv_nxt - (u32)PX_LOAD(u64, tp, PX_OFF_tcp_sock_bytes_received);
+	if (in == 0 && out == (p->flags & PX_ABI_F_ACCEPT ? 0 : 1))
+		p->flags |= PX_ABI_F_START;
+}
+
+/* UNIX streams and MPTCP: counted here. The count goes on whether or not the event finds room. */
+px_inline void px_place_counted(struct px_place *p, const struct px_sock *s, u32 dir, u32 n)
+{
+	u64 ino = s->ino;
+	struct px_moved *m = moved.lookup(&ino);
+
+	p->flags = PX_ABI_F_PEER_POS;
+	if (!m || m->gen != s->sk) {
+		struct px_moved fresh = { .gen = s->sk };
+
+		moved.update(&ino, &fresh);
+		m = moved.lookup(&ino);
+		p->flags |= PX_ABI_F_NEWPOS;
+	}
+	if (!m) {
+		px_count(PX_COUNT_POOL_FULL, 1);
+		p->pos = p->peer_pos = 0;
+		return;
+	}
+	p->pos = m->bytes[dir];
+	p->peer_pos = m->bytes[!dir];
+	__sync_fetch_and_add(&m->bytes[dir], n);
+}
+
+#endif

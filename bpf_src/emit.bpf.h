@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reserve an event, fill what all events have, submit it; wake the reader when that is due; count what has no room. */
+#ifndef PX_EMIT_BPF_H
+#define PX_EMIT_BPF_H
+
+#include "conn.bpf.h"
+
+#define PX_HEAD sizeof(struct px_abi_event)
+
+/*
+ * An event with room for at least want bytes of payload, or as many as the largest class has; *room says how many.
+ * The sizes are constants on every path, as the verifier demands, and everything after is shared by all of them.
+ */
+px_inline struct px_abi_event *px_reserve(u64 want, u64 *room)
+{
+	if (want == 0) {
+		*room = 0;
+		return bpf_ringbuf_reserve(PX_RING, PX_HEAD, 0);
+	}
+	if (want <= 256) {
+		*room = 256;
+		return bpf_ringbuf_reserve(PX_RING, PX_HEAD + 256, 0);
+	}
+	if (want <= 1024) {
+		*room = 1024;
+		return bpf_ringbuf_reserve(PX_RING, PX_HEAD + 1024, 0);
+	}
+	if (want <= 4096) {
+		*room = 4096;
+		return bpf_ringbuf_reserve(PX_RING, PX_HEAD + 4096, 0);
+	}
+	if (want <= 16384) {
+		*room = 16384;
+		return bpf_ringbuf_reserve(PX_RING, PX_HEAD + 16384, 0);
+	}
+	*room = PX_EVENT_MAX;
+	return bpf_ringbuf_reserve(PX_RING, PX_HEAD + PX_EVENT_MAX, 0);
+}
+
+/* Count an event of len stream bytes that found no room. */
+px_inline void px_count_full(u64 len)
+{
+	px_count(PX_COUNT_RING_FULL, 1);
+	px_count(PX_COUNT_RING_FULL_BYTES, len);
+}
+
+px_inline void px_fill_process(struct px_abi_event *e)
+{
+	u64 id = bpf_get_current_pid_tgid();
+	u64 leader = PX_LOAD(u64, px_current(), PX_OFF_task_struct_group_leader);
+
+	e->pid = id >> 32;
+	e->tid = (u32)id;
+	e->uid = (u32)bpf_get_current_uid_gid();
+	*(u64 *)e->comm = PX_LOAD(u64, leader, PX_OFF_task_struct_comm);
+	*(u64 *)(e->comm + 8) = PX_LOAD(u64, leader, PX_OFF_task_struct_comm + 8);
+}
+
+/*
+ * Hand the event over. The reader says in the shared page how it waits: 0 it is awake; 1 it sleeps until something
+ * happens; 2 it looks again in a moment by itself and wants to be called only if the ring fills up. The event that
+ * calls it clears the word, so that it is called once.
+ */
+px_inline void px_submit(struct px_abi_event *e)
+{
+	u32 zero = 0;
+	u64 wake = BPF_RB_NO_WAKEUP;
+	struct px_abi_shared *page = shared.lookup(&zero);
+
+	if (page && page->reader_asleep &&
+	    (page->reader_asleep == 1 || bpf_ringbuf_query(PX_RING, BPF_RB_AVAIL_DATA) >= PX_WAKE_MARK)) {
+		page->reader_asleep = 0;
+		wake = BPF_RB_FORCE_WAKEUP;
+	}
+	bpf_ringbuf_submit(e, wake);
+	px_count(PX_COUNT_EVENTS, 1);
+}
+
+/* An event without payload: open, close. result is 0 or -errno. */
+px_inline struct px_abi_event *px_event_begin(const struct px_sock *s, u8 kind, u16 flags, s32 result, int typed)
+{
+	u64 room;
+	struct px_abi_event *e = px_reserve(0, &room);
+
+	if (!e) {
+		px_count_full(0);
+		return NULL;
+	}
+	e->ts_ns = bpf_ktime_get_ns();
+	e->pos = e->peer_pos = 0;
+	e->len = e->copied = 0;
+	e->result = result;
+	e->kind = kind;
+	e->dir = 0;
+	e->flags = flags;
+	e->syscall_nr = 0xffff;
+	px_fill_process(e);
+	px_fill_sock(e, s, typed);
+	return e;
+}
+
+#endif

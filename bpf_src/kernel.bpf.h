@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading kernel memory at offsets that user space took from this kernel's BTF (the PX_OFF_ constants). */
+#ifndef PX_KERNEL_BPF_H
+#define PX_KERNEL_BPF_H
+
+#include <linux/types.h>
+#include <uapi/linux/ptrace.h>
+#include "abi.h"
+
+#define px_inline static inline __attribute__((always_inline))
+
+/*
+ * Two ways to a field. A pointer that the verifier knows the type of (an argument of a BTF tracepoint, the current
+ * task, what a helper made of them) is loaded from directly: 0 to 1 ns, a bad pointer reads as 0. Any other pointer
+ * needs a helper call of 23 ns whatever the size, so those reads are merged.
+ * The assembly statement keeps bcc's rewriter from turning direct loads into helper calls: it follows pointers
+ * through C, but not through assembly.
+ */
+#define PX_TYPED 1
+#define PX_UNTYPED 0
+
+px_inline u64 px_ptr(const void *p)
+{
+	u64 v;
+
+	asm volatile("%0 = %1" : "=r"(v) : "r"(p));
+	return v;
+}
+
+#define PX_LOAD(type, base, off) (*(const volatile type *)((base) + (off)))
+
+px_inline u64 px_read64(u64 base, u64 off)
+{
+	u64 v = 0;
+
+	bpf_probe_read_kernel(&v, sizeof(v), (void *)(base + off));
+	return v;
+}
+
+px_inline u32 px_read32(u64 base, u64 off)
+{
+	u32 v = 0;
+
+	bpf_probe_read_kernel(&v, sizeof(v), (void *)(base + off));
+	return v;
+}
+
+px_inline u64 px_get64(u64 base, u64 off, int typed)
+{
+	return typed ? PX_LOAD(u64, base, off) : px_read64(base, off);
+}
+
+px_inline u32 px_get32(u64 base, u64 off, int typed)
+{
+	return typed ? PX_LOAD(u32, base, off) : px_read32(base, off);
+}
+
+px_inline u64 px_current(void)
+{
+	return px_ptr(bpf_get_current_task_btf());
+}
+
+/* The user's registers as they were saved when the system call was entered: arguments and number are still there. */
+px_inline u64 px_current_regs(void)
+{
+	return px_ptr((void *)bpf_task_pt_regs(bpf_get_current_task_btf()));
+}
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every map of the kernel side. All are bounded; one that is full is counted. */
+#ifndef PX_MAPS_BPF_H
+#define PX_MAPS_BPF_H
+
+#include "kernel.bpf.h"
+
+/*
+ * Events for user space, one ring for all CPUs. The loader makes it and gives its descriptor: bcc 0.26 has no way to
+ * ask a ring of its own how full it is.
+ */
+#define PX_RING ((void *)bpf_pseudo_fd(1 /* BPF_PSEUDO_MAP_FD */, PX_RING_FD))
+
+/* enum px_abi_count, counted per CPU. */
+BPF_PERCPU_ARRAY(counts, u64, PX_COUNT_MAX);
+
+/* struct px_abi_shared, mapped by user space: no system call on either side. */
+BPF_F_TABLE("array", u32, struct px_abi_shared, shared, 1, BPF_F_MMAPABLE);
+
+/* What user space wants less of, by socket inode; read for large calls only. */
+BPF_F_TABLE("hash", u64, struct px_abi_control, control, PX_CONTROL_MAX, BPF_F_NO_PREALLOC);
+
+/* Bytes so far of sockets that keep no count of their own: UNIX streams and MPTCP. */
+struct px_moved {
+	u64 gen;	/* struct sock: an inode number may come back */
+	u32 bytes[2];	/* by direction */
+};
+BPF_TABLE("lru_hash", u64, struct px_moved, moved, PX_MOVED_MAX);
+
+/* Who called connect(): the outcome of a TCP connect is known in interrupt context, where no process is. */
+struct px_connecting {
+	u64 comm[2];
+	u32 pid, tid, uid, pad;
+};
+BPF_TABLE("lru_hash", u64, struct px_connecting, connecting, 4096);
+
+#ifdef PX_TARGET_MAP
+/* Process ids to trace, where they are too many to be constants. */
+BPF_HASH(targets, u32, u32, PX_TARGETS_MAX);
+#endif
+
+px_inline void px_count(u32 what, u64 n)
+{
+	u64 *c = counts.lookup(&what);
+
+	if (c)
+		*c += n;
+}
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Back end `sock`: the raw tracepoints sock_send_length and sock_recv_length (kernel 6.3, commit 6e6eda44b939) hand
+ * over struct sock and the length of every socket call. Nothing but socket calls pays for it.
+ */
+#include "call.bpf.h"
+#include "target.bpf.h"
+#include "state.bpf.h"
+
+#define PX_ECONNRESET 104
+#define PX_EPIPE 32
+#define PX_ETIMEDOUT 110
+
+/* The end of a stream was read: told from a read of no bytes by what the socket knows. */
+px_inline int px_at_end(const struct px_sock *s)
+{
+	return PX_LOAD(u8, s->sk, PX_OFF_sock_sk_shutdown) & PX_RCV_SHUTDOWN;
+}
+
+px_inline int px_on_length(u64 *ctx, u32 dir)
+{
+	u64 sk = ctx[0], regs;
+	int ret = (int)ctx[1];
+	u32 msg_flags = (u32)ctx[2];
+	struct px_sock s;
+
+	if (ret <= 0 && ret != -PX_ECONNRESET && ret != -PX_EPIPE && ret != -PX_ETIMEDOUT &&
+	    (ret != 0 || dir == PX_ABI_OUT))
+		return 0;
+	if (dir == PX_ABI_IN && (msg_flags & (PX_MSG_PEEK | PX_MSG_OOB | PX_MSG_ERRQUEUE)))
+		return 0;
+	if (!px_is_target(bpf_get_current_pid_tgid() >> 32))
+		return 0;
+	if (!px_sock_look(&s, sk, 0, PX_TYPED))
+		return 0;
+	if (ret < 0) {
+		struct px_abi_event *e = px_event_begin(&s, PX_ABI_CLOSE, PX_ABI_F_RESET, ret, PX_TYPED);
+
+		if (e)
+			px_submit(e);
+		return 0;
+	}
+	if (ret == 0 && !px_at_end(&s))
+		return 0;
+	regs = px_current_regs();
+	if (px_regs_are_foreign(regs) || !px_inside_call(regs)) {
+		px_count(PX_COUNT_FOREIGN, ret);
+		regs = 0;
+	}
+	return px_on_data(ctx, &s, dir, (u64)(u32)ret, msg_flags, regs, PX_TYPED);
+}
+
+int px_sock_send(u64 *ctx)
+{
+	return px_on_length(ctx, PX_ABI_OUT);
+}
+
+int px_sock_recv(u64 *ctx)
+{
+	return px_on_length(ctx, PX_ABI_IN);
+}
