@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "capture/btf.h"
+
+#include <bpf/btf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* The fields that bpf_src/ reads; the constant is PX_OFF_STRUCT_MEMBER, in bytes. */
+static const struct btf_field {
+	const char *type;
+	const char *member;
+} btf_fields[] = {
+	{ "file", "f_inode" },
+	{ "file", "private_data" },
+	{ "fdtable", "fd" },
+	{ "fdtable", "max_fds" },
+	{ "files_struct", "fdt" },
+	{ "inode", "i_ino" },
+	{ "inode", "i_mode" },
+	{ "net", "ns" },
+	{ "ns_common", "inum" },
+	{ "pid", "numbers" },
+	{ "sock", "sk_err" },
+	{ "sock", "sk_max_ack_backlog" },
+	{ "sock", "sk_peer_pid" },
+	{ "sock", "sk_protocol" },
+	{ "sock", "sk_shutdown" },
+	{ "sock", "sk_socket" },
+	{ "sock", "sk_type" },
+	{ "sock_common", "skc_bound_dev_if" },
+	{ "sock_common", "skc_daddr" },
+	{ "sock_common", "skc_dport" },
+	{ "sock_common", "skc_family" },
+	{ "sock_common", "skc_flags" },
+	{ "sock_common", "skc_net" },
+	{ "sock_common", "skc_num" },
+	{ "sock_common", "skc_rcv_saddr" },
+	{ "sock_common", "skc_state" },
+	{ "sock_common", "skc_v6_daddr" },
+	{ "sock_common", "skc_v6_rcv_saddr" },
+	{ "socket", "file" },
+	{ "socket", "sk" },
+	{ "socket_alloc", "vfs_inode" },
+	{ "task_struct", "comm" },
+	{ "task_struct", "files" },
+	{ "task_struct", "group_leader" },
+	{ "tcp_sock", "bytes_acked" },
+	{ "tcp_sock", "bytes_received" },
+	{ "tcp_sock", "copied_seq" },
+	{ "tcp_sock", "rcv_nxt" },
+	{ "tcp_sock", "snd_una" },
+	{ "tcp_sock", "write_seq" },
+	{ "unix_address", "len" },
+	{ "unix_address", "name" },
+	{ "unix_sock", "addr" },
+	{ "unix_sock", "peer" },
+	{ "upid", "nr" },
+};
+
+#define BTF_FIELDS PX_COUNT(btf_fields)
+
+struct px_btf {
+	struct btf *btf;
+	char defines[BTF_FIELDS + 1][80];
+};
+
+static const char btf_cure[] = "use a kernel built with CONFIG_DEBUG_INFO_BTF=y (Debian 11 and later, Ubuntu 20.10, Fedora 31, "
+			       "RHEL 8.2 have it)";
+
+int px_btf_open(struct px_btf **out, struct px_error *err)
+{
+	struct px_btf *b = calloc(1, sizeof(*b));
+
+	if (!b)
+		return px_error_set(err, PX_EXIT_FAILED, NULL, "no memory for the kernel's type information");
+	b->btf = btf__load_vmlinux_btf();
+	if (!b->btf) {
+		int why = errno;
+
+		free(b);
+		return px_error_set(err, PX_EXIT_HOST, btf_cure, "this kernel has no type information (BTF): %s",
+				    strerror(why));
+	}
+	*out = b;
+	return 0;
+}
+
+void px_btf_close(struct px_btf *b)
+{
+	if (!b)
+		return;
+	btf__free(b->btf);
+	free(b);
+}
+
+/* Bit offset of a member, anonymous structs and unions looked into; -1 where it is not there or a bit field. */
+static int64_t btf_member(const struct btf *btf, uint32_t type_id, const char *name, int depth)
+{
+	const struct btf_type *t = btf__type_by_id(btf, type_id);
+	const struct btf_member *m;
+
+	while (t && (btf_is_mod(t) || btf_is_typedef(t)))
+		t = btf__type_by_id(btf, t->type);
+	if (!t || !btf_is_composite(t) || depth > 4)
+		return -1;
+	m = btf_members(t);
+	for (uint16_t i = 0; i < btf_vlen(t); i++) {
+		const char *have = btf__name_by_offset(btf, m[i].name_off);
+		int64_t at = btf_member_bit_offset(t, i), inner;
+
+		if (have && have[0]) {
+			if (strcmp(have, name) == 0)
+				return btf_member_bitfield_size(t, i) ? -1 : at;
+			continue;
+		}
+		inner = btf_member(btf, m[i].type, name, depth + 1);
+		if (inner >= 0)
+			return at + inner;
+	}
+	return -1;
+}
+
+int px_btf_defines(struct px_btf *b, const char **flags, size_t max, struct px_error *err)
+{
+	const char *type = "";
+	int32_t id = 0;
+	size_t n = 0;
+
+	for (size_t i = 0; i < BTF_FIELDS && n < max; i++) {
+		int64_t bits;
+
+		if (strcmp(type, btf_fields[i].type) != 0) {
+			type = btf_fields[i].type;
+			id = btf__find_by_name_kind(b->btf, type, BTF_KIND_STRUCT);
+		}
+		bits = id > 0 ? btf_member(b->btf, (uint32_t)id, btf_fields[i].member, 0) : -1;
+		if (bits < 0)
+			return px_error_set(err, PX_EXIT_HOST, "please report this with the output of uname -r",
+					    "this kernel's struct %s has no field %s", type, btf_fields[i].member);
+		snprintf(b->defines[i], sizeof(b->defines[i]), "-DPX_OFF_%s_%s=%lld", type, btf_fields[i].member,
+			 (long long)(bits / 8));
+		flags[n++] = b->defines[i];
+		/* The front of struct sock is copied as one piece that ends with these flags. */
+		if (strcmp(btf_fields[i].member, "skc_flags") == 0 && n < max) {
+			snprintf(b->defines[BTF_FIELDS], sizeof(b->defines[0]), "-DPX_COMMON_SIZE=%lld",
+				 (long long)((bits / 8 + 15) & ~7LL));
+			flags[n++] = b->defines[BTF_FIELDS];
+		}
+	}
+	return (int)n;
+}
+
+int px_btf_tracepoint(const struct px_btf *b, const char *name)
+{
+	char type[96];
+	int32_t id;
+
+	snprintf(type, sizeof(type), "btf_trace_%s", name);
+	id = btf__find_by_name_kind(b->btf, type, BTF_KIND_TYPEDEF);
+	return id > 0 ? id : 0;
+}
+
+int px_btf_function(const struct px_btf *b, const char *name)
+{
+	int32_t id = btf__find_by_name_kind(b->btf, name, BTF_KIND_FUNC);
+
+	return id > 0 ? id : 0;
+}
+
+bool px_btf_has_helper(const struct px_btf *b, const char *name)
+{
+	int32_t id = btf__find_by_name_kind(b->btf, "bpf_func_id", BTF_KIND_ENUM);
+	const struct btf_type *t = id > 0 ? btf__type_by_id(b->btf, (uint32_t)id) : NULL;
+	char full[64];
+
+	snprintf(full, sizeof(full), "BPF_FUNC_%s", name);
+	for (uint16_t i = 0; t && i < btf_vlen(t); i++)
+		if (strcmp(btf__name_by_offset(b->btf, btf_enum(t)[i].name_off), full) == 0)
+			return true;
+	return false;
+}

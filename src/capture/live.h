@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The source that is the kernel: programs in it, a ring buffer out of it. */
+#ifndef PX_CAPTURE_LIVE_H
+#define PX_CAPTURE_LIVE_H
+
+#include "base/error.h"
+#include "capture/probes.h"
+#include "capture/source.h"
+
+struct px_live_options {
+	const uint32_t *pids;	/* to trace; at least one, none of them in our own process group */
+	size_t pid_count;
+	enum px_probe probe;
+	size_t ring_bytes;	/* 0: PX_LIVE_RING; rounded up to a power of two */
+	uint32_t snaplen;	/* bytes the user keeps of a message; 0: the copy limit alone decides */
+};
+
+#define PX_LIVE_RING (32u << 20)
+#define PX_LIVE_RING_MIN (256u << 10)
+#define PX_LIVE_RING_MAX (1u << 30)
+#define PX_LIVE_COPY (68u << 10)	/* least bytes of one call that are copied: 64 kB of headers and a bit */
+
+/* What was set up, for the banner and the `start` record. */
+struct px_live_info {
+	enum px_probe probe;		/* never PX_PROBE_AUTO */
+	const char *transport;		/* "ring" */
+	size_t probes;			/* places where a program hangs */
+	size_t ring_bytes;
+	char kernel[65];		/* release */
+	char notes[8][200];		/* what could not attach, a sentence each; ended by an empty one */
+};
+
+/*
+ * Put the programs into the kernel and open the ring. Takes 0.2 to 0.3 s.
+ * Returns 0; -1 with err filled, and nothing left in the kernel.
+ */
+PX_MUST_USE int px_live_open(const struct px_live_options *opt, struct px_source **out, struct px_live_info *info,
+			     struct px_error *err);
+
+/*
+ * Tell the kernel side how much of a socket's large calls (above 4096 bytes) it has to copy; NULL: all again.
+ * src is one that px_live_open() made, sock_id a connection's. Returns 0 or a negative errno.
+ */
+int px_live_control(struct px_source *src, uint64_t sock_id, const struct px_abi_control *ctl);
+
+#endif

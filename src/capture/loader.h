@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Compiles and loads the kernel side in a short-lived child, so that LLVM's memory never becomes the tracer's. */
+#ifndef PX_CAPTURE_LOADER_H
+#define PX_CAPTURE_LOADER_H
+
+#include "base/error.h"
+#include "capture/probes.h"
+
+enum px_map {
+	PX_MAP_RING,
+	PX_MAP_COUNTS,
+	PX_MAP_SHARED,
+	PX_MAP_CONTROL,
+	PX_MAP_TARGETS,	/* only where the pids are no constants */
+	PX_MAPS,
+};
+
+struct px_load_request {
+	enum px_probe probe;
+	const uint32_t *pids;	/* to trace */
+	size_t pid_count;
+	size_t ring_bytes;	/* a power of two, at least a page */
+	uint32_t copy_max;	/* bytes of one call that are copied */
+};
+
+/* What the child handed over. Descriptors are -1 where there is none. */
+struct px_loaded {
+	enum px_probe probe;			/* never PX_PROBE_AUTO */
+	int maps[PX_MAPS];
+	int programs[PX_PROGRAMS_MAX];		/* by index in px_programs[] */
+	char notes[4][160];			/* what could not be had; ended by an empty one */
+};
+
+#define PX_LOAD_PIDS_INLINE 8	/* this many are compiled in as constants; more live in a map */
+
+/*
+ * Takes about 0.2 s: libbcc is opened, the sources are compiled, the programs verified.
+ * Returns 0; -1 with err filled, the whole of what compiler or verifier said then being in a file that err names.
+ */
+PX_MUST_USE int px_loader_run(const struct px_load_request *req, struct px_loaded *out, struct px_error *err);
+void px_loaded_close(struct px_loaded *l);
+
+#endif

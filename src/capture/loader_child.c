@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "capture/loader_child.h"
+
+#include <bpf/bpf.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "abi.h"
+#include "capture/bpf_text.h"
+#include "capture/btf.h"
+#include "capture/embedded.h"
+
+#define CHILD_FLAGS 96
+#define CHILD_LOG (1 << 20)
+#define CHILD_TAIL_LINE 64	/* of each of the verifier's last lines */
+#define CHILD_EVENT_MAX (68 << 10)	/* payload of the largest event: 64 kB of headers and what is around them */
+#define CHILD_SOCKETS_MAX 65536		/* that the kernel side keeps something about */
+#define CHILD_TARGETS_MAX 65536
+
+/* The calls into libbcc; its headers are C++ beyond these. */
+struct child_bcc {
+	void *(*create)(const char *text, unsigned flags, const char *cflags[], int count, bool allow_rlimit,
+			const char *dev_name);
+	void *(*start)(void *module, const char *function);
+	size_t (*size)(void *module, const char *function);
+	int (*table)(void *module, const char *name);
+};
+
+struct child {
+	const struct px_load_request *req;
+	const char *dir;
+	struct child_bcc bcc;
+	struct px_btf *btf;
+	struct px_load_reply *reply;
+	int fds[PX_REPLY_FDS];
+	char text[12][192];	/* flags made here */
+	size_t texts;
+	char *log;
+};
+
+static const char *const child_maps[PX_MAPS] = { NULL, "counts", "shared", "control", "targets" };
+
+static const char *const child_sources[PX_PROBES] = {
+	[PX_PROBE_SOCK] = "sock.bpf.c",
+};
+
+static void child_note(struct child *c, const char *fmt, ...)
+{
+	va_list ap;
+
+	for (size_t i = 0; i + 1 < PX_COUNT(c->reply->notes); i++) {
+		if (c->reply->notes[i][0])
+			continue;
+		va_start(ap, fmt);
+		vsnprintf(c->reply->notes[i], sizeof(c->reply->notes[i]), fmt, ap);
+		va_end(ap);
+		return;
+	}
+}
+
+/* Write the stand-in kernel headers below the private directory: libbcc wants to find them there. */
+static int child_unpack(struct child *c)
+{
+	struct px_error *err = &c->reply->error;
+	char path[512];
+
+	for (const struct px_embedded *e = px_embedded; e->path; e++) {
+		int fd;
+
+		if (strncmp(e->path, "kheaders/", 9) != 0)
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", c->dir, e->path);
+		for (char *slash = path + strlen(c->dir) + 1; (slash = strchr(slash, '/')); slash++) {
+			*slash = '\0';
+			if (mkdir(path, 0700) < 0 && errno != EEXIST)
+				return px_error_set(err, PX_EXIT_FAILED, NULL, "%s: %s", path, strerror(errno));
+			*slash = '/';
+		}
+		fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (fd < 0 || write(fd, e->text, e->len) != (ssize_t)e->len)
+			return px_error_set(err, PX_EXIT_FAILED, "free some space there, or set TMPDIR", "%s: %s", path,
+					    strerror(errno));
+		close(fd);
+	}
+	return 0;
+}
+
+static int child_open_bcc(struct child *c)
+{
+	void *lib = dlopen("libbcc.so.0", RTLD_NOW | RTLD_LOCAL);
+	struct {
+		const char *name;
+		void *slot;
+	} symbols[] = {
+		{ "bpf_module_create_c_from_string", &c->bcc.create },
+		{ "bpf_function_start", &c->bcc.start },
+		{ "bpf_function_size", &c->bcc.size },
+		{ "bpf_table_fd", &c->bcc.table },
+	};
+
+	if (!lib)
+		return px_error_set(&c->reply->error, PX_EXIT_HOST, "install it: apt-get install libbpfcc",
+				    "libbcc.so.0, which compiles the kernel side, cannot be opened: %s", dlerror());
+	for (size_t i = 0; i < PX_COUNT(symbols); i++) {
+		void *at = dlsym(lib, symbols[i].name);
+
+		if (!at)
+			return px_error_set(&c->reply->error, PX_EXIT_HOST, "install libbpfcc 0.18 or later",
+					    "libbcc.so.0 has no %s", symbols[i].name);
+		memcpy(symbols[i].slot, &at, sizeof(at));
+	}
+	return 0;
+}
+
+/* The test of a process id against constants: "-DPX_PID_TEST(p)=((p)==1||(p)==2)". */
+static void child_pid_test(struct child *c, char *out, size_t size)
+{
+	size_t n = (size_t)snprintf(out, size, "-DPX_PID_TEST(p)=(0");
+
+	for (size_t i = 0; i < c->req->pid_count && n < size; i++)
+		n += (size_t)snprintf(out + n, size - n, "||(p)==%u", c->req->pids[i]);
+	if (n < size)
+		snprintf(out + n, size - n, ")");
+}
+
+PX_PRINTF(2, 3) static const char *child_flag(struct child *c, const char *fmt, ...)
+{
+	char *text = c->text[c->texts++];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(c->text[0]), fmt, ap);
+	va_end(ap);
+	return text;
+}
+
+static int child_flags(struct child *c, const char **flags)
+{
+	int n = 0, offsets;
+
+	c->texts = 0;
+	flags[n++] = child_flag(c, "-DPX_RING_FD=%d", c->fds[PX_MAP_RING]);
+	/* Called when a quarter is full: time to drain the rest while the producers go on. */
+	flags[n++] = child_flag(c, "-DPX_WAKE_MARK=%zu", c->req->ring_bytes / 4);
+	flags[n++] = child_flag(c, "-DPX_EVENT_MAX=%d", CHILD_EVENT_MAX);
+	flags[n++] = child_flag(c, "-DPX_COPY_MAX=%uULL", c->req->copy_max);
+	flags[n++] = child_flag(c, "-DPX_CONTROL_MAX=%d", CHILD_SOCKETS_MAX);
+	flags[n++] = child_flag(c, "-DPX_MOVED_MAX=%d", CHILD_SOCKETS_MAX);
+	if (c->req->pid_count > PX_LOAD_PIDS_INLINE) {
+		flags[n++] = "-DPX_TARGET_MAP";
+		flags[n++] = child_flag(c, "-DPX_TARGETS_MAX=%d", CHILD_TARGETS_MAX);
+	} else {
+		child_pid_test(c, c->text[c->texts], sizeof(c->text[0]));
+		flags[n++] = c->text[c->texts++];
+	}
+	offsets = px_btf_defines(c->btf, flags + n, (size_t)(CHILD_FLAGS - n), &c->reply->error);
+	return offsets < 0 ? -1 : n + offsets;
+}
+
+/* The last five lines of a text, for the message; of each as much as fits on a line of a terminal. */
+static void child_tail(const char *text, char *out, size_t size)
+{
+	const char *p = text + strlen(text);
+	size_t n = 0, lines = 0;
+
+	while (p > text && p[-1] == '\n')
+		p--;
+	for (; p > text; p--)
+		if (p[-1] == '\n' && ++lines == 5)
+			break;
+	out[0] = '\0';
+	while (*p && n < size) {
+		int len = (int)strcspn(p, "\n");
+
+		n += (size_t)snprintf(out + n, size - n, "\n%.*s", len < CHILD_TAIL_LINE ? len : CHILD_TAIL_LINE, p);
+		p += len;
+		p += *p == '\n';
+	}
+}
+
+static int child_load_one(struct child *c, void *module, size_t index)
+{
+	const struct px_program *p = &px_programs[index];
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .log_buf = c->log, .log_size = CHILD_LOG);
+	enum bpf_prog_type type = BPF_PROG_TYPE_TRACING;
+	const void *code = c->bcc.start(module, p->function);
+	size_t size = c->bcc.size(module, p->function);
+	char tail[5 * (CHILD_TAIL_LINE + 1) + 1];
+	int fd;
+
+	if (!code || !size)
+		return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "the kernel side has no program %s",
+				    p->function);
+	opts.expected_attach_type = BPF_TRACE_RAW_TP;
+	opts.attach_btf_id = (uint32_t)px_btf_tracepoint(c->btf, p->target);
+	if (!opts.attach_btf_id)
+		return px_error_set(&c->reply->error, PX_EXIT_HOST, NULL, "this kernel has no tracepoint %s", p->target);
+	c->log[0] = '\0';
+	fd = bpf_prog_load(type, p->function, "GPL", code, size / sizeof(struct bpf_insn), &opts);
+	if (fd < 0) {
+		int why = -fd;
+
+		dprintf(STDERR_FILENO, "%s: %s\n%s\n", p->function, strerror(why), c->log);
+		child_tail(c->log, tail, sizeof(tail));
+		return px_error_set(&c->reply->error, why == EPERM ? PX_EXIT_PERMISSION : PX_EXIT_HOST,
+				    why == EPERM ? "run as root, or with cap_bpf,cap_perfmon" :
+						   "please report this with the file named above",
+				    "the kernel refuses program %s: %s%s", p->function, strerror(why), tail);
+	}
+	c->fds[PX_MAPS + index] = fd;
+	c->reply->has[PX_MAPS + index] = true;
+	return 0;
+}
+
+static int child_load(struct child *c, void *module, enum px_probe probe)
+{
+	for (size_t i = PX_MAP_RING + 1; i < PX_MAPS; i++) {
+		if (i == PX_MAP_TARGETS && c->req->pid_count <= PX_LOAD_PIDS_INLINE)
+			continue;
+		c->fds[i] = c->bcc.table(module, child_maps[i]);
+		c->reply->has[i] = c->fds[i] >= 0;
+		if (c->fds[i] < 0)
+			return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "the kernel side has no map %s",
+					    child_maps[i]);
+	}
+	for (size_t i = 0; i < px_program_count; i++) {
+		if (px_programs[i].probe != probe && px_programs[i].probe != PX_PROBE_AUTO)
+			continue;
+		if (child_load_one(c, module, i) == 0)
+			continue;
+		if (!px_programs[i].optional)
+			return -1;
+		child_note(c, "%.150s", c->reply->error.cause);
+	}
+	return 0;
+}
+
+static int child_targets(struct child *c)
+{
+	uint32_t yes = 1;
+
+	for (size_t i = 0; c->reply->has[PX_MAP_TARGETS] && i < c->req->pid_count; i++)
+		if (bpf_map_update_elem(c->fds[PX_MAP_TARGETS], &c->req->pids[i], &yes, 0) < 0)
+			return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "too many processes (%zu)",
+					    c->req->pid_count);
+	return 0;
+}
+
+static int child_ring(struct child *c)
+{
+	int fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "px_ring", 0, 0, (uint32_t)c->req->ring_bytes, NULL);
+
+	if (fd == -EPERM)
+		return px_error_set(&c->reply->error, PX_EXIT_PERMISSION, "run as root, or with cap_bpf,cap_perfmon",
+				    "the kernel refuses BPF maps: %s", strerror(-fd));
+	if (fd < 0)
+		return px_error_set(&c->reply->error, PX_EXIT_HOST, "a smaller --buffer may help; kernel 5.8 or later is needed",
+				    "cannot make a ring buffer of %zu bytes: %s", c->req->ring_bytes, strerror(-fd));
+	c->fds[PX_MAP_RING] = fd;
+	c->reply->has[PX_MAP_RING] = true;
+	return 0;
+}
+
+/* Compile and load one back end. */
+static int child_try(struct child *c, enum px_probe probe)
+{
+	const char *flags[CHILD_FLAGS];
+	struct px_buf text = px_buf_of(1 << 20);
+	int count = child_flags(c, flags);
+	void *module;
+
+	if (count < 0)
+		return -1;
+	if (px_bpf_text(&text, child_sources[probe]) < 0 || px_buf_append(&text, px_bytes_of("", 1)) < 0)
+		return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "no memory for %s", child_sources[probe]);
+	module = c->bcc.create(text.ptr, 0, flags, count, true, NULL);
+	px_buf_fini(&text);
+	if (!module)
+		return px_error_set(&c->reply->error, PX_EXIT_HOST, "please report this with the file named above",
+				    "the kernel side does not compile");
+	if (child_load(c, module, probe) < 0 || child_targets(c) < 0)
+		return -1;
+	c->reply->probe = probe;
+	return 0;
+}
+
+static bool child_can(const struct child *c, enum px_probe probe)
+{
+	return probe == PX_PROBE_SOCK && px_btf_tracepoint(c->btf, "sock_recv_length");
+}
+
+static int child_choose(struct child *c)
+{
+	static const enum px_probe order[] = { PX_PROBE_SOCK };
+
+	if (c->req->probe != PX_PROBE_AUTO)
+		return child_try(c, c->req->probe);
+	for (size_t i = 0; i < PX_COUNT(order); i++)
+		if (child_can(c, order[i]) && child_try(c, order[i]) == 0)
+			return 0;
+	if (!c->reply->error.cause[0])
+		px_error_set(&c->reply->error, PX_EXIT_HOST, NULL, "this kernel has none of the hooks that are needed");
+	return -1;
+}
+
+static int child_send(struct child *c, int sock)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int) * PX_REPLY_FDS)];
+	} control = { 0 };
+	struct iovec iov = { c->reply, sizeof(*c->reply) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct cmsghdr *m = &control.align;
+	int fds[PX_REPLY_FDS];
+	size_t n = 0;
+
+	for (size_t i = 0; i < PX_REPLY_FDS; i++)
+		if (c->reply->has[i])
+			fds[n++] = c->fds[i];
+	if (n && !c->reply->failed) {
+		msg.msg_control = control.bytes;
+		msg.msg_controllen = CMSG_SPACE(sizeof(int) * n);
+		m->cmsg_level = SOL_SOCKET;
+		m->cmsg_type = SCM_RIGHTS;
+		m->cmsg_len = CMSG_LEN(sizeof(int) * n);
+		memcpy(CMSG_DATA(m), fds, sizeof(int) * n);
+	}
+	return sendmsg(sock, &msg, MSG_NOSIGNAL) == (ssize_t)sizeof(*c->reply) ? 0 : 1;
+}
+
+int px_loader_child(const struct px_load_request *req, const char *dir, int sock)
+{
+	struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+	struct child c = { .req = req, .dir = dir, .reply = calloc(1, sizeof(*c.reply)), .log = malloc(CHILD_LOG) };
+	char headers[160];
+
+	if (!c.reply || !c.log)
+		return 1;
+	setrlimit(RLIMIT_MEMLOCK, &unlimited);	/* before 5.11 maps were charged to it */
+	snprintf(headers, sizeof(headers), "%s/kheaders", dir);
+	setenv("BCC_KERNEL_SOURCE", headers, 1);
+	if (child_open_bcc(&c) < 0 || px_btf_open(&c.btf, &c.reply->error) < 0 || child_unpack(&c) < 0 ||
+	    child_ring(&c) < 0 || child_choose(&c) < 0)
+		c.reply->failed = 1;
+	return child_send(&c, sock);
+}
