@@ -1,3 +1,0 @@
-module pxtrace.test/live/server
-
-go 1.19
