@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Client programs that are traced: each waits until it may begin, so the tracer is there before its first call."""
+import subprocess
+
+from .servers import LIVE, PYTHON, need
+
+
+class Client:
+    """A program that begins with go(). Its pid is known, and stays the same, from the start."""
+
+    def __init__(self, argv, stdin=""):
+        self.stdin = stdin
+        # The shell waits for a line, then becomes the program; what follows that line is the program's own input.
+        self.process = subprocess.Popen(["/bin/sh", "-c", 'read line; exec "$@"', "sh", *argv], stdin=subprocess.PIPE,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def go(self, timeout=120):
+        """Let it begin, give it its input, wait for its end."""
+        _, err = self.process.communicate(("go\n" + self.stdin).encode(), timeout)
+        if self.process.returncode:
+            raise RuntimeError(f"{self.process.args}: {self.process.returncode}: {err.decode()[-500:]}")
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+def curl(*args):
+    return Client([need("curl"), "-sS", "--no-progress-meter", *args])
+
+
+def script(path, host, port, asks):
+    """clients/client.py or client.js; asks are (method, url, body size)."""
+    runner = PYTHON if path.endswith(".py") else need("node")
+    text = "begin\n" + "".join(f"{op} {url} {size}\n" for op, url, size in asks)
+    return Client([runner, f"{LIVE}/clients/{path}", host, str(port)], text)
+
+
+def wrk(*args):
+    return Client([need("wrk"), *args])

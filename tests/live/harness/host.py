@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the host's kernel holds, and traffic in the background."""
+import json
+import os
+import subprocess
+import threading
+import time
+
+from .raw import Client
+from .servers import need
+
+
+def bpf_programs():
+    """Ids of all loaded BPF programs."""
+    out = subprocess.run([need("bpftool"), "-j", "prog", "list"], capture_output=True, check=True).stdout
+    return {prog["id"] for prog in json.loads(out or b"[]")}
+
+
+def bpf_maps():
+    """Ids of all BPF maps."""
+    out = subprocess.run([need("bpftool"), "-j", "map", "list"], capture_output=True, check=True).stdout
+    return {m["id"] for m in json.loads(out or b"[]")}
+
+
+def probe_events():
+    """The lines of tracefs' lists of dynamic probes."""
+    lines = []
+    for name in ("kprobe_events", "uprobe_events", "dynamic_events"):
+        try:
+            with open(f"/sys/kernel/tracing/{name}") as file:
+                lines += file.read().splitlines()
+        except OSError:
+            pass
+    return sorted(lines)
+
+
+def bpf_state():
+    return bpf_programs(), bpf_maps(), probe_events()
+
+
+def left_behind(before, patience_s=5):
+    """What is there that was not before; the kernel frees some of it a moment after the last descriptor is closed."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        now = bpf_state()
+        rest = [now[0] - before[0], now[1] - before[1], [line for line in now[2] if line not in before[2]]]
+        if not any(rest) or time.monotonic() > deadline:
+            return [item for item in rest if item]
+        time.sleep(0.1)
+
+
+def session_of(leader):
+    """Pids of processes in the session that leader began."""
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                with open(f"/proc/{name}/stat") as file:
+                    fields = file.read().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            if int(fields[3]) == leader and fields[0] != "Z":
+                found.append(int(name))
+    return found
+
+
+def cpu_ns(pid):
+    """Nanoseconds of CPU that all threads of a process have used."""
+    total = 0
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/schedstat") as file:
+            total += int(file.read().split()[0])
+    return total
+
+
+def resident_kb(pid):
+    """(all, without BPF maps such as the ring) resident memory in kB."""
+    total = rings = 0
+    ring = False
+    with open(f"/proc/{pid}/smaps") as file:
+        for line in file:
+            head = line.split()
+            if "-" in head[0] and not head[0].endswith(":"):
+                ring = "bpf-map" in line or "bpf_map" in line
+            elif head[0] == "Rss:":
+                total += int(head[1])
+                rings += int(head[1]) if ring else 0
+    return total, total - rings
+
+
+class Traffic:
+    """A client in the background that asks for url again and again until it is stopped."""
+
+    def __init__(self, address, url="/small", pause_s=0.001):
+        self.address, self.url, self.pause_s = address, url, pause_s
+        self.account, self.errors = [], []
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self.drive, daemon=True)
+
+    def drive(self):
+        try:
+            with Client(self.address, self.account) as client:
+                while not self.ended.wait(self.pause_s):
+                    client.ask("GET", self.url)
+        except (OSError, EOFError) as err:
+            self.errors.append(err)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ended.set()
+        self.thread.join(10)

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The list of tests, and what a test is given."""
+import glob
+import importlib
+import os
+import shutil
+import tempfile
+
+from .account import compare
+from .tracer import Failed, Tracer
+
+TESTS = []
+
+
+def live(*, probes=True, vm=False, slow=False):
+    """Marks a test. probes: run it once per back end (else once, with the default); vm: part of the machine's subset."""
+    def mark(function):
+        TESTS.append((function, probes, vm, slow))
+        return function
+    return mark
+
+
+def load():
+    """Import every test_*.py beside this package."""
+    here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    for path in sorted(glob.glob(f"{here}/test_*.py")):
+        importlib.import_module(os.path.basename(path)[:-3])
+    return TESTS
+
+
+class Context:
+    """What a test is given: the back end, a private folder, things to stop afterwards."""
+
+    def __init__(self, probe):
+        self.probe = probe
+        self.folder = tempfile.mkdtemp(prefix="pxtrace-live-")
+        self.stops = []
+        self.account = []
+        self.notes = []
+
+    def start(self, server):
+        self.stops.append(server.stop)
+        return server
+
+    def trace(self, pids, *args, **kwargs):
+        return Tracer(pids, *args, probe=self.probe, **kwargs)
+
+    def check(self, exchanges, tracer):
+        """Every exchange is a record and every record is an exchange."""
+        problems = compare(exchanges, tracer.messages())
+        if problems:
+            more = f"\n    ... and {len(problems) - 12} more" if len(problems) > 12 else ""
+            raise Failed(f"{len(exchanges)} exchanges, {len(tracer.messages())} records:\n    "
+                         + "\n    ".join(problems[:12]) + more)
+        if not exchanges:
+            raise Failed("the test made no exchange")
+
+    def note(self, text):
+        """A measured value, printed beside the result."""
+        self.notes.append(text)
+
+    def expect(self, claim, text):
+        if not claim:
+            raise Failed(text)
+
+    def close(self):
+        for stop in reversed(self.stops):
+            try:
+                stop()
+            except Exception as err:
+                print(f"# while cleaning up: {err}")
+        shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real servers on free loopback ports, each a process of its own with the pids that are to be traced."""
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+from .account import Exchange
+from .raw import connected
+
+LIVE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+PYTHON = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable
+
+
+class Skip(Exception):
+    """This test cannot run here; the text says why."""
+
+
+def free_port(host="127.0.0.1"):
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as sock:
+        sock.bind((host, 0))
+        return sock.getsockname()[1]
+
+
+def need(tool):
+    path = shutil.which(tool) or shutil.which(tool, path="/usr/sbin:/sbin:/usr/local/go/bin")
+    if not path:
+        raise Skip(f"no {tool} here")
+    return path
+
+
+def children_of(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as file:
+        return [int(word) for word in file.read().split()]
+
+
+class Server:
+    """A server process. address is what a client connects to, pids what to trace."""
+
+    def __init__(self, argv, address, cwd=None):
+        self.address = address
+        self.process = subprocess.Popen(argv, cwd=cwd, stdin=subprocess.DEVNULL, start_new_session=True)
+        self.wait_ready()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    @property
+    def pids(self):
+        return [self.process.pid]
+
+    def wait_ready(self):
+        deadline = time.monotonic() + (60 if os.environ.get("PX_IN_VM") else 20)
+        while True:
+            try:
+                connected(self.address, 1).close()
+                return
+            except OSError:
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"server did not start: {self.process.args}") from None
+                time.sleep(0.02)
+
+    def alive(self):
+        return self.process.poll() is None
+
+    def stop(self, sig=signal.SIGTERM):
+        if self.alive():
+            self.process.send_signal(sig)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+class RawServer(Server):
+    """servers/raw.py, which tells its own account."""
+
+    def __init__(self, folder, address=None):
+        self.path = os.path.join(folder, f"account-{time.monotonic_ns()}")
+        address = address or ("127.0.0.1", free_port())
+        text = address if isinstance(address, str) else f"{address[0]}:{address[1]}"
+        open(self.path, "w").close()
+        super().__init__([PYTHON, f"{LIVE}/servers/raw.py", text, self.path], address)
+
+    def account(self):
+        with open(self.path) as file:
+            return [Exchange.from_json(json.loads(line)) for line in file]
+
+
+NGINX = """
+daemon off; worker_processes 1; user root; pid {folder}/nginx.pid; error_log {folder}/error.log;
+events {{ worker_connections 2048; }}
+http {{
+    default_type text/plain; keepalive_requests 100000000; keepalive_timeout 600; sendfile {sendfile};
+    log_format px '$request_method $request_uri $status $request_length $bytes_sent $remote_port';
+    access_log {folder}/access.log px buffer=256k;
+    client_max_body_size 100m; large_client_header_buffers 8 128k; client_body_buffer_size 64k;
+    client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;
+    uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
+    upstream behind {{ server {upstream}; keepalive 4; keepalive_requests 1000000; }}
+    server {{
+        listen 127.0.0.1:{port}; listen [::1]:{port}; listen unix:{folder}/nginx.sock; root {folder}/www;
+        location = /204 {{ return 204; }}
+        location /gzip/ {{ gzip on; gzip_types *; gzip_min_length 1; alias {folder}/www/; }}
+        location /proxy/ {{
+            proxy_pass http://behind/; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffering off;
+            proxy_buffer_size 128k; proxy_buffers 8 128k; proxy_busy_buffers_size 256k;
+            proxy_pass_request_headers on; proxy_request_buffering {buffering};
+        }}
+    }}
+}}
+"""
+
+
+class Nginx(Server):
+    """nginx with one worker: static files of the sizes in FILES, and a proxy below /proxy/ for the given upstream."""
+
+    FILES = {"empty": 0, "small": 100, "page": 65536, "big": 50_000_000}
+
+    def __init__(self, folder, upstream=("127.0.0.1", 9), sendfile="off", buffering="off"):
+        self.folder = folder
+        os.makedirs(f"{folder}/www", exist_ok=True)
+        for name, size in self.FILES.items():
+            with open(f"{folder}/www/{name}", "wb") as file:
+                file.write(b"nginx static file\n" * (size // 18) + b"." * (size % 18))
+        port = free_port()
+        with open(f"{folder}/nginx.conf", "w") as file:
+            file.write(NGINX.format(folder=folder, port=port, upstream=f"{upstream[0]}:{upstream[1]}",
+                                    sendfile=sendfile, buffering=buffering))
+        self.socket_path = f"{folder}/nginx.sock"
+        super().__init__([need("nginx"), "-p", folder, "-c", f"{folder}/nginx.conf"], ("127.0.0.1", port))
+
+    @property
+    def pids(self):
+        return [self.process.pid] + children_of(self.process.pid)
+
+    def log_lines(self):
+        """Lines of the access log, complete once nginx has been stopped."""
+        with open(f"{self.folder}/access.log") as file:
+            return file.readlines()
+
+
+def python_server(_folder):
+    port = free_port()
+    return Server([PYTHON, f"{LIVE}/servers/handler.py", str(port)], ("127.0.0.1", port))
+
+
+def node_server(_folder):
+    port = free_port()
+    return Server([need("node"), f"{LIVE}/servers/server.js", str(port)], ("127.0.0.1", port))
+
+
+def built_dir():
+    """Where compiled helpers are kept between runs: the program's build folder, or a private temporary one."""
+    path = os.environ.get("PX_LIVE_BUILD") or "/var/tmp/pxtrace-live"
+    os.makedirs(path, mode=0o700, exist_ok=True)
+    return path
+
+
+def newer(target, source):
+    return os.path.exists(target) and os.path.getmtime(target) >= os.path.getmtime(source)
+
+
+def go_binary():
+    binary, source = f"{built_dir()}/go-server", f"{LIVE}/servers/go/main.go"
+    if not newer(binary, source):
+        env = dict(os.environ, CGO_ENABLED="0", GOFLAGS="-mod=mod", GOTOOLCHAIN="local", GOPROXY="off")
+        env.setdefault("HOME", "/root")
+        subprocess.run([need("go"), "build", "-o", binary, "."], cwd=f"{LIVE}/servers/go", env=env, check=True)
+    return binary
+
+
+def go_server(_folder):
+    port = free_port()
+    return Server([go_binary(), str(port)], ("127.0.0.1", port))
+
+
+def c_binary(name, source, *flags):
+    binary = f"{built_dir()}/{name}"
+    if not newer(binary, source):
+        subprocess.run(["cc", "-O2", "-Wall", "-o", binary, source, *flags], check=True)
+    return binary
+
+
+def blocked_server(_folder):
+    port = free_port()
+    return Server([c_binary("blocked", f"{LIVE}/servers/blocked.c", "-pthread"), str(port)], ("127.0.0.1", port))

@@ -1,0 +1,3 @@
+module pxtrace.test/live/server
+
+go 1.19

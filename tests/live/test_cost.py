@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What it costs in time and memory. The limits are those of the project's goals; a busy machine gets the best of several tries."""
+import json
+import os
+import signal
+import subprocess
+import time
+
+from harness import host
+from harness.registry import live
+from harness.servers import Nginx, need
+
+TRIES = 5
+
+
+@live()
+def start_and_end(t):
+    """start to live 0.3 s, to the first record 0.4 s, SIGINT to exit 0.3 s"""
+    server = t.start(Nginx(t.folder))
+    first, lives, ends = [], [], []
+    with host.Traffic(server.address, pause_s=0.002):
+        for _ in range(TRIES):
+            tracer = t.trace(server.pids, out=subprocess.PIPE)
+            for line in tracer.process.stdout:
+                if json.loads(line)["type"] == "message":
+                    break
+            first.append(time.monotonic() - tracer.started)
+            tracer.wait_live()
+            lives.append(tracer.live_after)
+            begin = time.monotonic()
+            tracer.process.send_signal(signal.SIGINT)
+            tracer.process.stdout.read()
+            tracer.process.wait(10)
+            ends.append(time.monotonic() - begin)
+    t.note(f"live {min(lives):.3f} s, first record {min(first):.3f} s, exit {min(ends):.3f} s (best of {TRIES}; "
+           f"worst {max(lives):.3f}, {max(first):.3f}, {max(ends):.3f})")
+    t.expect(min(lives) <= 0.3, f"start to live: {min(lives):.3f} s")
+    t.expect(min(first) <= 0.4, f"start to first record: {min(first):.3f} s")
+    t.expect(min(ends) <= 0.3, f"SIGINT to exit: {min(ends):.3f} s")
+
+
+@live(slow=True)
+def idle(t):
+    """idle: below 0.05 % of a CPU, with a target that has open connections and does nothing"""
+    server = t.start(Nginx(t.folder))
+    clients = [host.Client(server.address, []) for _ in range(50)]
+    for client in clients:
+        client.ask("GET", "/small")
+    with t.trace(server.pids, clean=False) as tracer:
+        for client in clients:
+            client.ask("GET", "/small")
+        time.sleep(7)  # over the timers that follow the last event, and the line that explains silence
+        begin, cpu = time.monotonic(), host.cpu_ns(tracer.pid)
+        time.sleep(8)
+        share = (host.cpu_ns(tracer.pid) - cpu) / (time.monotonic() - begin) / 1e9
+    t.note(f"{share * 100:.4f} %")
+    t.expect(share < 0.0005, f"{share * 100:.4f} % of a CPU when idle")
+
+
+@live(probes=False, slow=True)
+def memory(t):
+    """resident at most 12 MB without the ring after a million messages (PX_LIVE_MESSAGES changes the number)"""
+    want = int(os.environ.get("PX_LIVE_MESSAGES", "1000000"))
+    server = t.start(Nginx(t.folder))
+    with open(os.devnull, "wb") as null, t.trace(server.pids, out=null) as tracer:
+        early = host.resident_kb(tracer.pid)
+        done = 0
+        while done < want:
+            out = subprocess.run([need("wrk"), "-t1", "-c32", "-d5s", f"http://127.0.0.1:{server.address[1]}/small"],
+                                 capture_output=True, text=True, check=True).stdout
+            done += int([line for line in out.splitlines() if " requests in " in line][0].split()[0])
+        late = host.resident_kb(tracer.pid)
+    t.note(f"{done} messages: {early[1]} kB at start, {late[1]} kB after ({late[0]} kB with the ring); {tracer.errors[-1]}")
+    t.expect(late[1] <= 12 * 1024, f"{late[1]} kB resident after {done} messages")
+    t.expect("0 events lost" in tracer.errors[-1], f"lost: {tracer.errors[-1]}")

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Framing of messages, one kind a test, between a bare-socket client and a bare-socket server: each byte is accounted for."""
+import os
+
+from harness.account import NOREPLY, Exchange, agree
+from harness.raw import Client, chunked
+from harness.registry import live
+from harness.servers import RawServer, free_port
+
+
+def traced(t, drive, address=None):
+    """Run drive(client factory) while the server is traced; compare with the client's account."""
+    server = t.start(RawServer(t.folder, address))
+    with t.trace(server.pids) as tracer:
+        drive(lambda: Client(server.address, t.account))
+    t.expect(not agree(t.account, server.account()), f"the ends disagree: {agree(t.account, server.account())[:4]}")
+    t.check([ex.seen_as("server") for ex in t.account], tracer)
+    return server, tracer
+
+
+@live(vm=True)
+def keep_alive(t):
+    """Many requests on one connection, and a few connections."""
+    def drive(connect):
+        for c in range(3):
+            with connect() as client:
+                for i in range(50):
+                    client.ask("GET", f"/bytes/{i * 37}?c={c}&i={i}")
+    traced(t, drive)
+
+
+@live(vm=True)
+def pipelining(t):
+    """Requests sent before the answers to earlier ones; several in one segment."""
+    def drive(connect):
+        with connect() as client:
+            for turn in range(5):
+                for i in range(20):
+                    client.send("GET", f"/bytes/{i}?turn={turn}&i={i}")
+                client.send("HEAD", f"/bytes/{turn}?turn={turn}")
+                client.send("POST", f"/echo?turn={turn}", body=b"x" * 100)
+                while client.pending:
+                    client.receive()
+            heads = b"".join(client.build("GET", f"/bytes/7?joined={i}")[0] for i in range(30))
+            size = [len(client.build("GET", f"/bytes/7?joined={i}")[0]) for i in range(30)]
+            for i in range(30):
+                client.pending.append((Exchange("GET", f"/bytes/7?joined={i}", NOREPLY, size[i], 0, **client.ends), 0))
+            client.sock.sendall(heads)
+            while client.pending:
+                client.receive()
+    traced(t, drive)
+
+
+@live(vm=True)
+def no_body_answers(t):
+    """HEAD, 204 and 304 have no body, whatever their headers say; the next answer is found right after."""
+    def drive(connect):
+        with connect() as client:
+            for i in range(10):
+                client.ask("HEAD", f"/bytes/1000?i={i}")
+                client.ask("GET", f"/status/204?i={i}")
+                client.ask("GET", f"/status/304?i={i}")
+                client.ask("HEAD", f"/chunked/1000?i={i}")
+                client.ask("GET", f"/bytes/10?i={i}")
+    traced(t, drive)
+
+
+@live()
+def methods_and_codes(t):
+    """Every registered method, an unknown one, and codes from all classes."""
+    def drive(connect):
+        with connect() as client:
+            for op in ("GET", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "PROPFIND", "MKCOL", "REPORT", "BREW"):
+                client.ask(op, f"/bytes/5?op={op}", body=b"b" * 9 if op in ("POST", "PUT", "PATCH") else b"")
+            for code in (200, 201, 301, 302, 400, 401, 403, 404, 409, 418, 429, 500, 502, 503, 504):
+                client.ask("GET", f"/status/{code}")
+    traced(t, drive)
+
+
+@live(vm=True)
+def expect_continue(t):
+    """100-continue with a 2 MB upload: the interim answer belongs to the exchange."""
+    def drive(connect):
+        with connect() as client:
+            for i in range(3):
+                client.ask("POST", f"/echo?i={i}", headers=[("Expect", "100-continue")], body=b"u" * 2_000_000,
+                           await_continue=True)
+                client.ask("GET", f"/bytes/3?after={i}")
+            client.ask("GET", "/early/200")
+    traced(t, drive)
+
+
+@live(vm=True)
+def chunked_both_ways(t):
+    """Chunks of many sizes with extensions and trailers, in requests and answers."""
+    def drive(connect):
+        with connect() as client:
+            for size in (0, 1, 9, 4095, 4096, 65537, 300_000):
+                body = b"c" * size
+                framed = chunked(body, sizes=(1, 7, 1000, 40_000), extension=";k=v", trailers=[("X-End", "yes")])
+                client.ask("POST", f"/chunked/{size}?size={size}", body=body, framed=framed)
+    traced(t, drive)
+
+
+@live(vm=True)
+def close_delimited(t):
+    """Answers that end with the connection."""
+    def drive(connect):
+        for size in (0, 1, 5000, 1_000_000):
+            with connect() as client:
+                client.ask("GET", f"/bytes/{size}?first={size}")
+                client.ask("GET", f"/close/{size}")
+    traced(t, drive)
+
+
+@live()
+def large_headers(t):
+    """Heads of 60 kB, both ways."""
+    def drive(connect):
+        with connect() as client:
+            fill = [(f"X-Fill-{i}", "h" * 1000) for i in range(60)]
+            for i in range(3):
+                client.ask("GET", f"/headers/64000?i={i}", headers=fill)
+                client.ask("GET", f"/bytes/1?i={i}")
+    traced(t, drive)
+
+
+@live(vm=True)
+def large_bodies(t):
+    """50 MB down and up: what is not kept is counted to the byte."""
+    size = 5_000_000 if os.environ.get("PX_IN_VM") else 50_000_000
+
+    def drive(connect):
+        with connect() as client:
+            client.ask("GET", f"/bytes/{size}")
+            client.ask("GET", "/bytes/10")
+            client.ask("PUT", "/echo", body=b"u" * size)
+            client.ask("GET", f"/chunked/{size}")
+            client.ask("GET", "/bytes/11")
+    traced(t, drive)
+
+
+@live()
+def boundary_sizes(t):
+    """Bodies around the sizes at which something changes: pages, the snap length, the socket buffers."""
+    def drive(connect):
+        with connect() as client:
+            for size in (0, 1, 255, 256, 4095, 4096, 4097, 16383, 16384, 16385, 65535, 65536, 65537, 1_048_576, 5_000_000):
+                client.ask("GET", f"/bytes/{size}")
+                client.ask("POST", f"/echo?size={size}", body=b"q" * size)
+    traced(t, drive)
+
+
+@live()
+def small_pieces(t):
+    """A request that arrives a byte at a time."""
+    def drive(connect):
+        with connect() as client:
+            for i in range(3):
+                head, _ = client.build("GET", f"/bytes/5?slow={i}")
+                client.pending.append((Exchange("GET", f"/bytes/5?slow={i}", NOREPLY, len(head), 0, **client.ends), 0))
+                for at in range(len(head)):
+                    client.sock.sendall(head[at:at + 1])
+                client.receive()
+    traced(t, drive)
+
+
+@live(vm=True)
+def unix_socket(t):
+    """The same over a UNIX stream socket: path and port 0 on the server's side."""
+    def drive(connect):
+        with connect() as client:
+            for i in range(20):
+                client.ask("GET", f"/bytes/{i * 100}?i={i}")
+                client.ask("POST", f"/echo?i={i}", body=b"u" * (i * 1000))
+            client.ask("GET", "/bytes/200000")
+    _, tracer = traced(t, drive, os.path.join(t.folder, "server.sock"))
+    t.expect(all(rec["net"] == "unix" for rec in tracer.messages()), "net is not unix")
+
+
+@live(vm=True)
+def ipv6(t):
+    """The same over IPv6."""
+    def drive(connect):
+        with connect() as client:
+            for i in range(20):
+                client.ask("GET", f"/bytes/{i * 100}?i={i}")
+    traced(t, drive, ("::1", free_port("::1")))
+
+
+@live(vm=True)
+def aborted(t):
+    """A side that leaves in the middle: the record says so, and nothing else is made of it."""
+    server = t.start(RawServer(t.folder))
+    extra = []
+    with t.trace(server.pids) as tracer:
+        with Client(server.address, t.account) as client:
+            client.ask("GET", "/bytes/10?before")
+        with Client(server.address, []) as client:
+            client.sock.sendall(b"POST /echo?half HTTP/1.1\r\nHost: live.test\r\nContent-Length: 1000\r\n\r\n" + b"h" * 400)
+            extra.append(Exchange("POST", "/echo?half", NOREPLY, flags=("aborted",), req_body=400, **client.ends))
+        with Client(server.address, []) as client:
+            extra.append(client.send("GET", "/never?asked"))
+            client.sock.recv(100)
+        with Client(server.address, []) as client:
+            ex = client.send("GET", "/abort/100000")
+            client.wire.mark()
+            client.wire.head()
+            while client.wire.fill():
+                pass
+            ex.status, ex.flags, ex.resp_body = "200", ("aborted",), 50_000
+            extra.append(ex)
+        with Client(server.address, t.account) as client:
+            client.ask("GET", "/bytes/10?after")
+    t.check([ex.seen_as("server") for ex in t.account + extra], tracer)

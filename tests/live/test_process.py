@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The program as a process: how it ends, what it leaves behind, what it says when it cannot run."""
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+from harness import host
+from harness.raw import Client
+from harness.registry import live
+from harness.servers import Nginx, Skip, need
+from harness.tracer import SLOW, Failed, binary
+
+
+def run(argv, timeout=20):
+    """(status, stdout, stderr) of a command that is expected to end by itself."""
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout * SLOW,
+                          start_new_session=True)
+    return done.returncode, done.stdout, done.stderr
+
+
+def refused(t, argv, status, *words):
+    """argv ends with this status and says these words on stderr, in few lines, and nothing on stdout."""
+    got, out, err = run(argv)
+    t.expect(got == status, f"exit status {got} instead of {status}; stderr: {err!r}")
+    t.expect(out == "", f"stdout: {out!r}")
+    for word in words:
+        t.expect(word in err, f"{word!r} is not in stderr: {err!r}")
+    t.expect(err.count("\n") <= 4, f"more than cause and cure: {err!r}")
+    t.expect(all(line.startswith("pxtrace: ") or line.startswith(" ") for line in err.splitlines()),
+             f"lines of somebody else's: {err!r}")
+
+
+@live(probes=False)
+def no_such_process(t):
+    """-p of a pid that is not there: 5"""
+    child = subprocess.Popen(["/bin/true"])
+    child.wait()
+    refused(t, [binary(), "-p", str(child.pid)], 5, f"no process {child.pid}")
+
+
+@live(probes=False)
+def usage(t):
+    """Mistakes on the command line: 2"""
+    for argv in (["--no-such-option"], ["-p", "x"], ["-p", ""], ["--probe=magic", "-p", "1"]):
+        got, out, err = run([binary(), *argv])
+        t.expect(got == 2 and not out and err.startswith("pxtrace: "), f"{argv}: {got} {out!r} {err!r}")
+
+
+@live(probes=False)
+def not_root(t):
+    """As nobody: 3, and what is missing by name"""
+    path = "/var/tmp/pxtrace-not-root"
+    shutil.copy(binary(), path)
+    os.chmod(path, 0o755)
+    t.stops.append(lambda: os.unlink(path))
+    target = subprocess.Popen(["/bin/sleep", "30"])
+    t.stops.append(target.kill)
+    argv = [need("setpriv"), "--reuid=65534", "--regid=65534", "--clear-groups", path, "-p", str(target.pid)]
+    refused(t, argv, 3, "cap_bpf", "cap_perfmon")
+
+
+def in_private_mounts(script, *args):
+    """A command line that runs the shell text in mount and nothing else of its own; args are $1, $2, ..."""
+    return [need("unshare"), "-m", "--propagation", "private", "/bin/sh", "-c", script, "sh", *map(str, args)]
+
+
+@live(probes=False)
+def libbcc_missing(t):
+    """Without libbcc: 4, and the package to install"""
+    found = [line.split()[-1] for line in subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True, check=True)
+             .stdout.splitlines() if "libbcc.so" in line]
+    if not found:
+        raise Skip("no libbcc here at all")
+    hide = " && ".join(f"mount --bind /dev/null '{os.path.realpath(path)}'" for path in found)
+    target = subprocess.Popen(["/bin/sleep", "30"])
+    t.stops.append(target.kill)
+    refused(t, in_private_mounts(hide + ' && exec "$1" -p "$2"', binary(), target.pid), 4, "libbcc", "libbpfcc")
+
+
+@live()
+def tracefs_not_mounted(t):
+    """Without tracefs it works all the same, or says 4 and how to mount it"""
+    server = t.start(Nginx(t.folder))
+    script = ("umount -l /sys/kernel/debug/tracing 2>/dev/null; umount -l /sys/kernel/debug 2>/dev/null; "
+              "umount -l /sys/kernel/tracing; exec \"$@\"")
+    pids = ",".join(map(str, server.pids))
+    process = subprocess.Popen(in_private_mounts(script, binary(), "-j", f"--probe={t.probe}", "-p", pids),
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    t.stops.append(process.kill)
+    errors = ""
+    for line in process.stderr:
+        errors += line
+        if line.startswith("pxtrace: tracing "):
+            break
+    if not errors or "pxtrace: tracing " not in errors:
+        t.expect(process.wait(10 * SLOW) == 4 and "mount -t tracefs" in errors, f"{process.returncode} {errors!r}")
+        t.note("says how to mount it")
+        return
+    with Client(server.address, t.account) as client:
+        client.ask("GET", "/small?without")
+    process.send_signal(signal.SIGINT)
+    out, rest = process.communicate(timeout=10 * SLOW)
+    t.expect(process.returncode == 0, f"exit status {process.returncode}: {errors}{rest}")
+    t.expect(out.count('"type":"message"') == 1, f"no record: {out!r} {errors}{rest}")
+    with open("/proc/mounts") as file:
+        t.expect(" /sys/kernel/tracing " in file.read(), "the host's tracefs was unmounted by this test")
+
+
+@live(vm=True)
+def signals(t):
+    """SIGINT, SIGTERM and SIGHUP end it with 0 and a summary; SIGUSR1 prints a line and goes on"""
+    server = t.start(Nginx(t.folder))
+    for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        before = host.bpf_state()
+        account = []
+        tracer = t.trace(server.pids).wait_live()
+        with Client(server.address, account) as client:
+            client.ask("GET", f"/small?signal={sig.name}")
+            if sig == signal.SIGTERM:
+                count = len(tracer.errors)
+                os.kill(tracer.pid, signal.SIGUSR1)
+                time.sleep(0.3 * SLOW)
+                t.expect(len(tracer.errors) == count + 1, f"SIGUSR1 printed {tracer.errors[count:]}")
+            client.ask("GET", f"/small?again={sig.name}")
+        tracer.stop(sig)
+        t.check([ex.seen_as("server") for ex in account], tracer)
+        t.expect("2 messages" in tracer.errors[-1] and "0 events lost" in tracer.errors[-1], f"summary: {tracer.errors}")
+        t.expect(not host.left_behind(before), f"left behind: {host.left_behind(before, 0)}")
+
+
+@live()
+def target_exits(t):
+    """It ends with 0 by itself when the last target is gone"""
+    server = t.start(Nginx(t.folder))
+    tracer = t.trace(server.pids).wait_live()
+    with Client(server.address, t.account) as client:
+        client.ask("GET", "/small?only")
+    server.stop()
+    try:
+        tracer.process.wait(5 * SLOW)
+    except subprocess.TimeoutExpired:
+        tracer.process.kill()
+        raise Failed("still there 5 s after its target") from None
+    tracer.stop()
+    t.check([ex.seen_as("server") for ex in t.account], tracer)
+
+
+@live()
+def count_and_duration(t):
+    """-c N ends after N messages, --duration after its time; both with 0"""
+    server = t.start(Nginx(t.folder))
+    with host.Traffic(server.address):
+        tracer = t.trace(server.pids, "-c", "7").wait_live()
+        tracer.process.wait(10 * SLOW)
+        tracer.stop()
+        t.expect(len(tracer.messages()) == 7, f"-c 7 gave {len(tracer.messages())} messages")
+        begin = time.monotonic()
+        tracer = t.trace(server.pids, "--duration", "1s").wait_live()
+        tracer.process.wait(10 * SLOW)
+        took = time.monotonic() - begin
+        tracer.stop()
+        t.expect(1 <= took < 1 + 1 * SLOW, f"--duration 1s took {took:.2f} s")
+        t.expect(len(tracer.messages()) > 20, f"{len(tracer.messages())} messages in a second")
+
+
+@live(vm=True)
+def reader_leaves(t):
+    """| head -5: five lines, then a quiet end with 0"""
+    server = t.start(Nginx(t.folder))
+    with host.Traffic(server.address):
+        tracer = t.trace(server.pids, json_lines=False, out=subprocess.PIPE, clean=False).wait_live()
+        lines = [tracer.process.stdout.readline() for _ in range(5)]
+        tracer.process.stdout.close()
+        try:
+            status = tracer.process.wait(5 * SLOW)
+        except subprocess.TimeoutExpired:
+            tracer.process.kill()
+            raise Failed("still there 5 s after its reader") from None
+    tracer.reader.join(1)
+    t.expect(status == 0, f"exit status {status}: {tracer.errors}")
+    t.expect(all(b" http 200 " in line for line in lines), f"lines: {lines}")
+    t.expect(not any("roken pipe" in line for line in tracer.errors), f"not quiet: {tracer.errors}")
+
+
+@live(vm=True)
+def killed_under_load(t):
+    """kill -9 under load: no program, map or probe stays, no process either, and the target goes on"""
+    server = t.start(Nginx(t.folder))
+    before = host.bpf_state()
+    load = subprocess.Popen([need("wrk"), "-t1", "-c8", "-d4s", f"http://127.0.0.1:{server.address[1]}/small"],
+                            stdout=subprocess.PIPE, text=True)
+    t.stops.append(load.kill)
+    tracer = t.trace(server.pids, clean=False).wait_live()
+    time.sleep(0.5)
+    t.expect(host.bpf_programs() - before[0], "there were no programs to begin with")
+    os.kill(tracer.pid, signal.SIGKILL)
+    tracer.process.wait()
+    rest = host.left_behind(before)
+    t.expect(not rest, f"left behind: {rest}")
+    t.expect(not host.session_of(tracer.pid), f"processes left: {host.session_of(tracer.pid)}")
+    out = load.communicate(timeout=30 * SLOW)[0]
+    t.expect("Socket errors" not in out and "Non-2xx" not in out, f"the target was harmed: {out}")
+    with Client(server.address, t.account) as client:
+        client.ask("GET", "/small?after")
+    t.expect(server.alive() and t.account[-1].status == "200", "the target does not answer")
+
+
+@live(probes=False)
+def killed_while_loading(t):
+    """kill -9 during start-up: the loader child goes with it"""
+    target = subprocess.Popen(["/bin/sleep", "30"])
+    t.stops.append(target.kill)
+    before = host.bpf_state()
+    for delay in (0.01, 0.05, 0.1, 0.15, 0.2):
+        process = subprocess.Popen([binary(), "-p", str(target.pid)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                   start_new_session=True)
+        time.sleep(delay)
+        process.kill()
+        process.wait()
+        deadline = time.monotonic() + 2 * SLOW
+        while host.session_of(process.pid) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        t.expect(not host.session_of(process.pid), f"killed after {delay} s, its child goes on")
+    t.expect(not host.left_behind(before), f"left behind: {host.left_behind(before, 0)}")
+
+
+@live(probes=False)
+def idle_target_is_explained(t):
+    """After 5 s without a message it says why, once"""
+    server = t.start(Nginx(t.folder))
+    tracer = t.trace(server.pids).wait_live()
+    count = len(tracer.errors)
+    time.sleep(6)
+    said = tracer.errors[count:]
+    t.expect(len(said) == 1, f"said {said}")
+    tracer.stop()
+    t.expect(not tracer.messages(), "messages of an idle server")
+
+
+@live(probes=False)
+def files_and_pipes_are_no_sockets(t):
+    """A process that copies HTTP text through files and pipes gives no record"""
+    text = b"GET /invented HTTP/1.1\r\nHost: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" * 50
+    path = os.path.join(t.folder, "text")
+    with open(path, "wb") as file:
+        file.write(text)
+    process = subprocess.Popen(["/bin/sh", "-c", f"read x; for i in 1 2 3; do cat {path} | cat >/dev/null; done; cat >/dev/null"],
+                               stdin=subprocess.PIPE)
+    t.stops.append(process.kill)
+    with t.trace([process.pid]) as tracer:
+        process.stdin.write(b"go\n" + text)
+        process.stdin.flush()
+        time.sleep(0.5)
+    process.stdin.close()
+    t.expect(not tracer.messages(), f"invented: {tracer.messages()[:2]}")
