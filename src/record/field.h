@@ -3,6 +3,7 @@
 #ifndef PX_RECORD_FIELD_H
 #define PX_RECORD_FIELD_H
 
+#include "base/buf.h"
 #include "base/bytes.h"
 
 enum px_type {
@@ -99,5 +100,38 @@ enum px_common {
 _Static_assert(PX_COMMON_COUNT <= 64, "one bit each in px_record.has_common");
 
 extern const struct px_field px_common_fields[PX_COMMON_COUNT + 1];
+
+/* What a name stands for: a key of the record itself or one of its protocol's. */
+struct px_field_ref {
+	const struct px_field *field;
+	unsigned int index;	/* into px_common_fields or into the protocol's table */
+	bool is_common;
+	struct px_bytes member;	/* of a map, "host" in "req.headers.host"; empty: the field itself */
+};
+
+/*
+ * Find a field as filters, --fields and SQL name it: "status", "req.method", "req_method", "req.headers.host"; a bare
+ * name is the common key, else the request's, else the response's.
+ *
+ * fields  the protocol's table, or NULL to look among the common keys only
+ *
+ * Returns false, *out untouched, where there is none.
+ */
+PX_MUST_USE bool px_field_find(struct px_bytes name, const struct px_field *fields, struct px_field_ref *out);
+
+/* "string", "int", ...: the word for a type in --list-fields. */
+const char *px_type_name(enum px_type type);
+
+/* A protocol's name and its table, for lists of fields. */
+struct px_field_group {
+	const char *name;
+	const struct px_field *fields;
+};
+
+/*
+ * Append the list of all fields, a line each (name, type, unit, help), the common ones first, then those of each group
+ * under a line with its name. Returns 0, -ENOBUFS or -ENOMEM.
+ */
+PX_MUST_USE int px_fields_print(struct px_buf *out, const struct px_field_group *groups, size_t count);
 
 #endif

@@ -33,7 +33,7 @@ struct px_value {
 			size_t count;
 		} map;
 		struct {
-			const struct px_bytes *items;
+			const struct px_bytes *items;	/* an item with ptr NULL is null; an empty text has a ptr */
 			size_t count;
 		} list;
 	};
@@ -46,6 +46,18 @@ struct px_raw {
 	struct px_bytes head, body;
 	bool is_cut;
 };
+
+/* flags[] of the record, the bits of px_record_flags(); the names are in record.c */
+enum px_flag {
+	PX_FLAG_TRUNCATED = 1 << 0,
+	PX_FLAG_ABORTED = 1 << 1,
+	PX_FLAG_MID_STREAM = 1 << 2,
+	PX_FLAG_GAP = 1 << 3,
+	PX_FLAG_NOREPLY = 1 << 4,
+	PX_FLAG_UNPAIRED = 1 << 5,
+	PX_FLAG_REDACTED = 1 << 6,
+};
+#define PX_FLAG_COUNT 7
 
 /*
  * A record is lent to the sinks for the length of one call. It is filled through the px_record_set functions,
@@ -64,20 +76,14 @@ struct px_record {
 	struct px_arena *arena;		/* for what describe() has to build; emptied after the sinks returned */
 	struct px_value common[PX_COMMON_COUNT];
 	struct px_value proto[PX_PROTO_FIELDS_MAX];
+	unsigned int flags;		/* enum px_flag, for who wants them without looking at texts */
+	struct px_bytes flag_names[PX_FLAG_COUNT];	/* what the value of PX_F_FLAGS points to */
 };
 
-/* flags[] of the record; px_record_flag() sets them, the names are in record.c */
-enum px_flag {
-	PX_FLAG_TRUNCATED = 1 << 0,
-	PX_FLAG_ABORTED = 1 << 1,
-	PX_FLAG_MID_STREAM = 1 << 2,
-	PX_FLAG_GAP = 1 << 3,
-	PX_FLAG_NOREPLY = 1 << 4,
-	PX_FLAG_UNPAIRED = 1 << 5,
-	PX_FLAG_REDACTED = 1 << 6,
-};
-
-/* Empty the record for reuse; arena stays and is reset. */
+/*
+ * Empty the record for reuse: of what was in it only want_summary, no_redact and the arena stay, and the arena is
+ * reset. `type` is set and `ok` is true, as every record has both.
+ */
 void px_record_clear(struct px_record *r, enum px_record_type type);
 
 static inline void px_record_set(struct px_record *r, enum px_common f, struct px_value v)
@@ -133,7 +139,13 @@ static inline void px_record_put_bool(struct px_record *r, unsigned int f, bool 
 	px_record_put(r, f, (struct px_value){ .b = b });
 }
 
-/* Set PX_F_FLAGS from a set of px_flag bits; the list is static, no memory is needed. */
+/* Set PX_F_FLAGS, and r->flags, from a set of px_flag bits; no memory is needed. */
 void px_record_flags(struct px_record *r, unsigned int flags);
+
+/* Set PX_F_TS and PX_F_TS_US; wall_ns is nanoseconds since 1970. */
+void px_record_time(struct px_record *r, int64_t wall_ns);
+
+/* The value that a name found by px_field_find() has in this record, or NULL where it is absent. */
+const struct px_value *px_record_get(const struct px_record *r, const struct px_field_ref *ref);
 
 #endif
