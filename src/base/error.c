@@ -6,7 +6,8 @@
 
 #include "base/log.h"
 
-int px_error_set(struct px_error *err, enum px_exit code, const char *cure, const char *cause_fmt, ...)
+int px_error_set(struct px_error *err, enum px_exit code, const char *cure, const char *cause_fmt,
+		 ...)
 {
 	va_list ap;
 

@@ -49,7 +49,8 @@ static size_t text_control_len(const char *at)
 
 	if (u[0] == 0xc2 && u[1] >= 0x80 && u[1] <= 0x9f)
 		return 2;
-	if (u[0] == 0xe2 && u[1] == 0x80 && ((u[2] >= 0x8e && u[2] <= 0x8f) || (u[2] >= 0xa8 && u[2] <= 0xae)))
+	if (u[0] == 0xe2 && u[1] == 0x80 &&
+	    ((u[2] >= 0x8e && u[2] <= 0x8f) || (u[2] >= 0xa8 && u[2] <= 0xae)))
 		return 3;
 	if (u[0] == 0xe2 && u[1] == 0x81 && u[2] >= 0xa6 && u[2] <= 0xa9)
 		return 3;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Messages for the person at standard error: "pxtrace: what: why", whole lines, each in one write. */
+/*
+ * Messages for the person at standard error: "pxtrace: what: why", whole lines, each in one write.
+ */
 #ifndef PX_BASE_LOG_H
 #define PX_BASE_LOG_H
 
@@ -12,13 +14,16 @@ enum px_log_level {
 	PX_LOG_DEBUG,	/* --debug */
 };
 
-/* What is shown: all up to level. At first PX_LOG_NOTE; -q is PX_LOG_ERROR, --debug PX_LOG_DEBUG. */
+/*
+ * What is shown: all up to level. At first PX_LOG_NOTE; -q is PX_LOG_ERROR, --debug PX_LOG_DEBUG.
+ */
 void px_log_init(enum px_log_level level);
 bool px_log_shows(enum px_log_level level);
 
 /*
- * One message. Line breaks in it begin further lines with the same prefix; all other control characters are escaped,
- * since names of processes and files may carry them. What does not fit into 8 kB is cut.
+ * One message. Line breaks in it begin further lines with the same prefix; all other control
+ * characters are escaped, since names of processes and files may carry them. What does not fit into
+ * 8 kB is cut.
  */
 PX_PRINTF(2, 3) void px_log(enum px_log_level level, const char *fmt, ...);
 
@@ -26,8 +31,8 @@ PX_PRINTF(2, 3) void px_log(enum px_log_level level, const char *fmt, ...);
 void px_log_warn_line(const char *line);
 
 /*
- * A line that replaces the one before it, for as long as something takes; NULL erases it, and so does the next
- * message. Shown only where standard error is a terminal and notes are shown.
+ * A line that replaces the one before it, for as long as something takes; NULL erases it, and so
+ * does the next message. Shown only where standard error is a terminal and notes are shown.
  */
 void px_log_progress(const char *text);
 

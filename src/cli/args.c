@@ -13,6 +13,7 @@ struct arg_unit {
 #define KIB UINT64_C(1024)
 #define KB UINT64_C(1000)
 
+/* clang-format off: it takes the products for pointers */
 /* The first of several names for one factor is the one that is written. */
 static const struct arg_unit size_units[] = {
 	{ "", 1 },
@@ -22,25 +23,26 @@ static const struct arg_unit size_units[] = {
 	{ "KiB", KIB },
 	{ "kB", KB },
 	{ "KB", KB },
-	{ "M", KIB * KIB },
-	{ "MiB", KIB * KIB },
-	{ "MB", KB * KB },
-	{ "G", KIB * KIB * KIB },
-	{ "GiB", KIB * KIB * KIB },
-	{ "GB", KB * KB * KB },
-	{ "T", KIB * KIB * KIB * KIB },
-	{ "TiB", KIB * KIB * KIB * KIB },
-	{ "TB", KB * KB * KB * KB },
+	{ "M", KIB *KIB },
+	{ "MiB", KIB *KIB },
+	{ "MB", KB *KB },
+	{ "G", KIB *KIB *KIB },
+	{ "GiB", KIB *KIB *KIB },
+	{ "GB", KB *KB *KB },
+	{ "T", KIB *KIB *KIB *KIB },
+	{ "TiB", KIB *KIB *KIB *KIB },
+	{ "TB", KB *KB *KB *KB },
 };
 
 static const struct arg_unit time_units[] = {
 	{ "ns", 1 },
 	{ "us", KB },
-	{ "ms", KB * KB },
-	{ "s", KB * KB * KB },
-	{ "m", 60 * KB * KB * KB },
-	{ "h", 3600 * KB * KB * KB },
+	{ "ms", KB *KB },
+	{ "s", KB *KB *KB },
+	{ "m", 60 * KB *KB *KB },
+	{ "h", 3600 * KB *KB *KB },
 };
+/* clang-format on */
 
 static bool arg_is_digit(char c)
 {
@@ -78,7 +80,8 @@ int px_arg_number(const char *text, uint64_t *out)
 	return 0;
 }
 
-static const struct arg_unit *arg_unit_find(const struct arg_unit *units, size_t count, const char *name)
+static const struct arg_unit *arg_unit_find(const struct arg_unit *units, size_t count,
+					    const char *name)
 {
 	for (size_t i = 0; i < count; i++)
 		if (strcmp(units[i].name, name) == 0)
@@ -188,6 +191,21 @@ int px_arg_word(const char *text, const char *const *words, unsigned int *out)
 			return 0;
 		}
 	return -EINVAL;
+}
+
+const char *px_arg_words_text(const char *const *words, char *out, size_t size)
+{
+	size_t used = 0;
+
+	out[0] = '\0';
+	for (const char *const *word = words; *word && used < size; word++) {
+		const char *before = word[1] ? ", " : " or ";
+
+		if (word == words)
+			before = "";
+		used += (size_t)snprintf(out + used, size - used, "%s%s", before, *word);
+	}
+	return out;
 }
 
 static const char *arg_unit_text(uint64_t value, const struct arg_unit *units, size_t count,

@@ -14,12 +14,15 @@
 PX_MUST_USE int px_arg_number(const char *text, uint64_t *out);
 
 /*
- * Bytes: a number, alone or with a unit as coreutils have them: k K M G T and KiB MiB GiB TiB are powers of 1024,
- * kB KB MB GB TB powers of 1000, B is one.
+ * Bytes: a number, alone or with a unit as coreutils have them: k K M G T and KiB MiB GiB TiB are
+ * powers of 1024, kB KB MB GB TB powers of 1000, B is one.
  */
 PX_MUST_USE int px_arg_size(const char *text, uint64_t *out);
 
-/* Nanoseconds: a number, with a fraction if wanted, and its unit: ns us ms s m h. The unit may not be left out. */
+/*
+ * Nanoseconds: a number, with a fraction if wanted, and its unit: ns us ms s m h. The unit may not
+ * be left out.
+ */
 PX_MUST_USE int px_arg_duration(const char *text, uint64_t *out);
 
 #define PX_PIDS_MAX 1024
@@ -30,13 +33,16 @@ struct px_pids {
 };
 
 /*
- * Add a list of process ids, separated by commas or white space, so that "$(pgrep nginx)" is one too.
- * -ENOBUFS when there are more than PX_PIDS_MAX; on any error pids is as it was.
+ * Add a list of process ids, separated by commas or white space, so that "$(pgrep nginx)" is one
+ * too. -ENOBUFS when there are more than PX_PIDS_MAX; on any error pids is as it was.
  */
 PX_MUST_USE int px_arg_pids(const char *text, struct px_pids *pids);
 
 /* Index of text in words, a list that NULL ends. */
 PX_MUST_USE int px_arg_word(const char *text, const char *const *words, unsigned int *out);
+
+/* "auto, always or never", cut at size - 1. Returns out. */
+const char *px_arg_words_text(const char *const *words, char *out, size_t size);
 
 #define PX_ARG_TEXT 24	/* bytes that the writers below need at most */
 
@@ -45,7 +51,10 @@ const char *px_arg_number_text(uint64_t number, char out[PX_ARG_TEXT]);
 const char *px_arg_size_text(uint64_t bytes, char out[PX_ARG_TEXT]);
 const char *px_arg_duration_text(uint64_t ns, char out[PX_ARG_TEXT]);
 
-/* How many letters have to be typed, removed, changed or swapped with their neighbour to make b of a. */
+/*
+ * How many letters have to be typed, removed, changed or swapped with their neighbour to make b of
+ * a.
+ */
 unsigned int px_arg_distance(const char *a, const char *b);
 
 #endif

@@ -28,12 +28,11 @@ static const char bash_head[] =
 	"\tCOMPREPLY=()\n"
 	"\tcase $prev in\n";
 
-static const char bash_tail[] =
-	"\tif [ \"${cur#-}\" != \"$cur\" ]; then\n"
-	"\t\tCOMPREPLY=($(compgen -W \"$options\" -- \"$cur\"))\n"
-	"\tfi\n"
-	"}\n"
-	"complete -F _pxtrace pxtrace\n";
+static const char bash_tail[] = "\tif [ \"${cur#-}\" != \"$cur\" ]; then\n"
+				"\t\tCOMPREPLY=($(compgen -W \"$options\" -- \"$cur\"))\n"
+				"\tfi\n"
+				"}\n"
+				"complete -F _pxtrace pxtrace\n";
 
 static void bash_value(FILE *out, const struct px_option *opt)
 {
@@ -44,7 +43,8 @@ static void bash_value(FILE *out, const struct px_option *opt)
 		opt->name ? opt->name : "");
 	switch (opt->kind->complete) {
 	case PX_COMPLETE_PIDS:
-		fputs("\t\tCOMPREPLY=($(compgen -W \"$(cd /proc && echo [0-9]*)\" -- \"$cur\"))\n", out);
+		fputs("\t\tCOMPREPLY=($(compgen -W \"$(cd /proc && echo [0-9]*)\" -- \"$cur\"))\n",
+		      out);
 		break;
 	case PX_COMPLETE_WORDS:
 		fputs("\t\tCOMPREPLY=($(compgen -W '", out);
@@ -117,7 +117,10 @@ static void zsh_value(FILE *out, const struct px_option *opt)
 	}
 }
 
-/* One form of an option, by letter or by name; "+" and "=": the value may follow at once or as a word of its own. */
+/*
+ * One form of an option, by letter or by name; "+" and "=": the value may follow at once or as a
+ * word of its own.
+ */
 static void zsh_form(FILE *out, const struct px_option *opt, bool by_name)
 {
 	const char *glue = !opt->value ? "" : !by_name ? "+" : opt->value[0] == '[' ? "=-" : "=";
@@ -137,7 +140,8 @@ void px_completion_zsh(FILE *out)
 {
 	fputs("#compdef pxtrace\n"
 	      "# zsh completion for pxtrace, made from its table of options when it is built\n"
-	      "_pxtrace()\n{\n\t_arguments -s -S", out);
+	      "_pxtrace()\n{\n\t_arguments -s -S",
+	      out);
 	for (const struct px_option *opt = px_options_table; opt->letter || opt->name; opt++) {
 		if (option_is_real(opt) && opt->letter)
 			zsh_form(out, opt, false);

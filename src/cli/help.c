@@ -27,9 +27,9 @@ static const char help_tail[] =
 	"The manual, pxtrace(8), explains every option, column and key.\n";
 
 static const char *const group_titles[] = {
-	[PX_GROUP_TARGET] = "Target",	[PX_GROUP_CAPTURE] = "Capture", [PX_GROUP_LIMITS] = "Limits",
-	[PX_GROUP_TEXT] = "Text",	[PX_GROUP_FORMAT] = "Output",	[PX_GROUP_SAFETY] = "Safety",
-	[PX_GROUP_MISC] = "Other",	[PX_GROUP_HABIT] = "",
+	[PX_GROUP_TARGET] = "Target", [PX_GROUP_CAPTURE] = "Capture", [PX_GROUP_LIMITS] = "Limits",
+	[PX_GROUP_TEXT] = "Text",     [PX_GROUP_FORMAT] = "Output",   [PX_GROUP_SAFETY] = "Safety",
+	[PX_GROUP_MISC] = "Other",    [PX_GROUP_HABIT] = "",
 };
 
 const char *px_group_title(enum px_group group)
@@ -79,13 +79,13 @@ static void help_right(FILE *out, int column, const char *text)
 
 static void help_option(FILE *out, const struct px_option *opt)
 {
-	char text[512];
+	char text[512], words[200];
 	size_t used = (size_t)snprintf(text, sizeof(text), "%s", opt->help);
 
-	for (const char *const *word = opt->words; word && *word && used < sizeof(text); word++)
-		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s",
-					 word == opt->words ? ": " : word[1] ? ", " : " or ", *word);
-	if (opt->preset && used < sizeof(text))
+	if (opt->words)
+		used += (size_t)snprintf(text + used, sizeof(text) - used, ": %s",
+					 px_arg_words_text(opt->words, words, sizeof(words)));
+	if (opt->preset)
 		snprintf(text + used, sizeof(text) - used, " (default %s)", opt->preset);
 	help_right(out, help_left(out, opt), text);
 }
@@ -95,7 +95,8 @@ void px_help_print(FILE *out)
 	fputs(help_head, out);
 	for (enum px_group group = 0; group < PX_GROUP_HABIT; group++) {
 		fprintf(out, "\n%s:\n", px_group_title(group));
-		for (const struct px_option *opt = px_options_table; opt->letter || opt->name; opt++)
+		for (const struct px_option *opt = px_options_table; opt->letter || opt->name;
+		     opt++)
 			if (opt->group == group)
 				help_option(out, opt);
 	}

@@ -94,15 +94,16 @@ static enum px_lockdown host_lockdown(const char *root)
 }
 
 /*
- * A command that no kernel knows is answered with EINVAL once it is clear that we may ask at all; a filter of
- * system calls, or a kernel without BPF, answers otherwise.
+ * A command that no kernel knows is answered with EINVAL once it is clear that we may ask at all; a
+ * filter of system calls, or a kernel without BPF, answers otherwise.
  */
 static bool host_refuses_bpf(void)
 {
 	union bpf_attr attr;
 
 	memset(&attr, 0, sizeof(attr));
-	return syscall(SYS_bpf, INT_MAX, &attr, sizeof(attr)) < 0 && (errno == EPERM || errno == ENOSYS);
+	return syscall(SYS_bpf, INT_MAX, &attr, sizeof(attr)) < 0 &&
+	       (errno == EPERM || errno == ENOSYS);
 }
 
 static void host_read_kernel(struct px_host *h, const char *root)
@@ -133,7 +134,10 @@ void px_host_read(struct px_host *h, const char *root)
 	snprintf(btf, sizeof(btf), "%s/sys/kernel/btf/vmlinux", root);
 	h->has_btf = access(btf, R_OK) == 0;
 	h->lockdown = host_lockdown(root);
-	h->perf_paranoid = host_file(root, "/proc/sys/kernel/perf_event_paranoid", text, sizeof(text)) ? atoi(text) : 0;
+	h->perf_paranoid =
+		host_file(root, "/proc/sys/kernel/perf_event_paranoid", text, sizeof(text))
+			? atoi(text)
+			: 0;
 	host_read_kernel(h, root);
 	h->memlock = getrlimit(RLIMIT_MEMLOCK, &memlock) == 0 ? memlock.rlim_cur : RLIM_INFINITY;
 	h->refuses_bpf = host_refuses_bpf();
@@ -155,9 +159,10 @@ static const char *host_sudo(char **command, char *out, size_t size)
 	size_t used = (size_t)snprintf(out, size, "Try: sudo pxtrace");
 
 	for (char **word = command + 1; command[0] && *word; word++) {
-		bool is_plain = **word != '\0' && strspn(*word, "abcdefghijklmnopqrstuvwxyz"
-								"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-								"0123456789-_=,./:+%@") == strlen(*word);
+		bool is_plain =
+			**word != '\0' && strspn(*word, "abcdefghijklmnopqrstuvwxyz"
+							"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+							"0123456789-_=,./:+%@") == strlen(*word);
 
 		if (!is_plain || used + strlen(*word) + 8 >= size) {
 			snprintf(out + used, size - used, " ...");
@@ -190,25 +195,31 @@ static int host_check_caps(const struct px_host *h, char **command, struct px_er
 		const struct host_need *need = &host_needs[i];
 
 		if (!host_may(h, need->cap) && !is_admin)
-			used += (size_t)snprintf(missing + used, sizeof(missing) - used, "%s%s (%s)",
-						 used ? ", " : "", need->name, need->what_for);
+			used += (size_t)snprintf(missing + used, sizeof(missing) - used,
+						 "%s%s (%s)", used ? ", " : "", need->name,
+						 need->what_for);
 	}
 	if (!used)
 		return 0;
 	return px_error_set(err, PX_EXIT_PERMISSION, host_sudo(command, cure, sizeof(cure)),
-			    "need root, or cap_bpf,cap_perfmon; missing: %s",
-			    missing);
+			    "need root, or cap_bpf,cap_perfmon; missing: %s", missing);
 }
 
-/* Debian and Ubuntu kernels close perf_event_open() above 2, for all but cap_sys_admin; kprobes are opened by it. */
-static int host_check_perf(const struct px_host *h, const struct px_options *o, struct px_error *err)
+/*
+ * Debian and Ubuntu kernels close perf_event_open() above 2, for all but cap_sys_admin; kprobes are
+ * opened by it.
+ */
+static int host_check_perf(const struct px_host *h, const struct px_options *o,
+			   struct px_error *err)
 {
-	if (o->probe != PX_PROBE_OPTION_KPROBE || h->perf_paranoid <= 2 || host_may(h, CAP_SYS_ADMIN))
+	if (o->probe != PX_PROBE_OPTION_KPROBE || h->perf_paranoid <= 2 ||
+	    host_may(h, CAP_SYS_ADMIN))
 		return 0;
-	return px_error_set(err, PX_EXIT_PERMISSION,
-			    "Try: --probe=auto, or sysctl kernel.perf_event_paranoid=2, or root",
-			    "--probe=kprobe: kernel.perf_event_paranoid is %d, which leaves kprobes to cap_sys_admin",
-			    h->perf_paranoid);
+	return px_error_set(
+		err, PX_EXIT_PERMISSION,
+		"Try: --probe=auto, or sysctl kernel.perf_event_paranoid=2, or root",
+		"--probe=kprobe: kernel.perf_event_paranoid is %d, which leaves kprobes to cap_sys_admin",
+		h->perf_paranoid);
 }
 
 static int host_check_kernel(const struct px_host *h, struct px_error *err)
@@ -216,25 +227,31 @@ static int host_check_kernel(const struct px_host *h, struct px_error *err)
 	const uint64_t memlock_wanted = UINT64_C(64) << 20;
 
 	if (host_is_older(h, 5, 8))
-		return px_error_set(err, PX_EXIT_HOST, "run it on Linux 5.8 or later (Debian 11, Ubuntu 20.10, RHEL 8.5)",
-				    "Linux %u.%u has no BPF ring buffer", h->kernel_major, h->kernel_minor);
+		return px_error_set(
+			err, PX_EXIT_HOST,
+			"run it on Linux 5.8 or later (Debian 11, Ubuntu 20.10, RHEL 8.5)",
+			"Linux %u.%u has no BPF ring buffer", h->kernel_major, h->kernel_minor);
 	if (h->lockdown == PX_LOCKDOWN_CONFIDENTIALITY)
-		return px_error_set(err, PX_EXIT_HOST,
-				    "boot with lockdown=integrity, or with secure boot off",
-				    "kernel lockdown (confidentiality) forbids BPF programs to read memory");
+		return px_error_set(
+			err, PX_EXIT_HOST, "boot with lockdown=integrity, or with secure boot off",
+			"kernel lockdown (confidentiality) forbids BPF programs to read memory");
 	if (!h->has_btf)
-		return px_error_set(err, PX_EXIT_HOST,
-				    "boot a kernel with CONFIG_DEBUG_INFO_BTF=y, as distributions build it",
-				    "this kernel does not describe its types: no /sys/kernel/btf/vmlinux (BTF)");
+		return px_error_set(
+			err, PX_EXIT_HOST,
+			"boot a kernel with CONFIG_DEBUG_INFO_BTF=y, as distributions build it",
+			"this kernel does not describe its types: no /sys/kernel/btf/vmlinux (BTF)");
 	/* Since 5.11 the memory of maps is charged to the cgroup, before that to this limit. */
-	if (host_is_older(h, 5, 11) && h->memlock < memlock_wanted && !host_may(h, CAP_SYS_RESOURCE))
+	if (host_is_older(h, 5, 11) && h->memlock < memlock_wanted &&
+	    !host_may(h, CAP_SYS_RESOURCE))
 		return px_error_set(err, PX_EXIT_HOST, "Try: ulimit -l unlimited",
-				    "%" PRIu64 " bytes of locked memory are too few for Linux %u.%u", h->memlock,
-				    h->kernel_major, h->kernel_minor);
+				    "%" PRIu64
+				    " bytes of locked memory are too few for Linux %u.%u",
+				    h->memlock, h->kernel_major, h->kernel_minor);
 	return 0;
 }
 
-int px_host_check(const struct px_host *h, const struct px_options *o, char **command, struct px_error *err)
+int px_host_check(const struct px_host *h, const struct px_options *o, char **command,
+		  struct px_error *err)
 {
 	if (o->read_file)
 		return 0;
@@ -242,15 +259,19 @@ int px_host_check(const struct px_host *h, const struct px_options *o, char **co
 		return px_error_set(err, PX_EXIT_PERMISSION,
 				    "run it as root of the host, outside of rootless containers",
 				    "root of a user namespace is not root to BPF");
-	if (host_check_caps(h, command, err) || host_check_kernel(h, err) || host_check_perf(h, o, err))
+	if (host_check_caps(h, command, err) || host_check_kernel(h, err) ||
+	    host_check_perf(h, o, err))
 		return -1;
 	if (h->refuses_bpf && h->has_seccomp)
-		return px_error_set(err, PX_EXIT_PERMISSION,
-				    "run it on the host, or in a container with --privileged or --security-opt seccomp=unconfined",
-				    "a seccomp filter forbids bpf()");
+		return px_error_set(
+			err, PX_EXIT_PERMISSION,
+			"run it on the host, or in a container with --privileged or --security-opt seccomp=unconfined",
+			"a seccomp filter forbids bpf()");
 	if (h->refuses_bpf)
-		return px_error_set(err, PX_EXIT_HOST, "boot a kernel with CONFIG_BPF_SYSCALL=y, or ask its security module",
-				    "this kernel refuses bpf()");
+		return px_error_set(
+			err, PX_EXIT_HOST,
+			"boot a kernel with CONFIG_BPF_SYSCALL=y, or ask its security module",
+			"this kernel refuses bpf()");
 	return 0;
 }
 
@@ -262,20 +283,23 @@ static int host_check_pid(uint32_t pid, const char *root, struct px_error *err)
 
 	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/status", pid);
 	if (!host_file(root, path, status, sizeof(status)))
-		return px_error_set(err, PX_EXIT_TARGET, "pgrep -a NAME and ss -tnp show who is there",
+		return px_error_set(err, PX_EXIT_TARGET,
+				    "pgrep -a NAME and ss -tnp show who is there",
 				    "no process %" PRIu32, pid);
 	value = status_value(status, "Name");
-	snprintf(name, sizeof(name), "%.*s", value ? (int)strcspn(value, "\n") : 0, value ? value : "");
+	snprintf(name, sizeof(name), "%.*s", value ? (int)strcspn(value, "\n") : 0,
+		 value ? value : "");
 	value = status_value(status, "Tgid");
 	tgid = value ? strtoul(value, NULL, 10) : pid;
 	if (tgid != pid) {
 		snprintf(path, sizeof(path), "Try: pxtrace -p %lu", tgid);
-		return px_error_set(err, PX_EXIT_TARGET, path, "%" PRIu32 " is a thread of process %lu (%s)", pid,
-				    tgid, name);
+		return px_error_set(err, PX_EXIT_TARGET, path,
+				    "%" PRIu32 " is a thread of process %lu (%s)", pid, tgid, name);
 	}
 	value = status_value(status, "State");
 	if (value && (*value == 'Z' || *value == 'X'))
-		return px_error_set(err, PX_EXIT_TARGET, "its parent has not yet taken note; there is nothing to trace",
+		return px_error_set(err, PX_EXIT_TARGET,
+				    "its parent has not yet taken note; there is nothing to trace",
 				    "process %" PRIu32 " (%s) has ended", pid, name);
 	return 0;
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What this host lets us do, found out before anything is tried, so that the answer is a cause and a cure. */
+/*
+ * What this host lets us do, found out before anything is tried, so that the answer is a cause and
+ * a cure.
+ */
 #ifndef PX_CLI_HOST_H
 #define PX_CLI_HOST_H
 
@@ -25,15 +28,18 @@ struct px_host {
 void px_host_read(struct px_host *h, const char *root);
 
 /*
- * Can pxtrace work here as it was asked to? Returns 0, or -1 with err filled: PX_EXIT_PERMISSION for what
- * the user may cure by being somebody else, PX_EXIT_HOST for what this host cannot do.
+ * Can pxtrace work here as it was asked to? Returns 0, or -1 with err filled: PX_EXIT_PERMISSION
+ * for what the user may cure by being somebody else, PX_EXIT_HOST for what this host cannot do.
  * command: the command line, for "Try: sudo ..."; argv of main.
  */
 PX_MUST_USE int px_host_check(const struct px_host *h, const struct px_options *o, char **command,
 			      struct px_error *err);
 
-/* Do all of pids exist, and are they processes? Returns 0, or -1 with err filled: PX_EXIT_TARGET. */
-PX_MUST_USE int px_host_check_pids(const struct px_pids *pids, const char *root, struct px_error *err);
+/*
+ * Do all of pids exist, and are they processes? Returns 0, or -1 with err filled: PX_EXIT_TARGET.
+ */
+PX_MUST_USE int px_host_check_pids(const struct px_pids *pids, const char *root,
+				   struct px_error *err);
 
 /* What works but not as one may think: calls say() with a line for each. */
 void px_host_warn(const struct px_host *h, void (*say)(const char *line));

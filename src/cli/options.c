@@ -98,29 +98,41 @@ static const struct px_kind kind_repeat = { .read = read_repeat };
 static const struct px_kind kind_letter = { .read = read_letter };
 static const struct px_kind kind_action = { .read = read_action };
 static const struct px_kind kind_number = {
-	read_number, "a number", "write it in decimal digits: 100", px_arg_number_text, PX_COMPLETE_NOTHING,
+	.read = read_number,
+	.noun = "a number",
+	.form = "write it in decimal digits: 100",
+	.text = px_arg_number_text,
 };
 static const struct px_kind kind_size = {
-	read_size, "a size", "write bytes, with a unit if you like: 4096, 16k, 2M (times 1024), 100kB, 5MB (times 1000)",
-	px_arg_size_text, PX_COMPLETE_NOTHING,
+	.read = read_size,
+	.noun = "a size",
+	.form = "write bytes, or a unit too: 4096, 16k, 2M (times 1024), 100kB, 5MB (times 1000)",
+	.text = px_arg_size_text,
 };
 static const struct px_kind kind_duration = {
-	read_duration, "a time with its unit", "write it as 500us, 100ms, 1.5s, 30s, 5m or 1h",
-	px_arg_duration_text, PX_COMPLETE_NOTHING,
+	.read = read_duration,
+	.noun = "a time with its unit",
+	.form = "write it as 500us, 100ms, 1.5s, 30s, 5m or 1h",
+	.text = px_arg_duration_text,
 };
 static const struct px_kind kind_word = { .read = read_word, .complete = PX_COMPLETE_WORDS };
 static const struct px_kind kind_pids = {
-	read_pids, "a list of process ids", "write numbers and commas: -p 4242,4243; pgrep -a NAME finds them",
-	px_arg_number_text, PX_COMPLETE_PIDS,
+	.read = read_pids,
+	.noun = "a list of process ids",
+	.form = "write numbers and commas: -p 4242,4243; pgrep -a NAME finds them",
+	.text = px_arg_number_text,
+	.complete = PX_COMPLETE_PIDS,
 };
 static const struct px_kind kind_file = {
-	read_file, "a file name", "name a file, or - for the standard stream", NULL, PX_COMPLETE_FILES,
+	.read = read_file,
+	.noun = "a file name",
+	.form = "name a file, or - for the standard stream",
+	.complete = PX_COMPLETE_FILES,
 };
 
 static const char *const probe_words[] = { "auto", "sock", "tracepoint", "kprobe", "fentry", NULL };
 static const char *const color_words[] = { "auto", "always", "never", NULL };
 
-#define MIB (UINT64_C(1) << 20)
 #define GIB (UINT64_C(1) << 30)
 #define US UINT64_C(1000)
 #define MS (UINT64_C(1000) * US)
@@ -169,6 +181,7 @@ const struct px_option px_options_table[] = {
 
 #define LONG_BASE 0x100		/* getopt's value of a long form: its row behind all letters */
 #define ROWS_MAX 96
+_Static_assert(PX_COUNT(px_options_table) <= ROWS_MAX, "getopt_form has room for every row");
 
 /* What getopt_long wants to have, made of the table. */
 struct getopt_form {
@@ -188,13 +201,16 @@ static bool option_value_may_miss(const struct px_option *opt)
 
 static void getopt_form_make(struct getopt_form *form)
 {
-	/* '-': positional words come in their turn, whatever POSIXLY_CORRECT says; ':': errors are ours to tell. */
+	/*
+	 * '-': positional words come in their turn, whatever POSIXLY_CORRECT says; ':': errors are
+	 * ours to tell.
+	 */
 	char *letter = form->letters;
 	struct option *name = form->names;
 
 	*letter++ = '-';
 	*letter++ = ':';
-	for (int row = 0; row < ROWS_MAX && !option_ends(&px_options_table[row]); row++) {
+	for (int row = 0; !option_ends(&px_options_table[row]); row++) {
 		const struct px_option *opt = &px_options_table[row];
 
 		if (opt->letter) {
@@ -204,9 +220,9 @@ static void getopt_form_make(struct getopt_form *form)
 		}
 		if (opt->name) {
 			name->name = opt->name;
-			name->has_arg = !opt->value ? no_argument
+			name->has_arg = !opt->value		     ? no_argument
 					: option_value_may_miss(opt) ? optional_argument
-					: required_argument;
+								     : required_argument;
 			name->flag = NULL;
 			name->val = LONG_BASE + row;
 			name++;
@@ -239,15 +255,15 @@ static const char *option_typed(const struct px_option *opt, int code, char out[
 static int option_bad_value(const struct px_option *opt, int code, const char *text, int reason,
 			    struct px_error *err)
 {
-	char typed[64], form[256], low[PX_ARG_TEXT], high[PX_ARG_TEXT];
-	size_t used = 0;
+	char typed[64], words[200], form[256], low[PX_ARG_TEXT], high[PX_ARG_TEXT];
 
 	option_typed(opt, code, typed);
 	if (reason == -ENOBUFS)
 		return px_error_set(err, PX_EXIT_USAGE, "trace fewer at a time",
 				    "%s takes at most %d processes", typed, PX_PIDS_MAX);
 	if (opt->kind == &kind_repeat)
-		return px_error_set(err, PX_EXIT_USAGE, "pxtrace --help says what each of them shows",
+		return px_error_set(err, PX_EXIT_USAGE,
+				    "pxtrace --help says what each of them shows",
 				    "%s may be given up to %d times", typed, (int)opt->max);
 	if (reason == -ERANGE && opt->kind->text) {
 		opt->kind->text(opt->min, low);
@@ -256,21 +272,21 @@ static int option_bad_value(const struct px_option *opt, int code, const char *t
 		return px_error_set(err, PX_EXIT_USAGE, form, "%s %s is out of range", typed, text);
 	}
 	if (!opt->words)
-		return px_error_set(err, PX_EXIT_USAGE, opt->kind->form, "%s '%s' is not %s", typed, text,
-				    opt->kind->noun);
-	for (const char *const *word = opt->words; *word && used < sizeof(form); word++)
-		used += (size_t)snprintf(form + used, sizeof(form) - used, "%s%s",
-					 word == opt->words ? "it takes " : word[1] ? ", " : " or ", *word);
+		return px_error_set(err, PX_EXIT_USAGE, opt->kind->form, "%s '%s' is not %s", typed,
+				    text, opt->kind->noun);
+	snprintf(form, sizeof(form), "it takes %s",
+		 px_arg_words_text(opt->words, words, sizeof(words)));
 	return px_error_set(err, PX_EXIT_USAGE, form, "%s does not know '%s'", typed, text);
 }
 
-static int option_store(const struct px_option *opt, int code, const char *text, struct px_options *out,
-			struct px_error *err)
+static int option_store(const struct px_option *opt, int code, const char *text,
+			struct px_options *out, struct px_error *err)
 {
 	int reason;
 
 	if (opt->group == PX_GROUP_HABIT)
-		return px_error_set(err, PX_EXIT_USAGE, "try: pxtrace -p PID; pgrep -a NAME and ss -tnp find the PID",
+		return px_error_set(err, PX_EXIT_USAGE,
+				    "try: pxtrace -p PID; pgrep -a NAME and ss -tnp find the PID",
 				    "-%c: %s", opt->letter, opt->help);
 	if (!text)
 		text = opt->left_out;
@@ -303,7 +319,8 @@ static int option_unknown_letter(int letter, struct px_error *err)
 
 	/* Letters differ from their other case in one bit. */
 	if (isalpha(letter) && option_find(letter ^ 0x20)) {
-		snprintf(cure, sizeof(cure), "did you mean -%c? %s", letter ^ 0x20, option_list_hint);
+		snprintf(cure, sizeof(cure), "did you mean -%c? %s", letter ^ 0x20,
+			 option_list_hint);
 		return px_error_set(err, PX_EXIT_USAGE, cure, "there is no option -%c", letter);
 	}
 	return px_error_set(err, PX_EXIT_USAGE, option_list_hint, "there is no option -%c", letter);
@@ -319,11 +336,14 @@ static int option_unknown_name(const char *name, struct px_error *err)
 	for (const struct px_option *opt = px_options_table; !option_ends(opt); opt++)
 		if (opt->name && strncmp(opt->name, name, strlen(name)) == 0 && used < sizeof(cure))
 			used += (size_t)snprintf(cure + used, sizeof(cure) - used, "%s--%s",
-						 matches++ ? ", " : "write more of it: ", opt->name);
+						 matches++ ? ", " : "write more of it: ",
+						 opt->name);
 	if (matches > 1)
-		return px_error_set(err, PX_EXIT_USAGE, cure, "--%s is the beginning of several options", name);
+		return px_error_set(err, PX_EXIT_USAGE, cure,
+				    "--%s is the beginning of several options", name);
 	if (!nearest)
-		return px_error_set(err, PX_EXIT_USAGE, option_list_hint, "there is no option --%s", name);
+		return px_error_set(err, PX_EXIT_USAGE, option_list_hint, "there is no option --%s",
+				    name);
 	snprintf(cure, sizeof(cure), "did you mean --%s? %s", nearest, option_list_hint);
 	return px_error_set(err, PX_EXIT_USAGE, cure, "there is no option --%s", name);
 }
@@ -347,7 +367,8 @@ static int option_value_misses(struct px_error *err)
 	const struct px_option *opt = option_find(optopt);
 	char typed[64];
 
-	return px_error_set(err, PX_EXIT_USAGE, opt->kind->form ? opt->kind->form : option_list_hint,
+	return px_error_set(err, PX_EXIT_USAGE,
+			    opt->kind->form ? opt->kind->form : option_list_hint,
 			    "%s needs a value: %s", option_typed(opt, optopt, typed), opt->value);
 }
 
@@ -360,16 +381,18 @@ static int positional_word(const char *word, struct px_error *err)
 		snprintf(cure, sizeof(cure), "did you mean -p %s?", word);
 		return px_error_set(err, PX_EXIT_USAGE, cure, "'%s' alone says nothing", word);
 	}
-	return px_error_set(err, PX_EXIT_USAGE,
-			    "choose from the output: pxtrace -p PID | grep ' http 5', or with -j and jq",
-			    "'%s': this version has no filter expressions", word);
+	return px_error_set(
+		err, PX_EXIT_USAGE,
+		"choose from the output: pxtrace -p PID | grep ' http 5', or with -j and jq",
+		"'%s': this version has no filter expressions", word);
 }
 
 static int options_preset(struct px_options *out, struct px_error *err)
 {
 	*out = (struct px_options){ 0 };
 	for (const struct px_option *opt = px_options_table; !option_ends(opt); opt++)
-		if (opt->preset && option_store(opt, opt->name ? LONG_BASE : opt->letter, opt->preset, out, err))
+		if (opt->preset &&
+		    option_store(opt, opt->name ? LONG_BASE : opt->letter, opt->preset, out, err))
 			return -1;
 	return 0;
 }
@@ -377,12 +400,14 @@ static int options_preset(struct px_options *out, struct px_error *err)
 static int options_check_target(const struct px_options *o, struct px_error *err)
 {
 	if (o->read_file && o->pids.count)
-		return px_error_set(err, PX_EXIT_USAGE, "give -p to trace now, or -r to read what was recorded",
+		return px_error_set(err, PX_EXIT_USAGE,
+				    "give -p to trace now, or -r to read what was recorded",
 				    "-p and -r exclude each other");
 	if (!o->read_file && !o->pids.count)
-		return px_error_set(err, PX_EXIT_USAGE,
-				    "try: pxtrace -p PID (pgrep -a NAME finds it), pxtrace -r FILE, or pxtrace --help",
-				    "nothing to trace was named");
+		return px_error_set(
+			err, PX_EXIT_USAGE,
+			"try: pxtrace -p PID (pgrep -a NAME finds it), pxtrace -r FILE, or pxtrace --help",
+			"nothing to trace was named");
 	return 0;
 }
 

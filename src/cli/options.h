@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The one table of options, behind the reading of the command line, --help, completion and the man page check. */
+/*
+ * The one table of options, behind the reading of the command line, --help, completion and the man
+ * page check.
+ */
 #ifndef PX_CLI_OPTIONS_H
 #define PX_CLI_OPTIONS_H
 
@@ -28,7 +31,10 @@ enum px_probe_option {
 /* In the order of the words that --color takes. */
 enum px_color_option { PX_COLOR_OPTION_AUTO, PX_COLOR_OPTION_ALWAYS, PX_COLOR_OPTION_NEVER };
 
-/* What the user wants. Texts are borrowed from argv. Defaults are in the rows of the table, as the user would type them. */
+/*
+ * What the user wants. Texts are borrowed from argv. Defaults are in the rows of the table, as the
+ * user would type them.
+ */
 struct px_options {
 	enum px_action action;
 
@@ -63,9 +69,13 @@ struct px_options {
  * Read the command line into *out, which begins with the defaults.
  * Returns 0, or -1 with err filled: exit code PX_EXIT_USAGE, cause and cure for a person.
  */
-PX_MUST_USE int px_options_parse(int argc, char **argv, struct px_options *out, struct px_error *err);
+PX_MUST_USE int px_options_parse(int argc, char **argv, struct px_options *out,
+				 struct px_error *err);
 
-/* What was given that does no good but is no error: calls say() once for each with a line for the user. */
+/*
+ * What was given that does no good but is no error: calls say() once for each with a line for the
+ * user.
+ */
 void px_options_warn(const struct px_options *o, void (*say)(const char *line));
 
 /* --help and --version. */
@@ -105,7 +115,7 @@ struct px_kind {
 struct px_option {
 	char letter;		/* 0: long form only */
 	const char *name;	/* NULL: letter only */
-	const char *value;	/* what the value is called; NULL: takes none; "[=WHEN]": may be left out */
+	const char *value;	/* what the value is called; NULL: none; "[=WHEN]": may be left out */
 	enum px_group group;
 	const char *help;	/* no full stop */
 	const struct px_kind *kind;

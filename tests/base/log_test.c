@@ -67,8 +67,13 @@ END_TEST
 
 START_TEST(controls)
 {
-	px_log_warn_line("a\033[2Jb\x7f\r\tc\xc2\x9b" "d\xe2\x80\xae" "e\xc3\xa9");
-	ck_assert_str_eq(written(), "pxtrace: a\\x1b[2Jb\\x7f\\x0d\\x09c\\xc2\\x9bd\\xe2\\x80\\xaee\xc3\xa9\n");
+	/* NOLINTNEXTLINE(misc-misleading-bidirectional): that is what is tested */
+	px_log_warn_line("a\033[2Jb\x7f\r\tc\xc2\x9b"
+			 "d\xe2\x80\xae"
+			 "e\xc3\xa9");
+	ck_assert_str_eq(
+		written(),
+		"pxtrace: a\\x1b[2Jb\\x7f\\x0d\\x09c\\xc2\\x9bd\\xe2\\x80\\xaee\xc3\xa9\n");
 	px_log_warn_line("cut \xe2");
 	ck_assert_str_eq(written(), "pxtrace: cut \xe2\n");
 }

@@ -9,6 +9,7 @@
 
 typedef int (*reader)(const char *text, uint64_t *out);
 
+/* clang-format off */
 static const struct value_case {
 	reader read;
 	const char *text;
@@ -69,6 +70,7 @@ static const struct value_case {
 	{ px_arg_duration, "18446744073709551615.9ns", 0, UINT64_MAX },
 	{ px_arg_duration, "18446744073.999999999s", -ERANGE, 0 },
 };
+/* clang-format on */
 
 START_TEST(value)
 {
@@ -80,6 +82,7 @@ START_TEST(value)
 }
 END_TEST
 
+/* clang-format off */
 static const struct pids_case {
 	const char *text;
 	int err;
@@ -103,6 +106,7 @@ static const struct pids_case {
 	{ "-1", -EINVAL, 0, 0 },
 	{ "nginx", -EINVAL, 0, 0 },
 };
+/* clang-format on */
 
 START_TEST(pid_list)
 {
@@ -140,19 +144,24 @@ START_TEST(words)
 {
 	static const char *const known[] = { "auto", "sock", NULL };
 	unsigned int out = 9;
+	char text[32];
 
 	ck_assert_int_eq(px_arg_word("sock", known, &out), 0);
 	ck_assert_uint_eq(out, 1);
 	ck_assert_int_eq(px_arg_word("so", known, &out), -EINVAL);
 	ck_assert_int_eq(px_arg_word("", known, &out), -EINVAL);
 	ck_assert_uint_eq(out, 1);
+	ck_assert_str_eq(px_arg_words_text(known, text, sizeof(text)), "auto or sock");
+	ck_assert_str_eq(px_arg_words_text(known, text, 6), "auto ");
+	ck_assert_str_eq(px_arg_words_text(known + 2, text, sizeof(text)), "");
 }
 END_TEST
 
 /* What is written is read back as the same. */
 START_TEST(written_values)
 {
-	static const uint64_t values[] = { 0, 1, 999, 1000, 1024, 16384, 65536, 1000000, 8 << 20, 1 << 30, UINT64_MAX };
+	static const uint64_t values[] = { 0,	  1,	   999,	    1000,    1024,	16384,
+					   65536, 1000000, 8 << 20, 1 << 30, UINT64_MAX };
 	char text[PX_ARG_TEXT];
 	uint64_t back = 1;
 

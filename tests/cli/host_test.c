@@ -13,11 +13,16 @@
 #define BPF CAP(39)
 
 static const struct px_host good = {
-	.caps = UINT64_C(0x1ffffffffff), .has_btf = true, .kernel_major = 6, .kernel_minor = 1, .memlock = 65536,
+	.caps = UINT64_C(0x1ffffffffff),
+	.has_btf = true,
+	.kernel_major = 6,
+	.kernel_minor = 1,
+	.memlock = 65536,
 };
 static struct px_options options;
 static char *command[] = { "pxtrace", "-p", "4242", NULL };
 
+/* clang-format off */
 static const struct host_case {
 	const char *name;
 	struct px_host host;
@@ -48,6 +53,7 @@ static const struct host_case {
 	  PX_EXIT_PERMISSION, "seccomp", "--privileged" },
 	{ "no bpf()", { .caps = SYS_ADMIN, .has_btf = true, .kernel_major = 6, .refuses_bpf = true }, 0, PX_EXIT_HOST, "bpf()", "CONFIG_BPF_SYSCALL" },
 };
+/* clang-format on */
 
 START_TEST(host)
 {
@@ -55,7 +61,8 @@ START_TEST(host)
 	struct px_error err = { 0 };
 
 	options.probe = c->probe;
-	ck_assert_msg(px_host_check(&c->host, &options, command, &err) == (c->code ? -1 : 0), "%s", c->name);
+	ck_assert_msg(px_host_check(&c->host, &options, command, &err) == (c->code ? -1 : 0), "%s",
+		      c->name);
 	ck_assert_int_eq(err.code, c->code);
 	ck_assert_msg(strstr(err.cause, c->cause), "%s: %s", c->name, err.cause);
 	ck_assert_msg(strstr(err.cure, c->cure), "%s: %s", c->name, err.cure);
@@ -97,7 +104,8 @@ static void put(const char *path, const char *text)
 	FILE *f;
 
 	snprintf(full, sizeof(full), "%s%s", root, path);
-	for (char *slash = strchr(full + strlen(root) + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+	for (char *slash = strchr(full + strlen(root) + 1, '/'); slash;
+	     slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
 		(void)mkdir(full, 0700);
 		*slash = '/';
@@ -114,7 +122,8 @@ START_TEST(facts)
 	struct px_host h;
 
 	ck_assert_ptr_nonnull(mkdtemp(root));
-	put("/proc/self/status", "Name:\tx\nGroups:\t0 1 \nCapEff:\t000000c000200000\nNoNewPrivs:\t0\nSeccomp:\t2\n");
+	put("/proc/self/status",
+	    "Name:\tx\nGroups:\t0 1 \nCapEff:\t000000c000200000\nNoNewPrivs:\t0\nSeccomp:\t2\n");
 	put("/proc/self/uid_map", "         0     100000      65536\n");
 	put("/proc/sys/kernel/osrelease", "5.10.0-28-amd64\n");
 	put("/proc/sys/kernel/perf_event_paranoid", "3\n");

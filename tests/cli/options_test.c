@@ -57,7 +57,8 @@ END_TEST
 
 START_TEST(everything)
 {
-	struct px_options o = options_of("-p1,2|--pid=3|-p|2|-jvv|-v|-tttt|--color|--slow=100ms|-c5|--duration|1.5s");
+	struct px_options o = options_of(
+		"-p1,2|--pid=3|-p|2|-jvv|-v|-tttt|--color|--slow=100ms|-c5|--duration|1.5s");
 
 	ck_assert_uint_eq(o.pids.count, 3);
 	ck_assert_uint_eq(o.pids.pid[2], 3);
@@ -69,7 +70,8 @@ START_TEST(everything)
 	ck_assert_uint_eq(o.count, 5);
 	ck_assert_uint_eq(o.duration_ns, 1500000000);
 
-	o = options_of("-A|-X|-s|0|--probe|tracepoint|--buffer=1M|-o|out.json|-q|--debug|--no-redact|--wide|--conns|-l|-r|-");
+	o = options_of(
+		"-A|-X|-s|0|--probe|tracepoint|--buffer=1M|-o|out.json|-q|--debug|--no-redact|--wide|--conns|-l|-r|-");
 	ck_assert_int_eq(o.dump, 'X');
 	ck_assert_uint_eq(o.snaplen, 0);
 	ck_assert_int_eq(o.probe, PX_PROBE_OPTION_TRACEPOINT);
@@ -97,6 +99,7 @@ START_TEST(actions)
 }
 END_TEST
 
+/* clang-format off */
 static const struct wrong_case {
 	const char *line;
 	const char *cause;	/* a part of it */
@@ -135,6 +138,7 @@ static const struct wrong_case {
 	{ "-i|eth0", "no interfaces", "pxtrace -p PID" },
 	{ "-r|f|-p|1", "-p and -r exclude each other", "-r to read" },
 };
+/* clang-format on */
 
 START_TEST(wrong)
 {
@@ -234,7 +238,8 @@ START_TEST(help_examples_work)
 		size_t len = 0;
 
 		line += strlen("sudo pxtrace ");
-		for (const char *at = line; *at && *at != '\n' && *at != '|' && strncmp(at, "  ", 2) != 0; at++) {
+		for (const char *at = line;
+		     *at && *at != '\n' && *at != '|' && strncmp(at, "  ", 2) != 0; at++) {
 			if (strncmp(at, "\"$(pgrep nginx)\"", 16) == 0) {
 				memcpy(words + len, "1 2", 3);
 				len += 3;
@@ -243,7 +248,7 @@ START_TEST(help_examples_work)
 				words[len++] = *at == ' ' ? '|' : *at;
 			}
 		}
-		while (words[len - 1] == '|')
+		while (len > 0 && words[len - 1] == '|')
 			len--;
 		words[len] = '\0';
 		options_of(words);
