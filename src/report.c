@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "report.h"
+
+#include <sys/utsname.h>
+
+/* Every arena of frames and records together has its own limit; a record is built of one exchange at a time. */
+#define REPORT_ARENA_MAX (4 << 20)
+
+void px_report_init(struct px_report *r, bool want_summary, bool no_redact)
+{
+	memset(r, 0, sizeof(*r));
+	px_arena_pool_init(&r->arenas, REPORT_ARENA_MAX);
+	px_arena_init(&r->arena, &r->arenas, REPORT_ARENA_MAX);
+	r->record.arena = &r->arena;
+	r->record.want_summary = want_summary;
+	r->record.no_redact = no_redact;
+}
+
+void px_report_fini(struct px_report *r)
+{
+	px_arena_reset(&r->arena);
+	px_arena_pool_fini(&r->arenas);
+}
+
+static void report_emit(struct px_report *r)
+{
+	px_record_int(&r->record, PX_F_SEQ, (int64_t)++r->seq);
+	for (size_t i = 0; i < r->sink_count; i++) {
+		int err = r->sinks[i]->ops->record(r->sinks[i], &r->record);
+
+		if (err && !r->sink_error)
+			r->sink_error = err;
+	}
+}
+
+void px_report_flush(struct px_report *r)
+{
+	for (size_t i = 0; i < r->sink_count; i++) {
+		int err = r->sinks[i]->ops->flush(r->sinks[i]);
+
+		if (err && !r->sink_error)
+			r->sink_error = err;
+	}
+}
+
+static struct px_record *report_begin(struct px_report *r, enum px_record_type type, int64_t wall_ns)
+{
+	px_record_clear(&r->record, type);
+	px_record_time(&r->record, wall_ns);
+	return &r->record;
+}
+
+static struct px_bytes report_comm(const char comm[16])
+{
+	return px_bytes_of(comm, strnlen(comm, 16));
+}
+
+/* The keys that tell of a connection. */
+static void report_conn(struct px_record *rec, struct px_conn *c)
+{
+	enum px_role role = px_conn_role(c);
+
+	if (role != PX_ROLE_UNKNOWN)
+		px_record_str(rec, PX_F_ROLE, role == PX_ROLE_SERVER ? PX_BYTES("server") : PX_BYTES("client"));
+	px_record_str(rec, PX_F_NET,
+		      c->family == PX_ABI_AF_UNIX ? PX_BYTES("unix") : c->type == 2 ? PX_BYTES("udp") : PX_BYTES("tcp"));
+	px_record_str(rec, PX_F_LOCAL_ADDR, px_conn_local(c));
+	px_record_int(rec, PX_F_LOCAL_PORT, c->local_port);
+	px_record_str(rec, PX_F_REMOTE_ADDR, px_conn_remote(c));
+	px_record_int(rec, PX_F_REMOTE_PORT, c->remote_port);
+	px_record_bool(rec, PX_F_TLS, c->is_tls);
+	px_record_str(rec, PX_F_CONN, px_bytes_str(c->id));
+}
+
+static void report_process(struct px_record *rec, uint32_t pid, uint32_t tid, uint32_t uid, const char comm[16])
+{
+	px_record_int(rec, PX_F_PID, pid);
+	px_record_int(rec, PX_F_TID, tid);
+	px_record_int(rec, PX_F_UID, uid);
+	px_record_str(rec, PX_F_COMM, report_comm(comm));
+}
+
+void px_report_exchange(void *ctx, struct px_conn *c, const struct px_exchange *ex)
+{
+	struct px_report *r = ctx;
+	const struct px_frame *req = ex->request, *resp = ex->response;
+	const struct px_mark *first = &(req ? req : resp)->first, *last = &(resp ? resp : req)->last;
+	struct px_record *rec;
+	unsigned int flags = ex->flags;
+
+	if (px_report_is_full(r))
+		return;
+	if (req && resp && last->ts_ns < req->last.ts_ns) /* the answer was there before the request had ended */
+		last = &req->last;
+	rec = report_begin(r, PX_RECORD_MESSAGE, (int64_t)first->ts_ns + r->wall_offset_ns);
+	if (req && resp) {
+		px_record_int(rec, PX_F_LATENCY_NS, (int64_t)(resp->last.ts_ns - req->first.ts_ns));
+		if (resp->first.ts_ns >= req->last.ts_ns)
+			px_record_int(rec, PX_F_TTFB_NS, (int64_t)(resp->first.ts_ns - req->last.ts_ns));
+		else
+			px_record_null(rec, PX_F_TTFB_NS);
+	} else {
+		px_record_null(rec, PX_F_LATENCY_NS);
+		px_record_null(rec, PX_F_TTFB_NS);
+	}
+	if (!c->is_packet)
+		report_process(rec, last->pid, last->tid, last->uid, last->comm);
+	report_conn(rec, c);
+	if ((req && req->has_stream) || (resp && resp->has_stream))
+		px_record_int(rec, PX_F_STREAM, req && req->has_stream ? req->stream : resp->stream);
+	px_record_str(rec, PX_F_PROTO, px_bytes_str(ex->parser->name));
+	rec->fields = ex->parser->fields;
+	rec->has_req = req != NULL;
+	rec->has_resp = resp != NULL;
+	ex->parser->describe(ex, rec);
+	px_record_flags(rec, flags | rec->flags);
+	r->messages++;
+	if (px_record_has(rec, PX_F_OK) && !rec->common[PX_F_OK].b) {
+		r->errors++;
+		c->errors++;
+	}
+	report_emit(r);
+}
+
+void px_report_open(void *ctx, struct px_conn *c)
+{
+	struct px_report *r = ctx;
+	struct px_record *rec;
+
+	if (!r->with_conns)
+		return;
+	rec = report_begin(r, PX_RECORD_OPEN, (int64_t)c->first_ns + r->wall_offset_ns);
+	if (!c->is_packet)
+		report_process(rec, c->pid, c->tid, c->uid, c->comm);
+	report_conn(rec, c);
+	px_record_null(rec, PX_F_CONNECT_NS);
+	if (c->open_result < 0) {
+		px_record_str(rec, PX_F_ERROR, px_bytes_str(strerrorname_np(-c->open_result) ? strerrorname_np(-c->open_result)
+											     : "unknown"));
+		px_record_bool(rec, PX_F_OK, false);
+	} else {
+		px_record_null(rec, PX_F_ERROR);
+		px_record_bool(rec, PX_F_OK, true);
+	}
+	report_emit(r);
+}
+
+void px_report_close(void *ctx, struct px_conn *c)
+{
+	struct px_report *r = ctx;
+	struct px_record *rec;
+
+	if (!r->with_conns || !c->closed)
+		return;
+	rec = report_begin(r, PX_RECORD_CLOSE, (int64_t)c->last_ns + r->wall_offset_ns);
+	if (!c->is_packet)
+		report_process(rec, c->pid, c->tid, c->uid, c->comm);
+	report_conn(rec, c);
+	if (c->decoder.last_parser)
+		px_record_str(rec, PX_F_PROTO, px_bytes_str(c->decoder.last_parser->name));
+	px_record_bool(rec, PX_F_OK, !c->was_reset);
+	px_record_int(rec, PX_F_DURATION_NS, (int64_t)(c->last_ns - c->first_ns));
+	px_record_int(rec, PX_F_BYTES_SENT, (int64_t)c->bytes[PX_DIR_OUT]);
+	px_record_int(rec, PX_F_BYTES_RECEIVED, (int64_t)c->bytes[PX_DIR_IN]);
+	px_record_int(rec, PX_F_MESSAGES, (int64_t)c->messages);
+	px_record_int(rec, PX_F_ERRORS, (int64_t)c->errors);
+	px_record_int(rec, PX_F_LOST_BYTES,
+		      (int64_t)(c->streams[PX_DIR_IN].lost_bytes + c->streams[PX_DIR_OUT].lost_bytes));
+	report_emit(r);
+}
+
+static void report_lost(struct px_report *r, const char *where, uint64_t events, uint64_t bytes, bool bytes_known,
+			struct px_bytes conn, int64_t wall_ns)
+{
+	struct px_record *rec = report_begin(r, PX_RECORD_LOST, wall_ns);
+
+	px_record_bool(rec, PX_F_OK, false);
+	px_record_int(rec, PX_F_EVENTS, (int64_t)events);
+	if (bytes_known)
+		px_record_int(rec, PX_F_BYTES, (int64_t)bytes);
+	else
+		px_record_null(rec, PX_F_BYTES);
+	px_record_str(rec, PX_F_WHERE, px_bytes_str(where));
+	if (conn.len)
+		px_record_str(rec, PX_F_CONN, conn);
+	report_emit(r);
+}
+
+void px_report_lost(void *ctx, struct px_conn *c, uint64_t bytes)
+{
+	struct px_report *r = ctx;
+
+	report_lost(r, "stream", 0, bytes, true, px_bytes_str(c->id), (int64_t)c->last_ns + r->wall_offset_ns);
+}
+
+void px_report_loss(struct px_report *r, const struct px_source_loss *loss, int64_t wall_ns)
+{
+	const struct {
+		const char *where;
+		uint64_t events, bytes;
+		bool bytes_known;
+	} rows[] = {
+		{ "ring", loss->ring_events - r->told.ring_events, loss->ring_bytes - r->told.ring_bytes, true },
+		{ "kretprobe", loss->missed_calls - r->told.missed_calls, 0, false },
+		{ "copy", loss->copy_faults - r->told.copy_faults, 0, false },
+		{ "pool", loss->pool_full - r->told.pool_full, 0, false },
+	};
+
+	for (size_t i = 0; i < PX_COUNT(rows); i++) {
+		if (rows[i].events == 0)
+			continue;
+		r->lost_events += rows[i].events;
+		r->lost_bytes += rows[i].bytes;
+		report_lost(r, rows[i].where, rows[i].events, rows[i].bytes, rows[i].bytes_known, (struct px_bytes){ NULL, 0 },
+			    wall_ns);
+	}
+	r->told = *loss;
+}
+
+void px_report_note(struct px_report *r, const char *what, const char *text, int64_t wall_ns)
+{
+	struct px_record *rec = report_begin(r, PX_RECORD_NOTE, wall_ns);
+
+	px_record_str(rec, PX_F_WHAT, px_bytes_str(what));
+	px_record_str(rec, PX_F_TEXT, px_bytes_str(text));
+	report_emit(r);
+}
+
+void px_report_start(struct px_report *r, const struct px_report_start *s)
+{
+	struct px_record *rec = report_begin(r, PX_RECORD_START, s->wall_ns);
+	struct utsname host;
+
+	px_record_int(rec, PX_F_V, 1);
+	px_record_str(rec, PX_F_VERSION, PX_BYTES(PX_VERSION));
+	if (uname(&host) == 0) {
+		px_record_str(rec, PX_F_HOST, px_bytes_str(host.nodename));
+		px_record_str(rec, PX_F_KERNEL, px_bytes_str(host.release));
+	}
+	if (s->probe)
+		px_record_str(rec, PX_F_PROBE, px_bytes_str(s->probe));
+	if (s->transport)
+		px_record_str(rec, PX_F_TRANSPORT, px_bytes_str(s->transport));
+	px_record_set(rec, PX_F_TARGETS, (struct px_value){ .list = { s->targets, s->target_count } });
+	px_record_null(rec, PX_F_FILTER);
+	report_emit(r);
+}
+
+void px_report_stop(struct px_report *r, const struct px_report_stop *s)
+{
+	struct px_record *rec = report_begin(r, PX_RECORD_STOP, s->wall_ns);
+
+	px_record_str(rec, PX_F_REASON, px_bytes_str(s->reason));
+	px_record_int(rec, PX_F_MESSAGES, (int64_t)r->messages);
+	px_record_int(rec, PX_F_ERRORS, (int64_t)r->errors);
+	px_record_int(rec, PX_F_CONNECTIONS, (int64_t)s->table->conns_seen);
+	px_record_int(rec, PX_F_LOST_EVENTS, (int64_t)r->lost_events);
+	/* A lost event's bytes show up again as a hole in their stream, unless nothing came behind them. */
+	px_record_int(rec, PX_F_LOST_BYTES,
+		      (int64_t)(r->lost_bytes > s->table->lost_bytes ? r->lost_bytes : s->table->lost_bytes));
+	px_record_int(rec, PX_F_NOT_UNDERSTOOD, (int64_t)s->table->not_understood);
+	px_record_int(rec, PX_F_DURATION_NS, (int64_t)s->duration_ns);
+	report_emit(r);
+}

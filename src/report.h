@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Makes records of what the stages report, counts them, and hands them to the outputs. */
+#ifndef PX_REPORT_H
+#define PX_REPORT_H
+
+#include "capture/source.h"
+#include "conn/table.h"
+#include "record/record.h"
+#include "sink/sink.h"
+
+#define PX_REPORT_SINKS_MAX 4
+
+struct px_report {
+	struct px_sink *sinks[PX_REPORT_SINKS_MAX];
+	size_t sink_count;
+	int64_t wall_offset_ns;
+	bool with_conns;	/* open and close records too */
+	uint64_t count_max;	/* messages after which the run ends; 0: never */
+
+	struct px_record record;
+	struct px_arena_pool arenas;
+	struct px_arena arena;
+	uint64_t seq, messages, errors;
+	uint64_t lost_events, lost_bytes;	/* as told in lost records */
+	struct px_source_loss told;
+	int sink_error;		/* first error of an output, -errno; -EPIPE ends the run quietly */
+};
+
+/* What a start record says. */
+struct px_report_start {
+	const char *probe, *transport;	/* NULL with files */
+	const struct px_bytes *targets;
+	size_t target_count;
+	int64_t wall_ns;
+};
+
+void px_report_init(struct px_report *r, bool want_summary, bool no_redact);
+void px_report_fini(struct px_report *r);
+
+static inline bool px_report_is_full(const struct px_report *r)
+{
+	return r->count_max && r->messages >= r->count_max;
+}
+
+void px_report_start(struct px_report *r, const struct px_report_start *s);
+
+/* The callbacks of px_table_options; ctx is the px_report. */
+void px_report_exchange(void *ctx, struct px_conn *c, const struct px_exchange *ex);
+void px_report_open(void *ctx, struct px_conn *c);
+void px_report_close(void *ctx, struct px_conn *c);
+void px_report_lost(void *ctx, struct px_conn *c, uint64_t bytes);
+
+/* Tell what the source lost since the last call. */
+void px_report_loss(struct px_report *r, const struct px_source_loss *loss, int64_t wall_ns);
+
+void px_report_note(struct px_report *r, const char *what, const char *text, int64_t wall_ns);
+
+struct px_report_stop {
+	const char *reason;	/* "interrupt", "count", "duration", "target exited", "end of file", ... */
+	int64_t wall_ns;
+	uint64_t duration_ns;
+	const struct px_table_stats *table;
+};
+
+void px_report_stop(struct px_report *r, const struct px_report_stop *s);
+
+/* Show what is buffered. */
+void px_report_flush(struct px_report *r);
+
+#endif
