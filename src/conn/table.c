@@ -207,6 +207,8 @@ static struct px_conn *table_add(struct px_table *t, const struct px_abi_event *
 	c->first_ns = h->ts_ns;
 	px_stream_init(&c->streams[PX_DIR_IN], &t->budget);
 	px_stream_init(&c->streams[PX_DIR_OUT], &t->budget);
+	c->streams[PX_DIR_IN].no_repeats = !c->is_packet;
+	c->streams[PX_DIR_OUT].no_repeats = !c->is_packet;
 	px_decoder_init(&c->decoder, &t->decode_env, c, &c->streams[PX_DIR_IN], &c->streams[PX_DIR_OUT]);
 	c->decoder.mid_stream = !from_start;
 	px_matcher_init(&c->matcher, &t->match_env, c, !from_start);

@@ -261,7 +261,7 @@ uint64_t px_stream_give_up(struct px_stream *s)
 		if (l->pos + l->len > last)
 			last = l->pos + l->len;
 	}
-	if (s->late->next && waiting == last - s->end) {
+	if (s->no_repeats && s->late->next && waiting == last - s->end) {
 		while (s->late) {
 			struct px_late **first = &s->late, *l;
 

@@ -50,6 +50,7 @@ struct px_stream {
 	uint64_t end;		/* offset behind the last byte in order */
 	bool started;		/* pos is known */
 	bool eof;		/* no byte follows end */
+	bool no_repeats;	/* each byte is reported once: system calls, not packets */
 	uint64_t discard;	/* so many bytes behind pos are dropped as they come */
 	struct px_piece *pieces; /* a ring; NULL: the inline one */
 	uint32_t piece_first, piece_count, piece_cap;

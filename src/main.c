@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Parse the options, open the source, run the pipeline; nothing else. */
+#include "base/log.h"
+#include "capture/live.h"
+#include "capture/replay.h"
+#include "cli/host.h"
+#include "cli/options.h"
+#include "parser.h"
+#include "pipeline.h"
+#include "record/field.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void main_list_protocols(void)
+{
+	for (size_t i = 0; px_parsers[i]; i++)
+		printf("%-12s %s\n", px_parsers[i]->name, px_parsers[i]->spec);
+}
+
+static void main_list_fields(void)
+{
+	struct px_field_table tables[32];
+	size_t count = 0;
+
+	for (size_t i = 0; px_parsers[i] && count < PX_COUNT(tables); i++)
+		tables[count++] = (struct px_field_table){ px_parsers[i]->name, px_parsers[i]->fields };
+	px_field_list(stdout, tables, count);
+}
+
+/* "nginx[4242], nginx[4243] +3": who is traced, in a line. */
+static void main_targets(const struct px_pids *pids, char *text, size_t size)
+{
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < pids->count; i++) {
+		char path[64], comm[32] = "?";
+		FILE *f;
+
+		if (i == 4) {
+			snprintf(text + used, size - used, " +%zu", pids->count - i);
+			return;
+		}
+		snprintf(path, sizeof(path), "/proc/%u/comm", pids->pid[i]);
+		f = fopen(path, "re");
+		if (f) {
+			if (!fgets(comm, sizeof(comm), f))
+				comm[0] = '\0';
+			comm[strcspn(comm, "\n")] = '\0';
+			fclose(f);
+		}
+		used += (size_t)snprintf(text + used, size - used, "%s%s[%u]", i ? ", " : "", comm, pids->pid[i]);
+	}
+}
+
+static int main_replay(const struct px_options *o, int signal_fd)
+{
+	struct px_run_info run = { 0 };
+	struct px_source *source;
+	struct px_error err;
+
+	if (px_replay_open(o->read_file, &source, &err) != 0) {
+		px_error_print(&err);
+		return (int)err.code;
+	}
+	return px_pipeline_run(o, source, &run, signal_fd);
+}
+
+static int main_live(const struct px_options *o, char **argv, int signal_fd)
+{
+	static const enum px_probe probes[] = { PX_PROBE_AUTO, PX_PROBE_SOCK, PX_PROBE_TRACEPOINT, PX_PROBE_KPROBE,
+						PX_PROBE_FENTRY };
+	char targets[256], banner[512];
+	struct px_live_options live = {
+		.pids = o->pids.pid,
+		.pid_count = o->pids.count,
+		.probe = probes[o->probe],
+		.buffer_bytes = o->buffer_size,
+		.snaplen = o->snaplen,
+		.debug = o->debug,
+	};
+	struct px_live_info info = { 0 };
+	struct px_run_info run = { 0 };
+	struct px_source *source;
+	struct px_host host;
+	struct px_error err;
+
+	px_host_read(&host, "");
+	if (px_host_check(&host, o, argv, &err) != 0 || px_host_check_pids(&o->pids, "", &err) != 0 ||
+	    px_live_open(&live, &source, &info, &err) != 0) {
+		px_error_print(&err);
+		return (int)err.code;
+	}
+	px_host_warn(&host, px_log_warn_line);
+	for (size_t i = 0; i < info.note_count; i++)
+		px_log(PX_LOG_WARN, "%s", info.notes[i]);
+	main_targets(&o->pids, targets, sizeof(targets));
+	snprintf(banner, sizeof(banner), "tracing %s, %u probes (%s); Ctrl-C to end", targets, info.probe_count, info.probe_name);
+	run.probe = info.probe_name;
+	run.transport = info.transport;
+	run.probes = info.probe_count;
+	run.banner = banner;
+	return px_pipeline_run(o, source, &run, signal_fd);
+}
+
+int main(int argc, char **argv)
+{
+	struct px_options o;
+	struct px_error err;
+	int signal_fd;
+
+	if (px_options_parse(argc, argv, &o, &err) != 0) {
+		px_error_print(&err);
+		return (int)err.code;
+	}
+	switch (o.action) {
+	case PX_ACTION_HELP:
+		px_help_print(stdout);
+		return PX_EXIT_OK;
+	case PX_ACTION_VERSION:
+		px_version_print(stdout);
+		return PX_EXIT_OK;
+	case PX_ACTION_LIST_FIELDS:
+		main_list_fields();
+		return PX_EXIT_OK;
+	case PX_ACTION_LIST_PROTOCOLS:
+		main_list_protocols();
+		return PX_EXIT_OK;
+	case PX_ACTION_TRACE:
+		break;
+	}
+	px_log_init(o.debug ? PX_LOG_DEBUG : o.quiet ? PX_LOG_ERROR : PX_LOG_NOTE);
+	px_options_warn(&o, px_log_warn_line);
+	signal_fd = px_pipeline_signals();
+	if (signal_fd < 0) {
+		px_log(PX_LOG_ERROR, "signalfd: %s", strerror(-signal_fd));
+		return PX_EXIT_FAILED;
+	}
+	return o.read_file ? main_replay(&o, signal_fd) : main_live(&o, argv, signal_fd);
+}

@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pipeline.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "cli/term.h"
+#include "sink/sink_json.h"
+#include "sink/sink_text.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define MS 1000000ull
+#define PIPELINE_BATCH 16384		/* events between two looks at signals and outputs */
+#define PIPELINE_BUSY_NS (4 * MS)	/* sleep between two batches while events flow: a wake-up costs more than ten events */
+#define PIPELINE_CALM_NS (100 * MS)	/* after this time without an event, sleep until the kernel side wakes us */
+#define PIPELINE_IDLE_NS (1000 * MS)	/* how long such a sleep may take */
+#define PIPELINE_DRAIN_NS (1000 * MS)	/* for what is under way when the run ends */
+#define PIPELINE_SILENCE_NS (5000 * MS)	/* then say why there is nothing to see */
+
+int px_pipeline_signals(void)
+{
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGWINCH);
+	signal(SIGPIPE, SIG_IGN);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+		return -errno;
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
+static void pipeline_event(void *ctx, const struct px_event *ev)
+{
+	struct px_pipeline *p = ctx;
+
+	if (ev->hdr->ts_ns > p->event_now_ns)
+		p->event_now_ns = ev->hdr->ts_ns;
+	px_table_event(&p->table, ev);
+}
+
+static void pipeline_stop(struct px_pipeline *p, const char *reason)
+{
+	if (!p->stop_reason)
+		p->stop_reason = reason;
+}
+
+static int64_t pipeline_wall(const struct px_pipeline *p)
+{
+	return p->is_live ? px_clock_wall_ns() : (int64_t)p->event_now_ns + p->source->wall_offset_ns;
+}
+
+static void pipeline_statistics(struct px_pipeline *p)
+{
+	struct px_source_loss loss = { 0 };
+
+	p->source->ops->loss(p->source, &loss);
+	px_log(PX_LOG_ERROR, "%llu events, %llu messages, %llu errors, %zu connections now, %llu in all, %llu events lost, "
+	       "%zu bytes waiting to be written", (unsigned long long)p->table.stats.events,
+	       (unsigned long long)p->report.messages, (unsigned long long)p->report.errors, p->table.conn_count,
+	       (unsigned long long)p->table.stats.conns_seen, (unsigned long long)loss.ring_events, px_out_pending(p->out));
+}
+
+static void pipeline_signals(struct px_pipeline *p)
+{
+	struct signalfd_siginfo si;
+
+	while (read(p->signal_fd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
+		switch (si.ssi_signo) {
+		case SIGINT:
+			if (p->stop_reason)
+				_exit(130); /* the second one: at once */
+			pipeline_stop(p, "interrupted");
+			break;
+		case SIGUSR1:
+			pipeline_statistics(p);
+			break;
+		case SIGWINCH:
+			if (p->text && !p->opt->is_wide)
+				px_sink_text_set_width(p->text, px_term_width(STDOUT_FILENO));
+			break;
+		default:
+			pipeline_stop(p, "terminated");
+			break;
+		}
+	}
+}
+
+static void pipeline_watch_pids(struct px_pipeline *p)
+{
+	const struct px_pids *pids = &p->opt->pids;
+
+	if (!p->is_live || pids->count == 0)
+		return;
+	p->pid_fds = malloc(pids->count * sizeof(*p->pid_fds));
+	if (!p->pid_fds)
+		return;
+	p->pid_count = pids->count;
+	for (size_t i = 0; i < pids->count; i++) {
+		p->pid_fds[i] = (int)syscall(SYS_pidfd_open, pids->pid[i], 0);
+		p->pids_left += p->pid_fds[i] >= 0;
+	}
+}
+
+/* Sleep until something is to be done, at most timeout_ns. */
+static void pipeline_sleep(struct px_pipeline *p, uint64_t timeout_ns, bool is_armed)
+{
+	struct timespec ts = { .tv_sec = (time_t)(timeout_ns / 1000000000ull), .tv_nsec = (long)(timeout_ns % 1000000000ull) };
+	struct pollfd few[8], *fds = few;
+	nfds_t count = 0;
+	size_t first_pid;
+
+	if (p->pid_count + 4 > PX_COUNT(few)) {
+		fds = malloc((p->pid_count + 4) * sizeof(*fds));
+		if (!fds)
+			return;
+	}
+	fds[count++] = (struct pollfd){ .fd = p->signal_fd, .events = POLLIN };
+	if (is_armed && p->source->fd >= 0)
+		fds[count++] = (struct pollfd){ .fd = p->source->fd, .events = POLLIN };
+	if (px_out_fd_wants_write(p->out) >= 0)
+		fds[count++] = (struct pollfd){ .fd = px_out_fd_wants_write(p->out), .events = POLLOUT };
+	first_pid = count;
+	for (size_t i = 0; i < p->pid_count; i++)
+		fds[count++] = (struct pollfd){ .fd = p->pid_fds[i], .events = POLLIN };
+	if (ppoll(fds, count, &ts, NULL) > 0) {
+		for (size_t i = 0; i < p->pid_count; i++) {
+			if (p->pid_fds[i] < 0 || !fds[first_pid + i].revents)
+				continue;
+			close(p->pid_fds[i]);
+			p->pid_fds[i] = -1;
+			if (--p->pids_left == 0)
+				pipeline_stop(p, "target exited");
+		}
+	}
+	if (fds != few)
+		free(fds);
+}
+
+/* Once, if there is nothing to see: why. */
+static void pipeline_explain(struct px_pipeline *p)
+{
+	const struct px_table_stats *s = &p->table.stats;
+	char text[256];
+
+	if (p->explained || p->report.messages > 0 || !p->is_live)
+		return;
+	p->explained = true;
+	if (s->events == 0)
+		snprintf(text, sizeof(text), "no socket traffic of the traced process has been seen");
+	else if (p->table.decode_env.not_understood_bytes > 0)
+		snprintf(text, sizeof(text), "%llu bytes on %llu connections, of no protocol that pxtrace knows",
+			 (unsigned long long)p->table.decode_env.not_understood_bytes, (unsigned long long)s->conns_seen);
+	else
+		snprintf(text, sizeof(text), "%llu connections, no complete message yet", (unsigned long long)s->conns_seen);
+	px_log(PX_LOG_NOTE, "nothing to show yet: %s", text);
+	px_report_note(&p->report, "silence", text, pipeline_wall(p));
+}
+
+/* What comes round about once a second, and at the end. */
+static void pipeline_tick(struct px_pipeline *p, uint64_t now_ns)
+{
+	struct px_source_loss loss = { 0 };
+
+	p->last_tick_ns = now_ns;
+	p->source->ops->loss(p->source, &loss);
+	px_report_loss(&p->report, &loss, pipeline_wall(p));
+	if (now_ns - p->started_ns > PIPELINE_SILENCE_NS)
+		pipeline_explain(p);
+}
+
+/* One batch. Returns the number of events, or a negative errno. */
+static int pipeline_drain(struct px_pipeline *p, size_t *count)
+{
+	int result;
+
+	*count = 0;
+	result = p->source->ops->poll(p->source, PIPELINE_BATCH, pipeline_event, p, count);
+	px_table_advance(&p->table, p->is_live ? px_clock_mono_ns() : p->event_now_ns);
+	px_report_flush(&p->report);
+	if (px_report_is_full(&p->report))
+		pipeline_stop(p, "count");
+	if (p->report.sink_error)
+		pipeline_stop(p, p->report.sink_error == -EPIPE ? "reader gone" : "output failed");
+	return result;
+}
+
+static void pipeline_loop(struct px_pipeline *p)
+{
+	size_t count;
+
+	while (!p->stop_reason) {
+		int result = pipeline_drain(p, &count);
+		uint64_t now = px_clock_mono_ns(), calm;
+
+		if (result == PX_SOURCE_END) {
+			pipeline_stop(p, "end of file");
+			break;
+		}
+		if (result < 0) {
+			px_log(PX_LOG_ERROR, "%s", p->source->error[0] ? p->source->error : strerror(-result));
+			pipeline_stop(p, "failed");
+			break;
+		}
+		if (!p->is_live) { /* files do not run away: wait for who reads the output instead */
+			if (px_out_pending(p->out) > PX_OUT_QUEUE_DEFAULT / 2)
+				pipeline_sleep(p, PIPELINE_IDLE_NS, false);
+			pipeline_signals(p);
+			continue;
+		}
+		if (count > 0)
+			p->last_event_ns = now;
+		calm = now - p->last_event_ns;
+		if (now - p->last_tick_ns > PIPELINE_IDLE_NS)
+			pipeline_tick(p, now);
+		if (p->opt->duration_ns && now - p->started_ns >= p->opt->duration_ns)
+			pipeline_stop(p, "duration");
+		if (p->stop_reason)
+			break;
+		if (count >= PIPELINE_BATCH) {
+			/* more is there: go on */
+		} else if (calm < PIPELINE_CALM_NS || px_table_is_waiting(&p->table)) {
+			pipeline_sleep(p, PIPELINE_BUSY_NS, false);
+		} else if (p->source->ops->arm(p->source)) {
+			uint64_t sleep_ns = PIPELINE_IDLE_NS;
+
+			if (p->opt->duration_ns && p->started_ns + p->opt->duration_ns - now < sleep_ns)
+				sleep_ns = p->started_ns + p->opt->duration_ns - now;
+			pipeline_sleep(p, sleep_ns, true);
+		}
+		pipeline_signals(p);
+	}
+}
+
+/* The flow is stopped: take in what is under way, for a bounded time. */
+static void pipeline_finish(struct px_pipeline *p)
+{
+	uint64_t deadline = px_clock_mono_ns() + PIPELINE_DRAIN_NS;
+	size_t count = 1;
+
+	if (p->is_live) {
+		p->source->ops->stop(p->source);
+		while (count > 0 && !px_report_is_full(&p->report) && !p->report.sink_error && px_clock_mono_ns() < deadline) {
+			if (pipeline_drain(p, &count) < 0)
+				break;
+			pipeline_signals(p);
+		}
+		pipeline_tick(p, px_clock_mono_ns());
+	}
+}
+
+static void pipeline_summary(struct px_pipeline *p)
+{
+	const struct px_table_stats *s = &p->table.stats;
+	struct px_out_stats out = px_out_stats(p->out);
+	uint64_t ms = (px_clock_mono_ns() - p->started_ns) / MS;
+
+	if (out.dropped_records)
+		px_log(PX_LOG_WARN, "%llu records were not written: the reader was too slow",
+		       (unsigned long long)out.dropped_records);
+	px_log(PX_LOG_NOTE, "%llu messages, %llu errors, %llu connections (%llu seen from the start), %llu events lost, "
+	       "%llu streams not understood, %llu.%llu s", (unsigned long long)p->report.messages,
+	       (unsigned long long)p->report.errors, (unsigned long long)s->conns_seen,
+	       (unsigned long long)s->conns_from_start, (unsigned long long)p->report.lost_events,
+	       (unsigned long long)s->not_understood, (unsigned long long)(ms / 1000), (unsigned long long)(ms % 1000 / 100));
+}
+
+static int pipeline_open_output(struct px_pipeline *p, int *fd)
+{
+	const char *path = p->opt->output_file;
+	struct px_error err;
+	int rc;
+
+	*fd = STDOUT_FILENO;
+	if (path && strcmp(path, "-") != 0) {
+		*fd = px_file_create(path, &err);
+		if (*fd < 0) {
+			px_error_print(&err);
+			return -1;
+		}
+	}
+	rc = px_out_new(&p->out, *fd, path ? path : "stdout", PX_OUT_QUEUE_DEFAULT);
+	if (rc)
+		px_log(PX_LOG_ERROR, "%s: %s", path ? path : "stdout", strerror(-rc));
+	return rc;
+}
+
+static struct px_sink *pipeline_make_sink(struct px_pipeline *p, int fd)
+{
+	const struct px_options *o = p->opt;
+	struct px_text_options text = {
+		.width = o->is_wide ? 0 : px_term_width(fd),
+		.is_terminal = isatty(fd) != 0,
+		.color = px_term_color(o->color, fd),
+		.verbose = o->verbose,
+		.time_style = o->time_style,
+		.slow_ns = o->slow_ns,
+		.dump = o->dump,
+	};
+
+	if (o->json)
+		return px_sink_json_new(p->out);
+	p->text = px_sink_text_new(p->out, &text);
+	return p->text;
+}
+
+static void pipeline_begin(struct px_pipeline *p, const struct px_run_info *info)
+{
+	struct px_bytes targets[PX_PIDS_MAX];
+	char words[PX_PIDS_MAX][16];
+	size_t count = p->is_live ? p->opt->pids.count : 0;
+	struct px_report_start start = { .probe = info->probe, .transport = info->transport };
+
+	for (size_t i = 0; i < count; i++)
+		targets[i] = px_bytes_of(words[i], (size_t)snprintf(words[i], sizeof(words[i]), "pid:%u", p->opt->pids.pid[i]));
+	start.targets = targets;
+	start.target_count = count;
+	start.wall_ns = px_clock_wall_ns();
+	px_report_start(&p->report, &start);
+	px_report_flush(&p->report);
+	if (info->banner)
+		px_log(PX_LOG_NOTE, "%s", info->banner);
+}
+
+int px_pipeline_run(const struct px_options *opt, struct px_source *source, const struct px_run_info *info, int signal_fd)
+{
+	struct px_pipeline p = { .opt = opt, .source = source, .signal_fd = signal_fd, .is_live = info->probe != NULL };
+	struct px_report_stop stop = { 0 };
+	struct px_table_options table;
+	int fd = -1, code = PX_EXIT_FAILED;
+	bool stdout_gone;
+
+	px_report_init(&p.report, !opt->json, opt->no_redact);
+	p.report.with_conns = opt->conns;
+	p.report.count_max = opt->count;
+	p.report.wall_offset_ns = source->wall_offset_ns;
+	px_table_defaults(&table);
+	table.limits.body_max = opt->snaplen ? (size_t)opt->snaplen : SIZE_MAX;
+	if (table.limits.body_max > table.frame_bytes_max / 4)
+		table.frame_bytes_max = table.limits.body_max < SIZE_MAX / 8 ? table.limits.body_max * 4 : (size_t)1 << 30;
+	table.on_exchange = px_report_exchange;
+	table.on_open = px_report_open;
+	table.on_close = px_report_close;
+	table.on_lost = px_report_lost;
+	table.ctx = &p.report;
+	if (px_table_init(&p.table, &table) != 0) {
+		px_log(PX_LOG_ERROR, "out of memory");
+		goto out_source;
+	}
+	if (pipeline_open_output(&p, &fd) != 0)
+		goto out_table;
+	p.report.sinks[0] = pipeline_make_sink(&p, fd);
+	if (!p.report.sinks[0]) {
+		px_log(PX_LOG_ERROR, "out of memory");
+		goto out_output;
+	}
+	p.report.sink_count = 1;
+	pipeline_watch_pids(&p);
+	p.started_ns = px_clock_mono_ns();
+	p.last_event_ns = p.started_ns;
+	p.last_tick_ns = p.started_ns;
+	pipeline_begin(&p, info);
+
+	pipeline_loop(&p);
+	pipeline_finish(&p);
+	p.report.wall_offset_ns = source->wall_offset_ns;
+	px_table_fini(&p.table);
+	if (p.is_live)
+		pipeline_explain(&p);
+	stop = (struct px_report_stop){ .reason = p.stop_reason,
+					.wall_ns = pipeline_wall(&p),
+					.duration_ns = px_clock_mono_ns() - p.started_ns,
+					.table = &p.table.stats };
+	px_report_stop(&p.report, &stop);
+	px_report_flush(&p.report);
+	stdout_gone = p.report.sink_error == -EPIPE || px_out_finish(p.out, (int)(PIPELINE_DRAIN_NS / MS)) == -EPIPE;
+	code = strcmp(p.stop_reason, "failed") == 0 ? PX_EXIT_FAILED : PX_EXIT_OK;
+	if (!stdout_gone) {
+		const char *why = px_out_take_error(p.out);
+
+		if (why) {
+			px_log(PX_LOG_ERROR, "%s", why);
+			code = PX_EXIT_FAILED;
+		}
+		pipeline_summary(&p);
+	}
+	p.report.sinks[0]->ops->free(p.report.sinks[0]);
+	for (size_t i = 0; i < p.pid_count; i++)
+		if (p.pid_fds[i] >= 0)
+			close(p.pid_fds[i]);
+	free(p.pid_fds);
+out_output:
+	px_out_free(p.out);
+	if (fd > STDERR_FILENO)
+		close(fd);
+out_table:
+	if (p.table.buckets)
+		px_table_fini(&p.table);
+	px_report_fini(&p.report);
+out_source:
+	source->ops->free(source);
+	return code;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Joins the stages, owns their lifetimes, and runs the one loop. */
+#ifndef PX_PIPELINE_H
+#define PX_PIPELINE_H
+
+#include "capture/source.h"
+#include "cli/options.h"
+#include "conn/table.h"
+#include "report.h"
+#include "sink/out.h"
+
+struct px_pipeline {
+	const struct px_options *opt;
+	struct px_source *source;
+	struct px_table table;
+	struct px_report report;
+	struct px_out *out;
+	struct px_sink *text;	/* the text output, told of the terminal's width; NULL with another format */
+	int signal_fd;
+	int *pid_fds;		/* of the processes named with -p, -1 once they are gone */
+	size_t pid_count, pids_left;
+	bool is_live;
+	const char *stop_reason;	/* set: the run ends */
+	uint64_t started_ns;	/* CLOCK_MONOTONIC */
+	uint64_t last_event_ns, last_tick_ns;
+	uint64_t event_now_ns;	/* latest time in the source's clock */
+	bool explained;		/* why there is nothing to see has been said */
+};
+
+/* What the run is about, for the start record and the banner; targets in px_options. */
+struct px_run_info {
+	const char *probe, *transport;	/* NULL with files */
+	unsigned int probes;
+	const char *banner;		/* shown when all is set up; NULL: none */
+};
+
+/*
+ * Run until the source ends, a signal comes, or a limit is reached. The pipeline takes the source.
+ * signal_fd: a signalfd of px_pipeline_signals(), stays the caller's.
+ * Returns the exit code.
+ */
+int px_pipeline_run(const struct px_options *opt, struct px_source *source, const struct px_run_info *info,
+		    int signal_fd);
+
+/* Block the signals that end or steer a run and return a signalfd for them, or -errno. SIGPIPE is ignored from here on. */
+PX_MUST_USE int px_pipeline_signals(void);
+
+#endif
