@@ -38,14 +38,14 @@ struct px_conn {
 	struct px_stream streams[2];
 	struct px_decoder decoder;
 	struct px_matcher matcher;
-	struct px_held *held, *held_last;	/* events that wait for bytes of the other direction */
+	struct px_held *held, *held_last;	/* events that wait, in the order in which they came */
 	size_t held_count;
+	enum px_dir missing;	/* direction of the bytes that the first of them waits for */
 
 	struct px_conn *hash_next;
 	struct px_conn *age_prev, *age_next;	/* least recently used first */
 	struct px_conn *wait_prev, *wait_next;	/* in the table's waiting list, if is_waiting */
 	bool is_waiting;
-	uint64_t waiting_since;
 	char local_text[PX_CONN_ADDR_TEXT], remote_text[PX_CONN_ADDR_TEXT];	/* made when first asked for */
 };
 

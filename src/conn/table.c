@@ -142,12 +142,11 @@ static void table_age_append(struct px_table *t, struct px_conn *c)
 	t->age_last = c;
 }
 
-static void table_wait(struct px_table *t, struct px_conn *c, uint64_t since)
+static void table_wait(struct px_table *t, struct px_conn *c)
 {
 	if (c->is_waiting)
 		return;
 	c->is_waiting = true;
-	c->waiting_since = since;
 	c->wait_prev = NULL;
 	c->wait_next = t->wait_first;
 	if (t->wait_first)
@@ -253,113 +252,191 @@ static void conn_process(struct px_conn *c, const struct px_abi_event *h)
 	memcpy(c->comm, h->comm, sizeof(c->comm));
 }
 
+/* Where an event belongs in its stream. */
+static uint64_t conn_pos(const struct px_conn *c, const struct px_abi_event *h)
+{
+	const struct px_stream *s = &c->streams[h->dir ? PX_DIR_OUT : PX_DIR_IN];
+	uint64_t pos = conn_offset(s, h->pos);
+
+	if (pos == s->end + 1 && s->started && h->state != TCP_STATE_ESTABLISHED)
+		pos--; /* a FIN takes a sequence number */
+	return pos;
+}
+
 /*
- * One data event. An incoming event may be reported before the outgoing one whose bytes it answers, when two threads
- * share the connection and the writer was interrupted on its way out of the call; the socket's own counters tell, and
- * such an event waits. Returns false if it has to.
+ * Must this event wait, and for bytes of which direction? For those before it in its own direction; and an incoming one
+ * for the outgoing bytes that it answers: when two threads share a connection, the writer may be interrupted on its way
+ * out of the call, and the answer is reported before the request. The socket's own counters tell.
  */
-static bool conn_data(struct px_conn *c, const struct px_event *ev, bool may_wait)
+static bool conn_must_wait(struct px_conn *c, const struct px_abi_event *h, enum px_dir *missing)
+{
+	enum px_dir dir = h->dir ? PX_DIR_OUT : PX_DIR_IN;
+	struct px_stream *s = &c->streams[dir], *other = &c->streams[px_dir_other(dir)];
+
+	*missing = dir;
+	if (s->end != 0 && h->len > 0 && conn_pos(c, h) > s->end)
+		return true;
+	*missing = PX_DIR_OUT;
+	if (dir == PX_DIR_IN && h->flags & PX_ABI_F_PEER_POS && other->end != 0 && !c->is_packet) {
+		uint64_t peer = conn_offset(other, h->peer_pos);
+
+		return peer > other->end + (h->state != TCP_STATE_ESTABLISHED);
+	}
+	return false;
+}
+
+/* One data event whose turn it is. is_late: what waits for it was reported first, but happened after it. */
+static void conn_data(struct px_conn *c, const struct px_event *ev, bool is_late)
 {
 	const struct px_abi_event *h = ev->hdr;
 	enum px_dir dir = h->dir ? PX_DIR_OUT : PX_DIR_IN;
 	struct px_stream *s = &c->streams[dir], *other = &c->streams[px_dir_other(dir)];
 	struct px_seg_info info = { .ts_ns = h->ts_ns, .pid = h->pid, .tid = h->tid, .uid = h->uid };
-	uint64_t pos, peer;
 
 	memcpy(info.comm, h->comm, sizeof(info.comm));
 	if (h->flags & PX_ABI_F_PEER_POS) {
 		if (other->end == 0)
 			px_stream_hint(other, conn_offset(other, h->peer_pos));
-		peer = conn_offset(other, h->peer_pos);
-		if (peer == other->end + 1 && h->state != TCP_STATE_ESTABLISHED)
-			peer--; /* a FIN takes a sequence number */
-		if (peer > other->end && dir == PX_DIR_IN && may_wait && !c->is_packet)
-			return false;
 		info.has_peer_pos = true;
-		info.peer_pos = peer < other->end ? peer : other->end;
+		info.peer_pos = conn_offset(other, h->peer_pos);
+		if (is_late && info.peer_pos > other->end)
+			info.peer_pos = other->end;
 	}
-	pos = conn_offset(s, h->pos);
-	if (pos == s->end + 1 && s->started && h->state != TCP_STATE_ESTABLISHED)
-		pos--;
 	c->bytes[dir] += h->len;
 	if (h->len > 0)
-		px_stream_append(s, pos, ev->data, h->len, &info);
+		px_stream_append(s, conn_pos(c, h), ev->data, h->len, &info);
 	if ((h->flags & PX_ABI_F_FIN || (h->len == 0 && dir == PX_DIR_IN)) && !px_stream_is_waiting(s))
 		s->eof = true;
 	px_decoder_run(&c->decoder, dir);
 	px_stream_settle(s);
-	return true;
+}
+
+static struct px_event held_event(const struct px_held *held)
+{
+	return (struct px_event){ &held->hdr, px_bytes_of(held->data, held->hdr.copied) };
+}
+
+static struct px_held *conn_unhold(struct px_conn *c, struct px_held *before)
+{
+	struct px_held *held = before ? before->next : c->held;
+
+	*(before ? &before->next : &c->held) = held->next;
+	if (c->held_last == held)
+		c->held_last = before;
+	c->held_count--;
+	c->table->budget.total -= held->hdr.copied;
+	return held;
+}
+
+/* Events that waited and need not any more. */
+static void conn_release(struct px_conn *c)
+{
+	while (c->held && !conn_must_wait(c, &c->held->hdr, &c->missing)) {
+		struct px_held *held = conn_unhold(c, NULL);
+		struct px_event ev = held_event(held);
+
+		conn_data(c, &ev, false);
+		free(held);
+	}
+}
+
+/* The bytes that the first held event waits for will not come: go on without them. */
+static void conn_give_up(struct px_conn *c)
+{
+	struct px_table *t = c->table;
+	struct px_held *first = conn_unhold(c, NULL), *before = NULL, *held;
+	struct px_stream *s = &c->streams[first->hdr.dir ? PX_DIR_OUT : PX_DIR_IN];
+	struct px_event ev = held_event(first);
+	uint64_t lost;
+
+	conn_data(c, &ev, false);
+	if (px_stream_is_waiting(s)) {
+		/* Of two writers at the same moment the other one claims an overlapping place: see px_stream_give_up. */
+		while ((held = before ? before->next : c->held) != NULL) {
+			if (held->hdr.dir == first->hdr.dir && (int32_t)(held->hdr.pos - first->hdr.pos) < 0 &&
+			    (int32_t)(held->hdr.pos + held->hdr.len - first->hdr.pos) > 0) {
+				held = conn_unhold(c, before);
+				ev = held_event(held);
+				conn_data(c, &ev, false);
+				free(held);
+			} else {
+				before = held;
+			}
+		}
+		lost = px_stream_give_up(s);
+		if (lost) {
+			t->stats.lost_bytes += lost;
+			t->opt.on_lost(t->opt.ctx, c, lost);
+		}
+		px_decoder_run(&c->decoder, first->hdr.dir ? PX_DIR_OUT : PX_DIR_IN);
+	}
+	free(first);
+	conn_release(c);
 }
 
 static void conn_hold(struct px_conn *c, const struct px_event *ev)
 {
 	struct px_held *held;
+	size_t n = ev->data.len;
 
-	if (c->held_count >= TABLE_HELD_MAX)
-		return; /* its place in the stream stays a hole */
-	held = malloc(sizeof(*held) + ev->data.len);
-	if (!held)
+	while (c->held && (c->held_count >= TABLE_HELD_MAX || n > c->table->budget.total_max - c->table->budget.total))
+		conn_give_up(c);
+	if (!c->held && !conn_must_wait(c, ev->hdr, &c->missing)) {
+		conn_data(c, ev, false);
 		return;
+	}
+	held = malloc(sizeof(*held) + n);
+	if (!held || n > c->table->budget.total_max - c->table->budget.total) {
+		free(held);
+		return; /* its place in the stream stays a hole */
+	}
 	held->next = NULL;
 	held->hdr = *ev->hdr;
-	if (ev->data.len)
-		memcpy(held->data, ev->data.ptr, ev->data.len);
+	held->hdr.copied = (uint32_t)n;
+	if (n)
+		memcpy(held->data, ev->data.ptr, n);
 	*(c->held ? &c->held_last->next : &c->held) = held;
 	c->held_last = held;
 	c->held_count++;
+	c->table->budget.total += n;
 }
 
-/* Events that waited and need not any more, or must not any longer. */
-static void conn_release(struct px_conn *c, bool may_wait)
+/*
+ * Events of a connection are taken in the order in which they came, also across its directions: while one waits, those
+ * behind it wait too. Only the bytes that are waited for go first.
+ */
+static void conn_data_event(struct px_conn *c, const struct px_event *ev)
 {
-	while (c->held) {
-		struct px_held *held = c->held;
-		struct px_event ev = { &held->hdr, px_bytes_of(held->data, held->hdr.copied) };
+	enum px_dir dir = ev->hdr->dir ? PX_DIR_OUT : PX_DIR_IN;
+	enum px_dir missing;
 
-		if (!conn_data(c, &ev, may_wait))
-			return;
-		c->held = held->next;
-		c->held_count--;
-		free(held);
+	if (!c->held) {
+		if (conn_must_wait(c, ev->hdr, &c->missing))
+			conn_hold(c, ev);
+		else
+			conn_data(c, ev, false);
+	} else if (dir == c->missing && ev->hdr->len > 0 && !conn_must_wait(c, ev->hdr, &missing)) {
+		conn_data(c, ev, true);
+		conn_release(c);
+	} else {
+		conn_hold(c, ev);
 	}
 }
 
-static void conn_update_waiting(struct px_conn *c, uint64_t now_ns)
+static void conn_update_waiting(struct px_conn *c)
 {
-	struct px_table *t = c->table;
-
-	if (c->held || c->closed || px_stream_is_waiting(&c->streams[0]) || px_stream_is_waiting(&c->streams[1]))
-		table_wait(t, c, now_ns);
+	if (c->held || c->closed)
+		table_wait(c->table, c);
 	else
-		table_unwait(t, c);
-}
-
-/* What is missing will not come. */
-static void conn_give_up(struct px_conn *c)
-{
-	struct px_table *t = c->table;
-
-	for (int dir = 0; dir < 2; dir++) {
-		struct px_stream *s = &c->streams[dir];
-
-		while (px_stream_is_waiting(s)) {
-			uint64_t lost = px_stream_give_up(s);
-
-			if (lost) {
-				t->stats.lost_bytes += lost;
-				t->opt.on_lost(t->opt.ctx, c, lost);
-			}
-			px_decoder_run(&c->decoder, (enum px_dir)dir);
-		}
-	}
-	conn_release(c, false);
+		table_unwait(c->table, c);
 }
 
 static void table_end(struct px_table *t, struct px_conn *c)
 {
 	struct px_conn **at = &t->buckets[table_slot(t, c->sock_id)];
 
-	conn_give_up(c);
+	while (c->held)
+		conn_give_up(c);
 	for (int dir = 0; dir < 2; dir++) {
 		c->streams[dir].eof = true;
 		if (c->closed)
@@ -452,10 +529,7 @@ void px_table_event(struct px_table *t, const struct px_event *ev)
 		conn_names(c, ev->data);
 		break;
 	case PX_ABI_DATA:
-		if ((c->held && !h->dir) || !conn_data(c, ev, true))
-			conn_hold(c, ev);
-		else if (c->held)
-			conn_release(c, true);
+		conn_data_event(c, ev);
 		break;
 	case PX_ABI_CLOSE:
 		c->closed = true;
@@ -465,8 +539,8 @@ void px_table_event(struct px_table *t, const struct px_event *ev)
 	default:
 		break;
 	}
-	if (c->held || c->closed || c->is_waiting || c->streams[0].late || c->streams[1].late)
-		conn_update_waiting(c, h->ts_ns);
+	if (c->held || c->closed || c->is_waiting)
+		conn_update_waiting(c);
 }
 
 void px_table_advance(struct px_table *t, uint64_t now_ns)
@@ -478,11 +552,10 @@ void px_table_advance(struct px_table *t, uint64_t now_ns)
 
 		if (c->closed && now_ns >= c->close_at_ns) {
 			table_end(t, c);
-		} else if (now_ns >= c->waiting_since + t->opt.reorder_ns &&
-			   (c->held || c->streams[0].late || c->streams[1].late)) {
-			table_unwait(t, c);
-			conn_give_up(c);
-			conn_update_waiting(c, now_ns);
+		} else {
+			while (c->held && now_ns >= c->held->hdr.ts_ns + t->opt.reorder_ns)
+				conn_give_up(c);
+			conn_update_waiting(c);
 		}
 		c = next;
 	}

@@ -72,6 +72,14 @@ static void decode_deliver(struct px_decoder *d, enum px_dir dir, unsigned int f
 	d->env->on_frame(d->owner, f);
 }
 
+/* Bytes that belong to no message known of went by: messages cannot be counted across them. */
+static void decode_gap(struct px_decoder *d, enum px_dir dir)
+{
+	d->dirs[dir].aligned = false;
+	d->epoch++;
+	d->env->on_gap(d->owner, dir);
+}
+
 /* Framing is lost in this direction, by a hole or by bytes that break the protocol. */
 static void decode_lost(struct px_decoder *d, enum px_dir dir)
 {
@@ -88,10 +96,8 @@ static void decode_lost(struct px_decoder *d, enum px_dir dir)
 			d->parser->state_fini(d->state);
 		memset(d->state, 0, d->parser->state_size);
 	}
-	d->epoch++;
 	d->dirs[dir].resyncing = true;
-	d->dirs[dir].aligned = false;
-	d->env->on_gap(d->owner, dir);
+	decode_gap(d, dir);
 }
 
 static void decode_throw_away(struct px_decoder *d, enum px_dir dir, uint64_t n)
@@ -140,7 +146,7 @@ static bool decode_recognise(struct px_decoder *d, enum px_dir dir)
 		const struct px_parser *parser = NULL;
 
 		if (front->kind != PX_PIECE_DATA) {
-			d->dirs[dir].aligned = false;
+			decode_gap(d, dir);
 			decode_throw_away(d, dir, front->len);
 			continue;
 		}
@@ -154,7 +160,7 @@ static bool decode_recognise(struct px_decoder *d, enum px_dir dir)
 		case PX_SURE_NO:
 			break;
 		}
-		d->dirs[dir].aligned = false;
+		decode_gap(d, dir);
 		decode_throw_away(d, dir, view.len);
 	}
 	return false;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "match/match.h"
 
+/* So many pairs, each request sent only after the answer before it, make a client that waits for its answers. */
+#define MATCH_CLEAN_PAIRS 16
+
 static void queue_push(struct px_match_queue *q, struct px_frame *f)
 {
 	f->next = NULL;
@@ -39,7 +42,9 @@ void px_matcher_init(struct px_matcher *m, struct px_match_env *env, void *owner
 	memset(m, 0, sizeof(*m));
 	m->env = env;
 	m->owner = owner;
-	m->sync = mid_stream ? PX_MATCH_JOINED : PX_MATCH_SYNCED;
+	m->sync = mid_stream ? PX_MATCH_PLACING : PX_MATCH_SYNCED;
+	m->is_joined = mid_stream;
+	m->is_certain = !mid_stream;
 }
 
 void px_matcher_fini(struct px_matcher *m)
@@ -66,16 +71,9 @@ static void match_emit(struct px_matcher *m, struct px_frame *request, struct px
 /* Why a frame has to go alone, as the record's flags say it. */
 static unsigned int match_alone(const struct px_matcher *m)
 {
-	switch (m->sync) {
-	case PX_MATCH_SYNCED:
+	if (m->is_certain)
 		return 0;
-	case PX_MATCH_JOINED:
-		return PX_FLAG_MID_STREAM;
-	case PX_MATCH_LOST:
-	case PX_MATCH_BROKEN:
-		return PX_FLAG_GAP | PX_FLAG_UNPAIRED;
-	}
-	return 0;
+	return m->is_joined ? PX_FLAG_MID_STREAM : PX_FLAG_GAP | PX_FLAG_UNPAIRED;
 }
 
 static void match_flush(struct px_matcher *m, unsigned int flags)
@@ -91,9 +89,12 @@ static void match_flush(struct px_matcher *m, unsigned int flags)
 void px_matcher_gap(struct px_matcher *m)
 {
 	m->epoch++;
-	if (m->sync == PX_MATCH_SYNCED || m->sync == PX_MATCH_LOST)
-		m->sync = !m->sends_ahead && m->clean_pairs > 0 ? PX_MATCH_LOST : PX_MATCH_BROKEN;
-	else if (m->sync == PX_MATCH_JOINED && m->sends_ahead)
+	m->is_certain = false;
+	m->is_joined = false;
+	m->answered_to++; /* a request in the hole has had an answer, too, before the next one is sent */
+	if (m->sync == PX_MATCH_SYNCED)
+		m->sync = PX_MATCH_PLACING;
+	if (m->sends_ahead)
 		m->sync = PX_MATCH_BROKEN;
 }
 
@@ -106,18 +107,23 @@ void px_matcher_restart(struct px_matcher *m, uint32_t epoch)
 
 void px_matcher_finish(struct px_matcher *m)
 {
-	match_flush(m, m->sync == PX_MATCH_SYNCED ? 0 : match_alone(m));
+	match_flush(m, match_alone(m));
 }
 
 static void match_pair(struct px_matcher *m, struct px_frame *request, struct px_frame *response)
 {
-	unsigned int flags = m->sync == PX_MATCH_JOINED ? PX_FLAG_MID_STREAM : 0;
+	unsigned int flags = m->is_joined && m->clean_pairs < MATCH_CLEAN_PAIRS ? PX_FLAG_MID_STREAM : 0;
 
-	if (!m->sends_ahead)
-		m->clean_pairs++;
 	m->answered_to = response->last.pos;
-	m->sync = PX_MATCH_SYNCED;
+	if (request->last.pos > m->asked_to)
+		m->asked_to = request->last.pos;
 	match_emit(m, request, response, flags);
+}
+
+static void match_break(struct px_matcher *m)
+{
+	m->sync = PX_MATCH_BROKEN;
+	match_flush(m, match_alone(m));
 }
 
 /* While synced: the n-th answers the n-th, whichever was finished first. */
@@ -128,40 +134,68 @@ static void match_counted(struct px_matcher *m, struct px_frame *f)
 					    : queue_take(&m->requests, false, f->key - m->delta);
 
 	if (other) {
+		m->clean_pairs += !m->sends_ahead;
 		match_pair(m, is_request ? f : other, is_request ? other : f);
 		return;
 	}
-	if (is_request && m->requests.count > 0)
-		m->sends_ahead = true;
-	queue_push(is_request ? &m->requests : &m->responses, f);
+	if (is_request) {
+		m->sends_ahead |= m->requests.last && (!f->first.has_peer_pos ||
+						       f->first.peer_pos <= m->requests.last->first.peer_pos);
+		m->asked_to = f->last.pos;
+		queue_push(&m->requests, f);
+	} else if (!f->first.has_peer_pos || f->first.peer_pos > m->asked_to) {
+		queue_push(&m->responses, f); /* its request is still being sent */
+	} else if (m->is_certain) {
+		m->delta++; /* nobody asked: a 408 on an idle connection, say */
+		match_emit(m, NULL, f, PX_FLAG_UNPAIRED);
+	} else {
+		/* Nobody asked, so a pair behind the late start or the loss was wrong. No more of them. */
+		match_break(m);
+		match_emit(m, NULL, f, match_alone(m) | PX_FLAG_UNPAIRED);
+	}
 }
 
-/* Behind a loss or a late start: by position, and only where the client is known to wait for its responses. */
+/* Behind a loss or a late start. */
 static void match_placed(struct px_matcher *m, struct px_frame *f)
 {
-	struct px_frame *request = m->requests.first;
+	struct px_frame *other;
+	struct px_frame *request = m->requests.last; /* the others, of before the loss, have lost their chance */
 
 	if (f->kind == PX_FRAME_REQUEST) {
-		bool progressed = m->sync == PX_MATCH_JOINED || f->first.peer_pos > m->answered_to;
+		/* Something has been answered between this one and the one before it, whether that was seen or not. */
+		bool progressed = request ? f->first.peer_pos > request->first.peer_pos :
+				  m->is_joined || f->first.peer_pos >= m->answered_to;
 
-		if (request) /* a second one without an answer between: this client sends ahead */
-			m->sends_ahead = true;
-		if (request || !f->first.has_peer_pos || !progressed) {
-			m->sync = PX_MATCH_BROKEN;
+		if (f->first.has_peer_pos && progressed) {
 			match_flush(m, match_alone(m));
+			queue_push(&m->requests, f);
+			m->asked_to = f->last.pos;
+		} else {
+			m->sends_ahead |= f->first.has_peer_pos;
+			match_break(m);
 			match_emit(m, f, NULL, match_alone(m) | PX_FLAG_NOREPLY);
-			return;
 		}
-		queue_push(&m->requests, f);
 		return;
 	}
-	if (request && f->first.pos == request->first.peer_pos) {
-		queue_take(&m->requests, true, 0);
-		m->delta = f->key - request->key;
+	if (!request || f->first.pos != request->first.peer_pos) {
+		if (f->first.peer_pos <= m->asked_to) /* not the answer to a lost request either: it was sent ahead */
+			m->clean_pairs = 0;
+		match_emit(m, NULL, f, match_alone(m) | PX_FLAG_UNPAIRED);
+		return;
+	}
+	while ((other = queue_take(&m->requests, true, 0)) != request)
+		match_emit(m, other, NULL, match_alone(m) | PX_FLAG_NOREPLY);
+	if (++m->clean_pairs >= MATCH_CLEAN_PAIRS || m->is_joined) {
+		if (request->epoch == f->epoch) { /* both counts began behind the loss */
+			m->delta = f->key - request->key;
+			m->sync = PX_MATCH_SYNCED;
+		}
 		match_pair(m, request, f);
 		return;
 	}
-	match_emit(m, NULL, f, match_alone(m) | PX_FLAG_UNPAIRED);
+	m->answered_to = f->last.pos;
+	match_emit(m, request, NULL, match_alone(m) | PX_FLAG_NOREPLY);
+	match_emit(m, NULL, f, match_alone(m));
 }
 
 static void match_by_key(struct px_matcher *m, struct px_frame *f)
@@ -199,10 +233,10 @@ void px_matcher_frame(struct px_matcher *m, enum px_match how, struct px_frame *
 			match_emit(m, other, f, other ? 0 : PX_FLAG_UNPAIRED | PX_FLAG_GAP);
 		return;
 	} else {
-		struct px_frame *old = m->requests.first ? m->requests.first : m->responses.first;
+		struct px_frame *old;
 
-		if (old && old->epoch != m->epoch)
-			match_flush(m, PX_FLAG_GAP);
+		while ((old = m->responses.first) != NULL && old->epoch != m->epoch)
+			match_emit(m, NULL, queue_take(&m->responses, true, 0), PX_FLAG_GAP | PX_FLAG_UNPAIRED);
 		if (m->sync == PX_MATCH_SYNCED)
 			match_counted(m, f);
 		else if (m->sync == PX_MATCH_BROKEN)
@@ -215,8 +249,7 @@ void px_matcher_frame(struct px_matcher *m, enum px_match how, struct px_frame *
 	if (m->requests.count + m->responses.count > m->env->waiting_max) {
 		m->env->overflows++;
 		if (how == PX_MATCH_IN_ORDER) {
-			m->sync = PX_MATCH_BROKEN;
-			match_flush(m, match_alone(m));
+			match_break(m);
 		} else {
 			f = queue_take(m->requests.count ? &m->requests : &m->responses, true, 0);
 			match_emit(m, f->kind == PX_FRAME_REQUEST ? f : NULL, f->kind == PX_FRAME_REQUEST ? NULL : f,

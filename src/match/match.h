@@ -4,9 +4,11 @@
  * is handed on alone.
  *
  * In order, the n-th response answers the n-th request as long as nothing was lost. Behind a loss, or joined in the
- * middle, counting does not help; there a pair is found again only on a connection whose client is known to wait for each
- * response (it has done so all the time), when a response begins exactly where the response direction stood when its
- * request was sent. A client that sends ahead is not paired again after a loss.
+ * middle, counting does not help. What is looked at then is where the response direction stood when a request was sent:
+ * of a client that waits for each answer, the response that begins exactly there is the right one. A client is taken for
+ * such a one when it has done so often enough in a row; until then nothing is paired behind a loss, and pairs of a
+ * connection joined in the middle carry the flag mid_stream. A client that was seen to send ahead is not paired again.
+ * (One that has exactly n > 1 requests under way at every moment since cannot be told from one that waits.)
  */
 #ifndef PX_MATCH_MATCH_H
 #define PX_MATCH_MATCH_H
@@ -24,9 +26,8 @@ struct px_match_env {
 
 enum px_match_sync {
 	PX_MATCH_SYNCED,	/* request n and response n + delta belong together */
-	PX_MATCH_JOINED,	/* joined in the middle: look for the first pair */
-	PX_MATCH_LOST,		/* something was lost: look for the next pair */
-	PX_MATCH_BROKEN,	/* it cannot be found again */
+	PX_MATCH_PLACING,	/* by position */
+	PX_MATCH_BROKEN,	/* never again */
 };
 
 struct px_match_queue {
@@ -41,9 +42,12 @@ struct px_matcher {
 	enum px_match_sync sync;
 	uint64_t delta;		/* key of a response minus key of its request */
 	uint32_t epoch;
+	bool is_certain;	/* seen from the start, and nothing lost */
+	bool is_joined;		/* joined in the middle, and nothing lost since */
 	bool sends_ahead;	/* a request came while another one was waiting */
-	uint32_t clean_pairs;	/* pairs without one */
-	uint64_t answered_to;	/* offset behind the last paired response */
+	uint32_t clean_pairs;	/* requests in a row of which each waited for the answer to the one before it */
+	uint64_t answered_to;	/* a client that waits sends its next request when the answers have come up to here */
+	uint64_t asked_to;	/* offset behind the last complete request */
 	struct px_match_queue requests, responses;
 };
 
