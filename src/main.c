@@ -22,12 +22,17 @@ static void main_list_protocols(void)
 
 static void main_list_fields(void)
 {
-	struct px_field_table tables[32];
+	struct px_field_group groups[32];
+	struct px_buf text = px_buf_of(1 << 20);
 	size_t count = 0;
 
-	for (size_t i = 0; px_parsers[i] && count < PX_COUNT(tables); i++)
-		tables[count++] = (struct px_field_table){ px_parsers[i]->name, px_parsers[i]->fields };
-	px_field_list(stdout, tables, count);
+	while (px_parsers[count] && count < PX_COUNT(groups)) {
+		groups[count] = (struct px_field_group){ px_parsers[count]->name, px_parsers[count]->fields };
+		count++;
+	}
+	if (px_fields_print(&text, groups, count) == 0)
+		fwrite(text.ptr, 1, text.len, stdout);
+	px_buf_fini(&text);
 }
 
 /* "nginx[4242], nginx[4243] +3": who is traced, in a line. */
@@ -78,9 +83,8 @@ static int main_live(const struct px_options *o, char **argv, int signal_fd)
 		.pids = o->pids.pid,
 		.pid_count = o->pids.count,
 		.probe = probes[o->probe],
-		.buffer_bytes = o->buffer_size,
-		.snaplen = o->snaplen,
-		.debug = o->debug,
+		.ring_bytes = (size_t)o->buffer_size,
+		.snaplen = o->snaplen > UINT32_MAX ? UINT32_MAX : (uint32_t)o->snaplen,
 	};
 	struct px_live_info info = { 0 };
 	struct px_run_info run = { 0 };
@@ -95,13 +99,13 @@ static int main_live(const struct px_options *o, char **argv, int signal_fd)
 		return (int)err.code;
 	}
 	px_host_warn(&host, px_log_warn_line);
-	for (size_t i = 0; i < info.note_count; i++)
+	for (size_t i = 0; i < PX_COUNT(info.notes) && info.notes[i][0]; i++)
 		px_log(PX_LOG_WARN, "%s", info.notes[i]);
 	main_targets(&o->pids, targets, sizeof(targets));
-	snprintf(banner, sizeof(banner), "tracing %s, %u probes (%s); Ctrl-C to end", targets, info.probe_count, info.probe_name);
-	run.probe = info.probe_name;
+	snprintf(banner, sizeof(banner), "tracing %s, %zu probes (%s); Ctrl-C to end", targets, info.probes,
+		 px_probe_name(info.probe));
+	run.probe = px_probe_name(info.probe);
 	run.transport = info.transport;
-	run.probes = info.probe_count;
 	run.banner = banner;
 	return px_pipeline_run(o, source, &run, signal_fd);
 }

@@ -8,6 +8,7 @@
 #include "cli/term.h"
 #include "sink/sink_json.h"
 #include "sink/sink_text.h"
+#include "sink/text_aside.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -90,7 +91,7 @@ static void pipeline_signals(struct px_pipeline *p)
 			pipeline_statistics(p);
 			break;
 		case SIGWINCH:
-			if (p->text && !p->opt->is_wide)
+			if (p->text)
 				px_sink_text_set_width(p->text, px_term_width(STDOUT_FILENO));
 			break;
 		default:
@@ -167,7 +168,8 @@ static void pipeline_explain(struct px_pipeline *p)
 			 (unsigned long long)p->table.decode_env.not_understood_bytes, (unsigned long long)s->conns_seen);
 	else
 		snprintf(text, sizeof(text), "%llu connections, no complete message yet", (unsigned long long)s->conns_seen);
-	px_log(PX_LOG_NOTE, "nothing to show yet: %s", text);
+	if (p->opt->json)
+		px_log(PX_LOG_NOTE, "nothing to show yet: %s", text);
 	px_report_note(&p->report, "silence", text, pipeline_wall(p));
 }
 
@@ -263,20 +265,27 @@ static void pipeline_finish(struct px_pipeline *p)
 	}
 }
 
-static void pipeline_summary(struct px_pipeline *p)
+static void pipeline_summary(struct px_pipeline *p, const struct px_report_stop *stop)
 {
-	const struct px_table_stats *s = &p->table.stats;
 	struct px_out_stats out = px_out_stats(p->out);
-	uint64_t ms = (px_clock_mono_ns() - p->started_ns) / MS;
+	struct px_text_totals totals = {
+		.messages = p->report.messages,
+		.errors = p->report.errors,
+		.connections = stop->table->conns_seen,
+		.connections_from_start = stop->table->conns_from_start,
+		.lost_events = p->report.lost_events,
+		.lost_bytes = px_report_lost_bytes(&p->report, stop->table),
+		.not_understood = stop->table->not_understood,
+		.duration_ns = (int64_t)stop->duration_ns,
+	};
+	struct px_buf line = px_buf_of(1024);
 
 	if (out.dropped_records)
 		px_log(PX_LOG_WARN, "%llu records were not written: the reader was too slow",
 		       (unsigned long long)out.dropped_records);
-	px_log(PX_LOG_NOTE, "%llu messages, %llu errors, %llu connections (%llu seen from the start), %llu events lost, "
-	       "%llu streams not understood, %llu.%llu s", (unsigned long long)p->report.messages,
-	       (unsigned long long)p->report.errors, (unsigned long long)s->conns_seen,
-	       (unsigned long long)s->conns_from_start, (unsigned long long)p->report.lost_events,
-	       (unsigned long long)s->not_understood, (unsigned long long)(ms / 1000), (unsigned long long)(ms % 1000 / 100));
+	if (px_text_totals_print(&line, &totals) == 0)
+		px_log(PX_LOG_NOTE, "%.*s", (int)line.len, line.ptr);
+	px_buf_fini(&line);
 }
 
 static int pipeline_open_output(struct px_pipeline *p, int *fd)
@@ -303,13 +312,15 @@ static struct px_sink *pipeline_make_sink(struct px_pipeline *p, int fd)
 {
 	const struct px_options *o = p->opt;
 	struct px_text_options text = {
-		.width = o->is_wide ? 0 : px_term_width(fd),
-		.is_terminal = isatty(fd) != 0,
-		.color = px_term_color(o->color, fd),
-		.verbose = o->verbose,
-		.time_style = o->time_style,
-		.slow_ns = o->slow_ns,
-		.dump = o->dump,
+		.width = px_term_width(fd),
+		.colour = px_term_color(o->color, fd),
+		.wide = o->is_wide,
+		.verbosity = o->verbose,
+		.time_style = (enum px_time_style)o->time_style,
+		.slow_ns = (int64_t)o->slow_ns,
+		.ascii = o->dump == 'A',
+		.hex = o->dump == 'x',
+		.hex_ascii = o->dump == 'X',
 	};
 
 	if (o->json)
@@ -396,7 +407,7 @@ int px_pipeline_run(const struct px_options *opt, struct px_source *source, cons
 			px_log(PX_LOG_ERROR, "%s", why);
 			code = PX_EXIT_FAILED;
 		}
-		pipeline_summary(&p);
+		pipeline_summary(&p, &stop);
 	}
 	p.report.sinks[0]->ops->free(p.report.sinks[0]);
 	for (size_t i = 0; i < p.pid_count; i++)

@@ -30,7 +30,6 @@ struct px_pipeline {
 /* What the run is about, for the start record and the banner; targets in px_options. */
 struct px_run_info {
 	const char *probe, *transport;	/* NULL with files */
-	unsigned int probes;
 	const char *banner;		/* shown when all is set up; NULL: none */
 };
 

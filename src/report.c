@@ -246,6 +246,11 @@ void px_report_start(struct px_report *r, const struct px_report_start *s)
 	report_emit(r);
 }
 
+uint64_t px_report_lost_bytes(const struct px_report *r, const struct px_table_stats *table)
+{
+	return r->lost_bytes > table->lost_bytes ? r->lost_bytes : table->lost_bytes;
+}
+
 void px_report_stop(struct px_report *r, const struct px_report_stop *s)
 {
 	struct px_record *rec = report_begin(r, PX_RECORD_STOP, s->wall_ns);
@@ -255,9 +260,7 @@ void px_report_stop(struct px_report *r, const struct px_report_stop *s)
 	px_record_int(rec, PX_F_ERRORS, (int64_t)r->errors);
 	px_record_int(rec, PX_F_CONNECTIONS, (int64_t)s->table->conns_seen);
 	px_record_int(rec, PX_F_LOST_EVENTS, (int64_t)r->lost_events);
-	/* A lost event's bytes show up again as a hole in their stream, unless nothing came behind them. */
-	px_record_int(rec, PX_F_LOST_BYTES,
-		      (int64_t)(r->lost_bytes > s->table->lost_bytes ? r->lost_bytes : s->table->lost_bytes));
+	px_record_int(rec, PX_F_LOST_BYTES, (int64_t)px_report_lost_bytes(r, s->table));
 	px_record_int(rec, PX_F_NOT_UNDERSTOOD, (int64_t)s->table->not_understood);
 	px_record_int(rec, PX_F_DURATION_NS, (int64_t)s->duration_ns);
 	report_emit(r);
