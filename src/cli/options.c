@@ -145,7 +145,7 @@ const struct px_option px_options_table[] = {
 	{ 'r', NULL,       "FILE",         PX_GROUP_TARGET, "read recorded events; - is standard input; no root needed", &kind_file, OPT(read_file) },
 
 	{ 0,   "probe",    "KIND",         PX_GROUP_CAPTURE, "how to attach to the kernel", &kind_word, OPT(probe), "auto", .words = probe_words },
-	{ 0,   "buffer",   "SIZE",         PX_GROUP_CAPTURE, "room for events on their way from the kernel", &kind_size, OPT(buffer_size), "8M", 64 * 1024, GIB },
+	{ 0,   "buffer",   "SIZE",         PX_GROUP_CAPTURE, "room for events on their way from the kernel", &kind_size, OPT(buffer_size), "32M", 256 * 1024, GIB },
 	{ 's', "snaplen",  "SIZE",         PX_GROUP_CAPTURE, "keep at most SIZE of each message and side; 0 keeps all", &kind_size, OPT(snaplen), "16k", 0, GIB },
 
 	{ 'c', "count",    "N",            PX_GROUP_LIMITS, "end after N messages", &kind_number, OPT(count), NULL, 1, UINT64_C(1000000000000) },
@@ -158,7 +158,7 @@ const struct px_option px_options_table[] = {
 	{ 't', NULL,       NULL,           PX_GROUP_TEXT, "no time; -tt: seconds since 1970; -ttt: since the line before; -tttt: with date; -ttttt: since the first line", &kind_repeat, OPT(time_style), .max = 5 },
 	{ 0,   "wide",     NULL,           PX_GROUP_TEXT, "do not fit lines to the terminal", &kind_flag, OPT(is_wide) },
 	{ 0,   "color",    "[=WHEN]",      PX_GROUP_TEXT, "colours", &kind_word, OPT(color), "auto", .words = color_words, .left_out = "always" },
-	{ 0,   "slow",     "TIME",         PX_GROUP_TEXT, "mark latencies of TIME and more", &kind_duration, OPT(slow_ns), NULL, 1, 24 * HOUR },
+	{ 0,   "slow",     "TIME",         PX_GROUP_TEXT, "show latencies above TIME in red", &kind_duration, OPT(slow_ns), NULL, 1, 24 * HOUR },
 	{ 0,   "conns",    NULL,           PX_GROUP_TEXT, "show connections as they open and close", &kind_flag, OPT(conns) },
 
 	{ 'j', "json",     NULL,           PX_GROUP_FORMAT, "JSON, an object per line", &kind_flag, OPT(json) },

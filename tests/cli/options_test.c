@@ -127,7 +127,7 @@ static const struct wrong_case {
 	{ "-p|1|-c|1.5", "-c '1.5' is not a number", "decimal" },
 	{ "-p|1|-s|-1", "-s '-1' is not a size", "16k" },
 	{ "-p|1|--snaplen|99999999999999999999", "--snaplen 99999999999999999999 is out of range", "0 to 1G" },
-	{ "-p|1|--buffer|1k", "--buffer 1k is out of range", "64k to 1G" },
+	{ "-p|1|--buffer|1k", "--buffer 1k is out of range", "256k to 1G" },
 	{ "-p|0", "-p 0 is out of range", "1 to 2147483647" },
 	{ "-p|99999999999", "-p 99999999999 is out of range", "1 to 2147483647" },
 	{ "-p|1|-tttttt", "-t may be given up to 5 times", "--help" },
