@@ -217,13 +217,14 @@ struct http_content http_content_decode(struct px_bytes content, struct px_bytes
 		struct content_out out = { .arena = arena, .max = decoded_max };
 		enum content_end end = layers[--count](res.bytes, &out);
 
-		if (end == CONTENT_WRONG || out.len == 0)
-			return end == CONTENT_WHOLE
-			       ? (struct http_content){ { "", 0 }, true, res.is_whole }
-			       : (struct http_content){ .bytes = content };
-		res.bytes = px_bytes_of(out.ptr, out.len);
+		if (end == CONTENT_WRONG || (out.len == 0 && end == CONTENT_PART))
+			return (struct http_content){ .bytes = content };
+		res.bytes = px_bytes_of(out.len ? out.ptr : "", out.len);
 		res.is_decoded = true;
 		res.is_whole &= end == CONTENT_WHOLE;
+		res.hit_limit |= end == CONTENT_PART && out.len == out.cap;
+		if (out.len == 0)
+			break;
 	}
 	return res;
 }

@@ -70,6 +70,7 @@ struct describe {
 	struct px_record *rec;
 	const struct px_exchange *ex;
 	bool found_secret;
+	bool is_cut;		/* a decoded body was longer than allowed */
 };
 
 static struct px_bytes describe_join(struct px_arena *arena, const struct px_bytes *parts, size_t count)
@@ -283,6 +284,7 @@ static void describe_body(struct describe *d, const struct px_frame *frame, unsi
 					      m->decoded_max, rec->arena);
 	if (content.is_decoded) {
 		is_cut = !content.is_whole;
+		d->is_cut |= content.hit_limit;
 		if (!is_cut && m->body_bytes == m->body_len)
 			px_record_put_int(rec, side + SIDE_BODY_DECODED_BYTES, (int64_t)content.bytes.len);
 	}
@@ -323,20 +325,26 @@ static void describe_side(struct describe *d, const struct px_frame *frame, unsi
 	describe_body(d, frame, side);
 }
 
-static bool describe_is_hex(struct px_bytes b)
+/* Hexadecimal digits, not all of them 0. */
+static bool describe_is_id(struct px_bytes b)
 {
-	for (size_t i = 0; i < b.len; i++)
+	bool is_zero = true;
+
+	for (size_t i = 0; i < b.len; i++) {
 		if (!((b.ptr[i] >= '0' && b.ptr[i] <= '9') ||
 		      (px_ascii_lower(b.ptr[i]) >= 'a' && px_ascii_lower(b.ptr[i]) <= 'f')))
 			return false;
-	return b.len > 0;
+		is_zero &= b.ptr[i] == '0';
+	}
+	return !is_zero;
 }
 
 static void describe_ids(struct px_record *rec, struct px_bytes trace_id, struct px_bytes span_id)
 {
-	if ((trace_id.len == 32 || trace_id.len == 16) && describe_is_hex(trace_id))
-		px_record_str(rec, PX_F_TRACE_ID, trace_id);
-	if (span_id.len == 16 && describe_is_hex(span_id))
+	if ((trace_id.len != 32 && trace_id.len != 16) || !describe_is_id(trace_id))
+		return;
+	px_record_str(rec, PX_F_TRACE_ID, trace_id);
+	if (span_id.len == 16 && describe_is_id(span_id))
 		px_record_str(rec, PX_F_SPAN_ID, span_id);
 }
 
@@ -520,6 +528,8 @@ void http_describe(const struct px_exchange *ex, struct px_record *rec)
 	}
 	if (!ex->request)
 		flags |= PX_FLAG_UNPAIRED;
+	if (d.is_cut)
+		flags |= PX_FLAG_TRUNCATED;
 	if (d.found_secret)
 		flags |= PX_FLAG_REDACTED;
 	px_record_flags(rec, flags);

@@ -202,6 +202,7 @@ struct http_content {
 	struct px_bytes bytes;	/* decoded, or as it was where that is impossible */
 	bool is_decoded;
 	bool is_whole;		/* decoded up to the end of the content */
+	bool hit_limit;		/* there was no room for more */
 };
 
 /*
