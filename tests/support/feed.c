@@ -146,6 +146,10 @@ static bool feed_step(struct px_feed *f, enum px_dir dir)
 		feed_consume(d, d->len);
 		return false;
 	}
+	if (f->mid_stream && !d->has_begun && d->len > 0) {
+		d->has_begun = true;
+		d->resyncing = true;
+	}
 	if (d->discard > 0 && d->len > 0) {
 		size_t n = d->discard < d->len ? (size_t)d->discard : d->len;
 

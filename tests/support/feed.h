@@ -22,7 +22,7 @@ struct px_feed_dir {
 	uint64_t pos;		/* of bytes[0] in the direction */
 	uint64_t discard;
 	size_t need;
-	bool eof, ended, resyncing, ask_again;
+	bool has_begun, eof, ended, resyncing, ask_again;
 	struct px_frame *frame;	/* under construction */
 	bool had_frame;		/* since the last BAD */
 };
