@@ -14,6 +14,7 @@ def asked(t, make, address=None):
     t.stops.append(client.stop)
     with t.trace([client.pid]) as tracer:
         client.go()
+        tracer.process.wait(5)  # it ends with its target
     t.check([ex.seen_as("client") for ex in server.account()], tracer)
     return tracer
 

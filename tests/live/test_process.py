@@ -156,12 +156,12 @@ def count_and_duration(t):
         tracer.process.wait(10 * SLOW)
         tracer.stop()
         t.expect(len(tracer.messages()) == 7, f"-c 7 gave {len(tracer.messages())} messages")
-        begin = time.monotonic()
         tracer = t.trace(server.pids, "--duration", "1s").wait_live()
+        begin = time.monotonic()
         tracer.process.wait(10 * SLOW)
         took = time.monotonic() - begin
         tracer.stop()
-        t.expect(1 <= took < 1 + 1 * SLOW, f"--duration 1s took {took:.2f} s")
+        t.expect(0.9 <= took < 1 + 0.5 * SLOW, f"--duration 1s took {took:.2f} s")
         t.expect(len(tracer.messages()) > 20, f"{len(tracer.messages())} messages in a second")
 
 

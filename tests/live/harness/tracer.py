@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 
-SCHEMA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../doc/pxtrace.schema.json")
+SCHEMA = os.environ.get("PX_LIVE_SCHEMA") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../doc/pxtrace.schema.json")
 SLOW = 10 if os.environ.get("PX_IN_VM") else 1
 BANNER = "pxtrace: tracing "
 

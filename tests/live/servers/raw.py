@@ -111,6 +111,9 @@ class Server:
             conn.sendall(go)
             interim = len(go)
         got = wire.body(headers)
+        if "content-length" in headers and got < int(headers["content-length"]):
+            self.enter(conn, op, url, NOREPLY, wire.taken, got, None, None)
+            return False
         if url.startswith("/never"):
             self.enter(conn, op, url, NOREPLY, wire.taken, got, None, None)
             return False
