@@ -33,7 +33,7 @@ PICTURE = {
 PURE = {"parsers", "stream", "decode", "match"}
 PURE_HEADERS = {
     "ctype.h", "errno.h", "inttypes.h", "limits.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdlib.h",
-    "string.h", "strings.h", "emmintrin.h", "immintrin.h", "zlib.h", "zstd.h", "brotli/decode.h",
+    "string.h", "strings.h", "emmintrin.h", "immintrin.h", "zlib.h", "zstd.h", "zstd_errors.h", "brotli/decode.h",
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
