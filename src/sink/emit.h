@@ -7,7 +7,8 @@
 
 #define PX_EMIT_INT_MAX 20	/* most bytes of a 64-bit number, its sign included */
 
-extern const char px_emit_pairs[201];	/* "00" to "99" */
+extern const char px_emit_pairs[201];		/* "00" to "99" */
+extern const uint64_t px_emit_powers[20];	/* 10 to the power of the index, but 0 for 0: 0 has a digit, too */
 
 static inline char *px_emit_2(char *p, unsigned int v)
 {
@@ -32,26 +33,28 @@ static inline char *px_emit_9(char *p, unsigned int v)
 	return px_emit_3(px_emit_6(p, v / 1000), v % 1000);
 }
 
+/* Digits of v in base 10: 1233 / 4096 is a little less than log10(2), and the table corrects it. */
+static inline unsigned int px_emit_digits(uint64_t v)
+{
+	unsigned int n = (unsigned int)(64 - __builtin_clzll(v | 1)) * 1233 >> 12;
+
+	return n + (v >= px_emit_powers[n]);
+}
+
 static inline char *px_emit_u64(char *p, uint64_t v)
 {
-	char digits[PX_EMIT_INT_MAX];
-	char *d = digits + sizeof(digits);
-	size_t n;
+	char *end = p + px_emit_digits(v), *d = end;
 
 	while (v >= 100) {
 		d -= 2;
 		px_emit_2(d, (unsigned int)(v % 100));
 		v /= 100;
 	}
-	if (v >= 10) {
-		d -= 2;
-		px_emit_2(d, (unsigned int)v);
-	} else {
-		*--d = (char)('0' + v);
-	}
-	n = (size_t)(digits + sizeof(digits) - d);
-	memcpy(p, d, n);
-	return p + n;
+	if (v >= 10)
+		px_emit_2(d - 2, (unsigned int)v);
+	else
+		d[-1] = (char)('0' + v);
+	return end;
 }
 
 static inline char *px_emit_i64(char *p, int64_t v)

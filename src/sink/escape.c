@@ -7,14 +7,6 @@
 #include <emmintrin.h>
 #endif
 
-#include "sink/emit.h"
-
-const char px_emit_pairs[201] = "0001020304050607080910111213141516171819"
-				"2021222324252627282930313233343536373839"
-				"4041424344454647484950515253545556575859"
-				"6061626364656667686970717273747576777879"
-				"8081828384858687888990919293949596979899";
-
 static const char escape_hex[] = "0123456789abcdef";
 
 /*
@@ -55,7 +47,7 @@ static inline __m128i escape_load8(const char *s)
  * which lets a block be stored before it is known where in it the run ends. A rest that fills no block is covered by
  * two loads that overlap: nothing behind s is read, and no copy has a length that the compiler does not know.
  */
-static inline size_t escape_run(char *dst, const char *s, size_t n)
+static inline __attribute__((always_inline)) size_t escape_run(char *dst, const char *s, size_t n)
 {
 	size_t done = 0, left;
 	unsigned int special;
@@ -92,11 +84,12 @@ static inline size_t escape_run(char *dst, const char *s, size_t n)
 		special = escape_special16(_mm_set_epi32(0, 0, (int)b, (int)a));
 		special = (special & 0x0f) | (special >> 4 & 0x0f) << (left - 4);
 	} else {
-		while (done < n && escape_is_plain((unsigned char)s[done])) {
-			dst[done] = s[done];
-			done++;
-		}
-		return done;
+		unsigned char a = (unsigned char)s[0], b = (unsigned char)s[n / 2], c = (unsigned char)s[n - 1];
+
+		dst[0] = (char)a;
+		dst[n / 2] = (char)b;
+		dst[n - 1] = (char)c;
+		special = escape_special16(_mm_cvtsi32_si128(a | b << 8 | c << 16)) & ((1U << n) - 1);
 	}
 	return special ? done + (size_t)__builtin_ctz(special) : n;
 }
@@ -134,7 +127,7 @@ static inline bool escape_special8(uint64_t v)
 		escape_has_zero(v ^ ESCAPE_ONES * '\\') | escape_has_zero(v ^ ESCAPE_ONES * 0x7f)) != 0;
 }
 
-static inline size_t escape_run(char *dst, const char *s, size_t n)
+static inline __attribute__((always_inline)) size_t escape_run(char *dst, const char *s, size_t n)
 {
 	size_t done = 0;
 
@@ -310,38 +303,53 @@ static const char json_short[128] = {
 	['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r', ['"'] = '"', ['\\'] = '\\',
 };
 
+/* One character that is not plain; returns how many bytes it had, 0 if it is none. */
+static inline size_t json_special(char **dst, struct px_bytes s, size_t at)
+{
+	unsigned char c = (unsigned char)s.ptr[at];
+	char *p = *dst;
+	uint32_t cp;
+	size_t n;
+
+	if (c < 0x80) {
+		if (json_short[c]) {
+			p[0] = '\\';
+			p[1] = json_short[c];
+			*dst = p + 2;
+		} else {
+			*dst = escape_u4(p, c);
+		}
+		return 1;
+	}
+	n = px_utf8_decode(s, at, &cp);
+	if (n && escape_is_treacherous(cp)) {
+		*dst = escape_u4(p, cp);
+	} else {
+		for (size_t i = 0; i < n; i++)
+			*p++ = s.ptr[at + i];
+		*dst = p;
+	}
+	return n;
+}
+
 char *px_json_escape(char *dst, struct px_bytes s)
 {
 	size_t at = 0;
 
-	if (s.len == 0)
-		return dst;
-	for (;;) {
-		size_t run = escape_run(dst, s.ptr + at, s.len - at);
-		uint32_t cp;
-		size_t n;
+	while (at < s.len) {
+		size_t n = escape_run(dst, s.ptr + at, s.len - at);
 
-		dst += run;
-		at += run;
-		if (at == s.len)
-			return dst;
+		dst += n;
+		at += n;
 		/* Specials come in groups: stay here until a plain byte follows. */
-		do {
-			n = px_utf8_decode(s, at, &cp);
+		while (at < s.len && !escape_is_plain((unsigned char)s.ptr[at])) {
+			n = json_special(&dst, s, at);
 			if (n == 0)
 				return NULL;
-			if (n == 1 && json_short[cp]) {
-				*dst++ = '\\';
-				*dst++ = json_short[cp];
-			} else if (n == 1 || escape_is_treacherous(cp)) {
-				dst = escape_u4(dst, cp);
-			} else {
-				for (size_t i = 0; i < n; i++)
-					*dst++ = s.ptr[at + i];
-			}
 			at += n;
-		} while (at < s.len && !escape_is_plain((unsigned char)s.ptr[at]));
+		}
 	}
+	return dst;
 }
 
 char *px_base64(char *dst, struct px_bytes s)

@@ -5,7 +5,6 @@
  */
 #include "sink/sink_json.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 #include "sink/emit.h"
@@ -17,12 +16,13 @@
 #define JSON_CHUNK ((size_t)64 << 10)		/* longer texts are escaped in pieces, for the sake of room */
 #define JSON_SAFE_INT (INT64_C(1) << 53)	/* readers that keep numbers as doubles lose the last digits above */
 #define JSON_TABLES 32				/* protocols whose keys are kept ready at the same time */
-#define JSON_KEY 48
+#define JSON_KEY 32	/* a member's name that is kept ready, its comma, quotes and colon */
+#define JSON_SCALAR 40	/* the longest value that is no text: a time in quotes */
 
 /* ,"name": ready to be copied; in blocks of one size, which the compiler turns into a few stores. */
 struct json_key {
 	char text[JSON_KEY];
-	size_t len;	/* 0: too long for this */
+	size_t len;	/* 0: the name is too long for this */
 	struct px_bytes name;
 };
 
@@ -47,7 +47,7 @@ static void json_key_init(struct json_key *key, const char *name)
 	char *p = key->text;
 
 	*key = (struct json_key){ .name = { name, n } };
-	if (n + 4 > sizeof(key->text))
+	if (n > JSON_KEY - 4)
 		return;
 	p = px_emit_lit(p, ",\"");
 	p = px_emit_bytes(p, px_bytes_of(name, n));
@@ -85,318 +85,323 @@ static const struct json_table *json_table(struct json_sink *s, const struct px_
 	return s->tables[i];
 }
 
-/* --- pieces; each returns 0, -ENOBUFS or -ENOMEM --- */
+/*
+ * --- pieces ---
+ * Each writes at p, in b, and returns the new end, or NULL where there is no room to be had. The end is handed on in a
+ * register; kept in b->len, every value would wait for the one before it to reach memory.
+ */
 
-static inline int json_room(struct px_buf *b, size_t n)
-{
-	return b->cap - b->len >= n ? 0 : px_buf_reserve(b, n);
-}
-
-static inline char *json_end(struct px_buf *b)
-{
-	return b->ptr + b->len;
-}
-
-static inline void json_set_end(struct px_buf *b, const char *p)
+static char *json_grow(struct px_buf *b, const char *p, size_t n)
 {
 	b->len = (size_t)(p - b->ptr);
+	return px_buf_reserve(b, n) == 0 ? b->ptr + b->len : NULL;
+}
+
+/* Room for n bytes at p. */
+static inline char *json_room(struct px_buf *b, char *p, size_t n)
+{
+	return (size_t)(b->ptr + b->cap - p) >= n ? p : json_grow(b, p, n);
+}
+
+/* What a text may take in quotes, whatever is in it. */
+static inline size_t json_text_room(size_t len)
+{
+	return len * PX_JSON_GROWTH + PX_JSON_SLACK + 2;
+}
+
+/* The name of a map's member that is no text: its odd bytes as a person would write them. */
+static char *json_odd_name(char *p, struct px_bytes name)
+{
+	static const char hex[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < name.len; i++) {
+		unsigned char c = (unsigned char)name.ptr[i];
+
+		if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {
+			*p++ = (char)c;
+			continue;
+		}
+		p = px_emit_lit(p, "\\\\x");
+		*p++ = hex[c >> 4];
+		*p++ = hex[c & 15];
+	}
+	return p;
 }
 
 /* ,"NAME": or, with a suffix, ,"NAME_b64": */
-static int json_key_slow(struct px_buf *b, struct px_bytes name, struct px_bytes suffix)
+static char *json_name(struct px_buf *b, char *p, struct px_bytes name, struct px_bytes suffix)
 {
-	char *p, *end;
-	int err = json_room(b, name.len * PX_JSON_GROWTH + suffix.len + 4 + PX_JSON_SLACK);
+	char *end;
 
-	if (err)
-		return err;
-	p = px_emit_lit(json_end(b), ",\"");
+	p = json_room(b, p, json_text_room(name.len) + suffix.len + 2);
+	if (!p)
+		return NULL;
+	p = px_emit_lit(p, ",\"");
 	end = px_json_escape(p, name);
-	if (!end) {
-		/* A member's name that is no text: its odd bytes as a person would write them. */
-		static const char hex[] = "0123456789abcdef";
+	p = end ? end : json_odd_name(p, name);
+	p = px_emit_bytes(p, suffix);
+	return px_emit_lit(p, "\":");
+}
 
-		end = p;
-		for (size_t i = 0; i < name.len; i++) {
-			unsigned char c = (unsigned char)name.ptr[i];
-
-			if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {
-				*end++ = (char)c;
-				continue;
-			}
-			end = px_emit_lit(end, "\\\\x");
-			*end++ = hex[c >> 4];
-			*end++ = hex[c & 15];
-		}
+/* The same for a name of the registry, and room for n bytes behind it. */
+static inline char *json_key(struct px_buf *b, char *p, const struct json_key *key, size_t n)
+{
+	p = json_room(b, p, JSON_KEY + n);
+	if (!p)
+		return NULL;
+	if (key->len == 0) {
+		p = json_name(b, p, key->name, PX_BYTES(""));
+		return p ? json_room(b, p, n) : NULL;
 	}
-	p = px_emit_bytes(end, suffix);
-	p = px_emit_lit(p, "\":");
-	json_set_end(b, p);
-	return 0;
+	memcpy(p, key->text, JSON_KEY);
+	return p + key->len;
 }
 
-static inline int json_key(struct px_buf *b, const struct json_key *key)
+static char *json_base64(struct px_buf *b, char *p, struct px_bytes s)
 {
-	int err;
-
-	if (key->len == 0)
-		return json_key_slow(b, key->name, PX_BYTES(""));
-	err = json_room(b, JSON_KEY);
-	if (err)
-		return err;
-	memcpy(json_end(b), key->text, JSON_KEY);
-	b->len += key->len;
-	return 0;
+	p = json_room(b, p, PX_BASE64_LEN(s.len) + 2);
+	if (!p)
+		return NULL;
+	*p++ = '"';
+	p = px_base64(p, s);
+	*p++ = '"';
+	return p;
 }
 
-/* "text", for a text of any length that is known to be UTF-8. */
-static int json_long_text(struct px_buf *b, struct px_bytes s)
+/* A text of any length that is known to be UTF-8. */
+static char *json_long_text(struct px_buf *b, char *p, struct px_bytes s)
 {
-	int err = json_room(b, 2);
-
-	if (err)
-		return err;
-	b->ptr[b->len++] = '"';
+	p = json_room(b, p, 1);
+	if (!p)
+		return NULL;
+	*p++ = '"';
 	while (s.len > 0) {
 		size_t n = s.len < JSON_CHUNK ? s.len : JSON_CHUNK;
 
 		/* Not within a character: back to where one begins. */
 		while (n < s.len && ((unsigned char)s.ptr[n] & 0xc0) == 0x80)
 			n--;
-		err = json_room(b, n * PX_JSON_GROWTH + PX_JSON_SLACK + 1);
-		if (err)
-			return err;
-		json_set_end(b, px_json_escape(json_end(b), px_bytes_of(s.ptr, n)));
+		p = json_room(b, p, json_text_room(n));
+		if (!p)
+			return NULL;
+		p = px_json_escape(p, px_bytes_of(s.ptr, n));
 		s.ptr += n;
 		s.len -= n;
 	}
-	b->ptr[b->len++] = '"';
-	return 0;
+	*p++ = '"';
+	return p;
 }
 
-/* "text"; *is_text false, and nothing written, where it is not UTF-8. */
-static inline int json_text(struct px_buf *b, struct px_bytes s, bool *is_text)
+/* ,"NAME":"text" or ,"NAME_b64":"..." */
+static char *json_long_member(struct px_buf *b, char *p, struct px_bytes name, struct px_bytes value)
 {
-	char *p;
-	int err;
+	bool is_text = px_utf8_valid(value);
 
-	if (s.len > JSON_CHUNK) {
-		*is_text = px_utf8_valid(s);
-		return *is_text ? json_long_text(b, s) : 0;
-	}
-	err = json_room(b, s.len * PX_JSON_GROWTH + PX_JSON_SLACK + 2);
-	if (err)
-		return err;
-	p = json_end(b);
+	p = json_name(b, p, name, is_text ? PX_BYTES("") : PX_BYTES("_b64"));
+	if (!p)
+		return NULL;
+	return is_text ? json_long_text(b, p, value) : json_base64(b, p, value);
+}
+
+/* For all but very long values it is cheaper to try and find out that they are no text than to look first. */
+static char *json_str(struct px_buf *b, char *p, const struct json_key *key, struct px_bytes value)
+{
+	size_t begin = (size_t)(p - b->ptr);
+
+	if (value.len > JSON_CHUNK)
+		return json_long_member(b, p, key->name, value);
+	p = json_key(b, p, key, json_text_room(value.len));
+	if (!p)
+		return NULL;
 	*p = '"';
-	p = px_json_escape(p + 1, s);
-	*is_text = p != NULL;
-	if (p) {
-		*p++ = '"';
-		json_set_end(b, p);
-	}
-	return 0;
+	p = px_json_escape(p + 1, value);
+	if (!p)
+		return json_long_member(b, b->ptr + begin, key->name, value);
+	*p = '"';
+	return p + 1;
 }
 
-static int json_base64(struct px_buf *b, struct px_bytes s)
+/* Members were written from `begin` on, each with a comma in front: make an object, or a list, of them. */
+static char *json_close(struct px_buf *b, char *p, size_t begin, const char brackets[2])
 {
-	char *p;
-	int err = json_room(b, PX_BASE64_LEN(s.len) + 2);
-
-	if (err)
-		return err;
-	p = json_end(b);
-	*p++ = '"';
-	p = px_base64(p, s);
-	*p++ = '"';
-	json_set_end(b, p);
-	return 0;
-}
-
-/* ,"name":"text" or ,"name_b64":"..."; key is NULL for names that are not in the registry */
-static int json_member(struct px_buf *b, const struct json_key *key, struct px_bytes name, struct px_bytes value)
-{
-	size_t begin = b->len;
-	bool is_text;
-	int err = key ? json_key(b, key) : json_key_slow(b, name, PX_BYTES(""));
-
-	if (!err)
-		err = json_text(b, value, &is_text);
-	if (err || is_text)
-		return err;
-	b->len = begin;
-	err = json_key_slow(b, name, PX_BYTES("_b64"));
-	return err ? err : json_base64(b, value);
-}
-
-static int json_literal(struct px_buf *b, struct px_bytes literal)
-{
-	return px_buf_append(b, literal);
-}
-
-/*
- * Members were written from `begin` on, each with a comma in front: make an object (or list) of them.
- */
-static int json_close(struct px_buf *b, size_t begin, const char brackets[2])
-{
-	int err = json_room(b, 2);
-
-	if (err)
-		return err;
-	if (b->len == begin)
-		b->len++;
+	p = json_room(b, p, 2);
+	if (!p)
+		return NULL;
+	if (p == b->ptr + begin)
+		p++;
 	b->ptr[begin] = brackets[0];
-	b->ptr[b->len++] = brackets[1];
-	return 0;
+	*p = brackets[1];
+	return p + 1;
 }
 
-static int json_map(struct px_buf *b, const struct px_value *v)
+static char *json_map(struct px_buf *b, char *p, const struct px_value *v)
 {
-	size_t begin = b->len;
-	int err = 0;
+	size_t begin = (size_t)(p - b->ptr);
 
-	for (size_t i = 0; !err && i < v->map.count; i++)
-		err = json_member(b, NULL, v->map.pairs[i].name, v->map.pairs[i].value);
-	return err ? err : json_close(b, begin, "{}");
-}
+	for (size_t i = 0; i < v->map.count; i++) {
+		struct px_bytes name = v->map.pairs[i].name, value = v->map.pairs[i].value;
+		char *end;
 
-static int json_list(struct px_buf *b, const struct px_value *v, bool as_base64)
-{
-	size_t begin = b->len;
-	int err = 0;
-
-	for (size_t i = 0; !err && i < v->list.count; i++) {
-		struct px_bytes item = v->list.items[i];
-		bool is_text;
-
-		err = json_literal(b, PX_BYTES(","));
-		if (err)
-			break;
-		if (!item.ptr)
-			err = json_literal(b, PX_BYTES("null"));
-		else if (as_base64)
-			err = json_base64(b, item);
-		else
-			err = json_text(b, item, &is_text);
+		if (value.len > JSON_CHUNK) {
+			p = json_long_member(b, p, name, value);
+			if (!p)
+				return NULL;
+			continue;
+		}
+		p = json_room(b, p, json_text_room(name.len) + json_text_room(value.len) + 2);
+		if (!p)
+			return NULL;
+		end = px_json_escape(px_emit_lit(p, ",\""), name);
+		if (end)
+			end = px_json_escape(px_emit_lit(end, "\":\""), value);
+		if (end) {
+			*end++ = '"';
+			p = end;
+			continue;
+		}
+		p = json_long_member(b, p, name, value);
+		if (!p)
+			return NULL;
 	}
-	return err ? err : json_close(b, begin, "[]");
+	return json_close(b, p, begin, "{}");
 }
 
 /* All of the list is base64 where one item has to be, so that a reader needs to look at one key only. */
-static int json_list_member(struct px_buf *b, const struct json_key *key, const struct px_value *v)
+static char *json_list(struct px_buf *b, char *p, const struct json_key *key, const struct px_value *v)
 {
 	bool as_base64 = false;
-	int err;
+	size_t begin;
 
 	for (size_t i = 0; !as_base64 && i < v->list.count; i++)
 		as_base64 = v->list.items[i].len && !px_utf8_valid(v->list.items[i]);
-	err = as_base64 ? json_key_slow(b, key->name, PX_BYTES("_b64")) : json_key(b, key);
-	return err ? err : json_list(b, v, as_base64);
+	p = json_name(b, p, key->name, as_base64 ? PX_BYTES("_b64") : PX_BYTES(""));
+	if (!p)
+		return NULL;
+	begin = (size_t)(p - b->ptr);
+	for (size_t i = 0; i < v->list.count; i++) {
+		struct px_bytes item = v->list.items[i];
+
+		p = json_room(b, p, strlen(",null"));
+		if (!p)
+			return NULL;
+		*p++ = ',';
+		if (!item.ptr)
+			p = px_emit_lit(p, "null");
+		else
+			p = as_base64 ? json_base64(b, p, item) : json_long_text(b, p, item);
+		if (!p)
+			return NULL;
+	}
+	return json_close(b, p, begin, "[]");
 }
 
-static int json_int(struct px_buf *b, const struct px_field *f, int64_t i)
+static char *json_int(char *p, const struct px_field *f, int64_t i)
 {
 	/* A quantity stays a number however large; without a unit such a number is an id. */
 	bool is_text = !f->unit && (i > JSON_SAFE_INT || i < -JSON_SAFE_INT);
-	char *p;
-	int err = json_room(b, PX_EMIT_INT_MAX + 2);
 
-	if (err)
-		return err;
-	p = json_end(b);
-	if (is_text)
-		*p++ = '"';
-	p = px_emit_i64(p, i);
-	if (is_text)
-		*p++ = '"';
-	json_set_end(b, p);
-	return 0;
+	if (!is_text)
+		return px_emit_i64(p, i);
+	*p = '"';
+	p = px_emit_i64(p + 1, i);
+	*p = '"';
+	return p + 1;
 }
 
-static int json_field(struct json_sink *s, const struct json_key *key, const struct px_field *f,
-		      const struct px_value *v)
+static inline __attribute__((always_inline)) char *
+json_field(struct json_sink *s, char *p, const struct json_key *key, const struct px_field *f, const struct px_value *v)
 {
 	struct px_buf *b = &s->buf;
-	int err;
 
 	if (!v->is_null && (f->type == PX_TYPE_STR || f->type == PX_TYPE_BODY))
-		return json_member(b, key, key->name, v->s);
+		return json_str(b, p, key, v->s);
 	if (!v->is_null && f->type == PX_TYPE_LIST)
-		return json_list_member(b, key, v);
-	err = json_key(b, key);
-	if (err)
-		return err;
+		return json_list(b, p, key, v);
+	p = json_key(b, p, key, JSON_SCALAR);
+	if (!p)
+		return NULL;
 	if (v->is_null)
-		return json_literal(b, PX_BYTES("null"));
+		return px_emit_lit(p, "null");
 	switch (f->type) {
 	case PX_TYPE_INT:
-		return json_int(b, f, v->i);
+		return json_int(p, f, v->i);
 	case PX_TYPE_BOOL:
-		return json_literal(b, v->b ? PX_BYTES("true") : PX_BYTES("false"));
+		return v->b ? px_emit_lit(p, "true") : px_emit_lit(p, "false");
 	case PX_TYPE_TIME:
-		err = json_room(b, PX_WHEN_UTC_LEN + 2);
-		if (err)
-			return err;
-		*json_end(b) = '"';
-		json_set_end(b, px_emit_lit(px_when_utc(&s->when, json_end(b) + 1, v->i), "\""));
-		return 0;
+		*p = '"';
+		p = px_when_utc(&s->when, p + 1, v->i);
+		*p = '"';
+		return p + 1;
 	case PX_TYPE_MAP:
-		return json_map(b, v);
+		return json_map(b, p, v);
 	default:
-		return -EINVAL;
+		return NULL;
 	}
 }
 
-/* ,"req":{...}: the fields of one side, in the table's order. */
-static int json_side(struct json_sink *s, const struct px_record *r, const struct json_table *t, bool is_there,
-		     bool is_req)
+/* Those of the fields that have a bit in mask, in the table's order. One loop for all, with json_field() inside it. */
+static char *json_fields(struct json_sink *s, char *p, uint64_t mask, const struct json_key *keys,
+			 const struct px_field *fields, const struct px_value *values)
+{
+	for (; p && mask; mask &= mask - 1) {
+		unsigned int i = (unsigned int)__builtin_ctzll(mask);
+
+		p = json_field(s, p, &keys[i], &fields[i], &values[i]);
+	}
+	return p;
+}
+
+/* ,"req":{...} */
+static char *json_side(struct json_sink *s, char *p, const struct px_record *r, const struct json_table *t,
+		       bool is_there, bool is_req)
 {
 	size_t begin;
-	int err = json_literal(&s->buf, is_req ? PX_BYTES(",\"req\":") : PX_BYTES(",\"resp\":"));
 
-	if (err)
-		return err;
+	p = json_room(&s->buf, p, JSON_KEY);
+	if (!p)
+		return NULL;
+	p = is_req ? px_emit_lit(p, ",\"req\":") : px_emit_lit(p, ",\"resp\":");
 	if (!is_there)
-		return json_literal(&s->buf, PX_BYTES("null"));
-	begin = s->buf.len;
+		return px_emit_lit(p, "null");
+	begin = (size_t)(p - s->buf.ptr);
 	if (t)
-		for (uint64_t rest = r->has_proto & (is_req ? t->req_mask : t->resp_mask); rest; rest &= rest - 1) {
-			unsigned int i = (unsigned int)__builtin_ctzll(rest);
-
-			err = json_field(s, &t->keys[i], &t->fields[i], &r->proto[i]);
-			if (err)
-				return err;
-		}
-	return json_close(&s->buf, begin, "{}");
+		p = json_fields(s, p, r->has_proto & (is_req ? t->req_mask : t->resp_mask), t->keys, t->fields, r->proto);
+	return p ? json_close(&s->buf, p, begin, "{}") : NULL;
 }
 
-static int json_compose(struct json_sink *s, const struct px_record *r)
+/* The record as one line in s->buf; false where there was no memory for it. */
+static bool json_compose(struct json_sink *s, const struct px_record *r)
 {
 	const struct json_table *t = NULL;
-	int err;
+	char *p;
 
 	s->buf.len = 0;
-	for (uint64_t rest = r->has_common; rest; rest &= rest - 1) {
-		unsigned int i = (unsigned int)__builtin_ctzll(rest);
-
-		err = json_field(s, &s->common[i], &px_common_fields[i], &r->common[i]);
-		if (err)
-			return err;
-	}
+	if (px_buf_reserve(&s->buf, JSON_KEY) != 0)
+		return false;
+	p = s->buf.ptr;
+	p = json_fields(s, p, r->has_common, s->common, px_common_fields, r->common);
+	if (!p)
+		return false;
 	if (r->type == PX_RECORD_MESSAGE) {
 		if (r->fields) {
 			t = json_table(s, r->fields);
 			if (!t)
-				return -ENOMEM;
+				return false;
 		}
-		err = json_side(s, r, t, r->has_req, true);
-		if (!err)
-			err = json_side(s, r, t, r->has_resp, false);
-		if (err)
-			return err;
+		p = json_side(s, p, r, t, r->has_req, true);
+		if (p)
+			p = json_side(s, p, r, t, r->has_resp, false);
+		if (!p)
+			return false;
 	}
-	err = json_close(&s->buf, 0, "{}");
-	return err ? err : json_literal(&s->buf, PX_BYTES("\n"));
+	p = json_close(&s->buf, p, 0, "{}");
+	if (p)
+		p = json_room(&s->buf, p, 1);
+	if (!p)
+		return false;
+	*p++ = '\n';
+	s->buf.len = (size_t)(p - s->buf.ptr);
+	return true;
 }
 
 static int json_record(struct px_sink *base, const struct px_record *r)
@@ -404,7 +409,7 @@ static int json_record(struct px_sink *base, const struct px_record *r)
 	struct json_sink *s = (struct json_sink *)base;
 	int err = 0;
 
-	if (json_compose(s, r) == 0)
+	if (json_compose(s, r))
 		err = px_out_record(s->out, px_buf_bytes(&s->buf));
 	else
 		px_out_drop(s->out);

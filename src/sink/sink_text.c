@@ -18,7 +18,7 @@
 #define TEXT_NUMBERS 128		/* room for a column of numbers */
 #define TEXT_WIDTH_LOCAL 120		/* a narrower terminal shows no local address */
 #define TEXT_WIDTH_SIZES 90		/* and one narrower than this no sizes */
-#define TEXT_SUMMARY_MIN 12		/* columns; better a line that wraps than one that says nothing */
+#define TEXT_SUMMARY_MIN 8		/* columns; better a line that wraps than one that says nothing */
 #define TEXT_TABLES 32			/* protocols whose size fields are remembered */
 
 /* A fixed column is made of short words; a peer that sends long ones gets them cut. */

@@ -87,8 +87,12 @@ static int detail_list_word(struct px_buf *out, const struct px_value *v)
 
 static int detail_scalar(struct px_buf *out, const struct px_field *f, const struct px_value *v)
 {
-	int err = px_buf_printf(out, " %s=", f->name);
+	int err = px_buf_append(out, PX_BYTES(" "));
 
+	if (!err)
+		err = px_buf_append(out, px_bytes_str(f->name));
+	if (!err)
+		err = px_buf_append(out, PX_BYTES("="));
 	if (err)
 		return err;
 	if (v->is_null)
@@ -145,7 +149,7 @@ static int detail_common(struct px_buf *out, const struct px_record *r)
 /* "    > " and a name that may be anything */
 static int detail_begin(struct px_buf *out, char mark, struct px_bytes name)
 {
-	int err = px_buf_printf(out, DETAIL_INDENT "%c ", mark);
+	int err = px_buf_append(out, mark == '>' ? PX_BYTES(DETAIL_INDENT "> ") : PX_BYTES(DETAIL_INDENT "< "));
 
 	return err ? err : px_term_append(out, name, 0, PX_TERM_ROOM_ALL, NULL);
 }
