@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The same cases for the way without SSE2, which other machines take. */
+#undef __SSE2__
+#include "sink/escape.c"
+
+#include "sink/escape_test.c"
