@@ -52,7 +52,7 @@ static bool body_is_text(struct px_bytes s)
 			controls++;
 		at += n;
 	}
-	return controls <= s.len / 32;
+	return controls <= 2 + s.len / 32;
 }
 
 /* --- JSON --- */
@@ -104,7 +104,7 @@ static size_t body_json_blank(struct px_bytes s, size_t at)
 
 /*
  * Line breaks and indents by the punctuation alone: nothing is checked, so a body that was cut, or is no JSON at all,
- * comes out with all its bytes, too.
+ * comes out whole, too, but for blanks.
  */
 static int body_json(struct px_buf *out, struct px_bytes s)
 {

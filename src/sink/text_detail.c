@@ -53,10 +53,10 @@ int px_text_endpoint(struct px_buf *out, const struct px_record *r, bool is_loca
 
 /* --- name=value lines --- */
 
-/* A value within such a line: in quotes where it is empty or has blanks, so that the eye sees where it ends. */
+/* A value within such a line: in quotes where it is empty or looks like more than one, so that the eye sees its end. */
 static int detail_text(struct px_buf *out, struct px_bytes s)
 {
-	bool in_quotes = s.len == 0 || memchr(s.ptr, ' ', s.len);
+	bool in_quotes = s.len == 0 || memchr(s.ptr, ' ', s.len) || memchr(s.ptr, '=', s.len);
 	int err = in_quotes ? px_buf_append(out, PX_BYTES("\"")) : 0;
 
 	if (!err)
