@@ -108,7 +108,7 @@ static int replay_poll(struct px_source *src, size_t budget, px_event_fn fn, voi
 {
 	struct replay *r = replay_of(src);
 	struct px_event ev;
-	size_t size;
+	size_t size = 0;
 	int ret;
 
 	*count = 0;
