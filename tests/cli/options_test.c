@@ -193,8 +193,8 @@ END_TEST
 
 static char *help_text(void)
 {
-	char *text = NULL;
-	size_t len = 0;
+	static char *text;	/* static: inlined, gcc 12 takes the text for a local that has gone */
+	static size_t len;
 	FILE *out = open_memstream(&text, &len);
 
 	px_help_print(out);
