@@ -110,6 +110,31 @@ static int main_live(const struct px_options *o, char **argv, int signal_fd)
 	return px_pipeline_run(o, source, &run, signal_fd);
 }
 
+/* What needs neither target nor privileges. */
+static int main_print(enum px_action action)
+{
+	switch (action) {
+	case PX_ACTION_HELP:
+		px_help_print(stdout);
+		break;
+	case PX_ACTION_VERSION:
+		px_version_print(stdout);
+		break;
+	case PX_ACTION_LIST_FIELDS:
+		main_list_fields();
+		break;
+	case PX_ACTION_LIST_PROTOCOLS:
+		main_list_protocols();
+		break;
+	case PX_ACTION_TRACE:
+		break;
+	}
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return PX_EXIT_OK;
+	px_log(PX_LOG_ERROR, "standard output: %s", strerror(errno));
+	return PX_EXIT_FAILED;
+}
+
 int main(int argc, char **argv)
 {
 	struct px_options o;
@@ -120,22 +145,8 @@ int main(int argc, char **argv)
 		px_error_print(&err);
 		return (int)err.code;
 	}
-	switch (o.action) {
-	case PX_ACTION_HELP:
-		px_help_print(stdout);
-		return PX_EXIT_OK;
-	case PX_ACTION_VERSION:
-		px_version_print(stdout);
-		return PX_EXIT_OK;
-	case PX_ACTION_LIST_FIELDS:
-		main_list_fields();
-		return PX_EXIT_OK;
-	case PX_ACTION_LIST_PROTOCOLS:
-		main_list_protocols();
-		return PX_EXIT_OK;
-	case PX_ACTION_TRACE:
-		break;
-	}
+	if (o.action != PX_ACTION_TRACE)
+		return main_print(o.action);
 	px_log_init(o.debug ? PX_LOG_DEBUG : o.quiet ? PX_LOG_ERROR : PX_LOG_NOTE);
 	px_options_warn(&o, px_log_warn_line);
 	signal_fd = px_pipeline_signals();

@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The program from outside, as far as it needs no root: exit codes, and which stream says what. program_test.py PXTRACE"""
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+faults = []
+program = sys.argv[1]
+
+
+def check(ok, fault):
+    if not ok:
+        faults.append(fault)
+
+
+def run(*words, **more):
+    more = {"stdin": subprocess.DEVNULL, "timeout": 60, **more}
+    if "stdout" not in more:
+        more["stdout"] = subprocess.PIPE
+    return subprocess.run([*words], stderr=subprocess.PIPE, text=True, check=False, **more)
+
+
+# words -> exit code, what the error has to say
+WRONG = [
+    ([], 2, "nothing to trace"),
+    (["-i", "eth0"], 2, "no interfaces"),
+    (["--jsn"], 2, "--json"),
+    (["-p", "x"], 2, "not a list"),
+    (["-p", "1", "http"], 2, "filter"),
+    (["-p", "1", "--", "ls"], 2, "does not start commands"),
+    (["--buffer", "7", "-p", "1"], 2, "256k"),
+    (["-r", "/nowhere/at/all"], 1, "/nowhere/at/all"),
+    (["-r", "/dev/null"], 1, "/dev/null"),
+    (["-r", "/etc/passwd"], 1, "/etc/passwd"),
+]
+
+RIGHT = [
+    (["--help"], "Usage: pxtrace"),
+    (["-h", "--anything"], "Usage: pxtrace"),
+    (["--version"], "pxtrace "),
+    (["--list-fields"], "latency_ns"),
+    (["--list-protocols"], "http"),
+]
+
+
+def check_wrong(words, code, part, found):
+    name = " ".join(["pxtrace", *words])
+    lines = found.stderr.splitlines()
+    check(found.returncode == code, f"{name}: exit code {found.returncode}, not {code}: {found.stderr}")
+    check(found.stdout == "", f"{name}: standard output carries data only, not {found.stdout!r}")
+    check(part in found.stderr, f"{name}: {found.stderr!r} does not say {part!r}")
+    check(all(line.startswith("pxtrace: ") for line in lines), f"{name}: a line of {lines} has no prefix")
+    check("Sanitizer" not in found.stderr, f"{name}: {found.stderr}")
+
+
+def check_without_root():
+    """As nobody, from a copy that nobody may read: the build's folder may be closed to others."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        copy = shutil.copy(program, folder + "/pxtrace")
+        os.chmod(copy, 0o755)
+        command = [copy, "-p", "1"]
+        if os.geteuid() == 0:
+            if not shutil.which("setpriv"):
+                return
+            command = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", *command]
+        check_wrong(["-p", "1"], 3, "Try: sudo pxtrace -p 1", run(*command))
+
+
+def main():
+    for words, code, part in WRONG:
+        check_wrong(words, code, part, run(program, *words))
+    check_without_root()
+    for words, part in RIGHT:
+        begin = time.monotonic()
+        found = run(program, *words)
+        took = time.monotonic() - begin
+        check(found.returncode == 0 and part in found.stdout and not found.stderr, f"{words}: {found}")
+        check(took < 5, f"{words} took {took:.1f} s")
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            found = run(program, *words, stdout=full)
+        check(found.returncode == 1 and "No space left" in found.stderr, f"{words} > /dev/full: {found}")
+    if shutil.which("ldd"):
+        linked = run("ldd", program).stdout
+        check("bcc" not in linked and "LLVM" not in linked, f"linked with libbcc: {linked}")
+    print("\n".join(faults) or "as it should be")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
