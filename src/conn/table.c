@@ -9,8 +9,7 @@
 
 struct px_held {
 	struct px_held *next;
-	struct px_abi_event hdr;
-	char data[];
+	struct px_abi_event hdr;	/* its data[] follows */
 };
 
 void px_table_defaults(struct px_table_options *opt)
@@ -313,7 +312,7 @@ static void conn_data(struct px_conn *c, const struct px_event *ev, bool is_late
 
 static struct px_event held_event(const struct px_held *held)
 {
-	return (struct px_event){ &held->hdr, px_bytes_of(held->data, held->hdr.copied) };
+	return (struct px_event){ &held->hdr, px_bytes_of(held->hdr.data, held->hdr.copied) };
 }
 
 static struct px_held *conn_unhold(struct px_conn *c, struct px_held *before)
@@ -394,7 +393,7 @@ static void conn_hold(struct px_conn *c, const struct px_event *ev)
 	held->hdr = *ev->hdr;
 	held->hdr.copied = (uint32_t)n;
 	if (n)
-		memcpy(held->data, ev->data.ptr, n);
+		memcpy(held->hdr.data, ev->data.ptr, n);
 	*(c->held ? &c->held_last->next : &c->held) = held;
 	c->held_last = held;
 	c->held_count++;
