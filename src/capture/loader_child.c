@@ -52,7 +52,7 @@ static const char *const child_sources[PX_PROBES] = {
 	[PX_PROBE_SOCK] = "sock.bpf.c",
 };
 
-static void child_note(struct child *c, const char *fmt, ...)
+PX_PRINTF(2, 3) static void child_note(struct child *c, const char *fmt, ...)
 {
 	va_list ap;
 

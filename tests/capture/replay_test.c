@@ -21,7 +21,7 @@ static char path[64];
 struct seen {
 	size_t count;
 	struct {
-		struct px_abi_event hdr;
+		unsigned char hdr[sizeof(struct px_abi_event)];
 		char data[2048];
 		size_t len;
 	} ev[EVENTS + 1];
@@ -33,7 +33,7 @@ static void note(void *ctx, const struct px_event *ev)
 
 	ck_assert_uint_le(seen->count, EVENTS);
 	ck_assert_uint_le(ev->data.len, sizeof(seen->ev[0].data));
-	seen->ev[seen->count].hdr = *ev->hdr;
+	memcpy(seen->ev[seen->count].hdr, ev->hdr, sizeof(*ev->hdr));
 	memcpy(seen->ev[seen->count].data, ev->data.ptr, ev->data.len);
 	seen->ev[seen->count].len = ev->data.len;
 	seen->count++;
@@ -114,7 +114,7 @@ static void check_prefix(const struct seen *seen)
 		struct px_abi_event hdr;
 		struct px_event ev = sample(i, &hdr, data);
 
-		ck_assert_mem_eq(&seen->ev[i].hdr, &hdr, sizeof(hdr));
+		ck_assert_mem_eq(seen->ev[i].hdr, &hdr, sizeof(hdr));
 		ck_assert_uint_eq(seen->ev[i].len, ev.data.len);
 		ck_assert_mem_eq(seen->ev[i].data, data, ev.data.len);
 	}
