@@ -30,6 +30,7 @@ enum px_abi_kind {
 #define PX_ABI_F_NEWPOS 0x0200	/* first time the kernel side counted this socket; pos began at 0 here */
 #define PX_ABI_F_PACKET 0x0400	/* from a packet capture: no process is known */
 #define PX_ABI_F_START 0x0800	/* nothing had gone either way on this connection before this call */
+#define PX_ABI_F_LOST 0x1000	/* DATA: these bytes were not seen and never will be; from sources that order by themselves */
 
 /* family: the kernel's AF_ numbers */
 #define PX_ABI_AF_UNIX 1

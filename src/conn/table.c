@@ -310,6 +310,24 @@ static void conn_data(struct px_conn *c, const struct px_event *ev, bool is_late
 	px_stream_settle(s);
 }
 
+/* The source has put the bytes in order and tells that some are missing. */
+static void conn_lost(struct px_conn *c, const struct px_abi_event *h)
+{
+	enum px_dir dir = h->dir ? PX_DIR_OUT : PX_DIR_IN;
+	struct px_stream *s = &c->streams[dir];
+	struct px_seg_info info = { .ts_ns = h->ts_ns, .pid = h->pid, .tid = h->tid, .uid = h->uid };
+	uint64_t pos = conn_offset(s, h->pos), lost;
+
+	memcpy(info.comm, h->comm, sizeof(info.comm));
+	lost = px_stream_lose(s, pos, pos + h->len, &info);
+	if (lost) {
+		c->table->stats.lost_bytes += lost;
+		c->table->opt.on_lost(c->table->opt.ctx, c, lost);
+	}
+	px_decoder_run(&c->decoder, dir);
+	px_stream_settle(s);
+}
+
 static struct px_event held_event(const struct px_held *held)
 {
 	return (struct px_event){ &held->hdr, px_bytes_of(held->hdr.data, held->hdr.copied) };
@@ -491,8 +509,8 @@ void px_table_event(struct px_table *t, const struct px_event *ev)
 	bool is_new = false;
 
 	t->stats.events++;
-	if (h->kind == PX_ABI_PROC)
-		return;
+	if (h->kind == PX_ABI_PROC || h->flags & PX_ABI_F_DGRAM)
+		return; /* datagrams are not joined to streams, and no protocol here reads them */
 	if (c && (c->sock_gen != h->sock_gen || (h->kind == PX_ABI_OPEN && (c->role != PX_ROLE_UNKNOWN || c->closed)))) {
 		/* The inode number serves another socket now, or the socket another connection. */
 		c->closed = true;
@@ -528,7 +546,10 @@ void px_table_event(struct px_table *t, const struct px_event *ev)
 		conn_names(c, ev->data);
 		break;
 	case PX_ABI_DATA:
-		conn_data_event(c, ev);
+		if (h->flags & PX_ABI_F_LOST)
+			conn_lost(c, h);
+		else
+			conn_data_event(c, ev);
 		break;
 	case PX_ABI_CLOSE:
 		c->closed = true;

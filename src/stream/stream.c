@@ -212,6 +212,22 @@ void px_stream_append(struct px_stream *s, uint64_t pos, struct px_bytes data, u
 		stream_late_join(s);
 }
 
+uint64_t px_stream_lose(struct px_stream *s, uint64_t pos, uint64_t end, const struct px_seg_info *info)
+{
+	uint64_t missing;
+
+	if (!s->started && s->end == 0) {
+		s->pos = pos;
+		s->end = pos;
+	}
+	s->started = true;
+	missing = end > s->end ? end - s->end : 0;
+	stream_push(s, PX_PIECE_LOST, missing, info);
+	if (s->late)
+		stream_late_join(s);
+	return missing;
+}
+
 void px_stream_settle(struct px_stream *s)
 {
 	struct px_bytes rest = s->lent;

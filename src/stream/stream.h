@@ -85,6 +85,12 @@ void px_stream_hint(struct px_stream *s, uint64_t pos);
 void px_stream_append(struct px_stream *s, uint64_t pos, struct px_bytes data, uint64_t len,
 		      const struct px_seg_info *info);
 
+/*
+ * The bytes up to end were not seen and never will be; from a source that puts them in order itself, so nothing waits.
+ * Returns how many are missing.
+ */
+uint64_t px_stream_lose(struct px_stream *s, uint64_t pos, uint64_t end, const struct px_seg_info *info);
+
 /* The borrowed bytes go back to their owner: what is unread is copied, or lost and counted where there is no room. */
 void px_stream_settle(struct px_stream *s);
 
