@@ -55,19 +55,28 @@ static struct px_bytes report_comm(const char comm[16])
 	return px_bytes_of(comm, strnlen(comm, 16));
 }
 
+/* In a packet capture nobody is at home: local is the side that asks, whichever that turned out to be. */
+static bool report_is_swapped(const struct px_conn *c)
+{
+	return c->is_packet && px_conn_role(c) == PX_ROLE_SERVER;
+}
+
 /* The keys that tell of a connection. */
 static void report_conn(struct px_record *rec, struct px_conn *c)
 {
 	enum px_role role = px_conn_role(c);
+	bool swap = report_is_swapped(c);
 
+	if (swap)
+		role = PX_ROLE_CLIENT;
 	if (role != PX_ROLE_UNKNOWN)
 		px_record_str(rec, PX_F_ROLE, role == PX_ROLE_SERVER ? PX_BYTES("server") : PX_BYTES("client"));
 	px_record_str(rec, PX_F_NET,
 		      c->family == PX_ABI_AF_UNIX ? PX_BYTES("unix") : c->type == 2 ? PX_BYTES("udp") : PX_BYTES("tcp"));
-	px_record_str(rec, PX_F_LOCAL_ADDR, px_conn_local(c));
-	px_record_int(rec, PX_F_LOCAL_PORT, c->local_port);
-	px_record_str(rec, PX_F_REMOTE_ADDR, px_conn_remote(c));
-	px_record_int(rec, PX_F_REMOTE_PORT, c->remote_port);
+	px_record_str(rec, PX_F_LOCAL_ADDR, swap ? px_conn_remote(c) : px_conn_local(c));
+	px_record_int(rec, PX_F_LOCAL_PORT, swap ? c->remote_port : c->local_port);
+	px_record_str(rec, PX_F_REMOTE_ADDR, swap ? px_conn_local(c) : px_conn_remote(c));
+	px_record_int(rec, PX_F_REMOTE_PORT, swap ? c->local_port : c->remote_port);
 	px_record_bool(rec, PX_F_TLS, c->is_tls);
 	px_record_str(rec, PX_F_CONN, px_bytes_str(c->id));
 }
@@ -160,8 +169,8 @@ void px_report_close(void *ctx, struct px_conn *c)
 		px_record_str(rec, PX_F_PROTO, px_bytes_str(c->decoder.last_parser->name));
 	px_record_bool(rec, PX_F_OK, !c->was_reset);
 	px_record_int(rec, PX_F_DURATION_NS, (int64_t)(c->last_ns - c->first_ns));
-	px_record_int(rec, PX_F_BYTES_SENT, (int64_t)c->bytes[PX_DIR_OUT]);
-	px_record_int(rec, PX_F_BYTES_RECEIVED, (int64_t)c->bytes[PX_DIR_IN]);
+	px_record_int(rec, PX_F_BYTES_SENT, (int64_t)c->bytes[report_is_swapped(c) ? PX_DIR_IN : PX_DIR_OUT]);
+	px_record_int(rec, PX_F_BYTES_RECEIVED, (int64_t)c->bytes[report_is_swapped(c) ? PX_DIR_OUT : PX_DIR_IN]);
 	px_record_int(rec, PX_F_MESSAGES, (int64_t)c->messages);
 	px_record_int(rec, PX_F_ERRORS, (int64_t)c->errors);
 	px_record_int(rec, PX_F_LOST_BYTES,
