@@ -192,6 +192,7 @@ static int pipeline_drain(struct px_pipeline *p, size_t *count)
 
 	*count = 0;
 	result = p->source->ops->poll(p->source, PIPELINE_BATCH, pipeline_event, p, count);
+	p->report.wall_offset_ns = p->source->wall_offset_ns; /* of a tape in a pipe it is not known before */
 	px_table_advance(&p->table, p->is_live ? px_clock_mono_ns() : p->event_now_ns);
 	px_report_flush(&p->report);
 	if (px_report_is_full(&p->report))
@@ -221,6 +222,8 @@ static void pipeline_loop(struct px_pipeline *p)
 		if (!p->is_live) { /* files do not run away: wait for who reads the output instead */
 			if (px_out_pending(p->out) > PX_OUT_QUEUE_DEFAULT / 2)
 				pipeline_sleep(p, PIPELINE_IDLE_NS, false);
+			else if (count == 0 && p->source->ops->arm(p->source))
+				pipeline_sleep(p, PIPELINE_IDLE_NS, true); /* a pipe with nothing in it yet */
 			pipeline_signals(p);
 			continue;
 		}
