@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "capture/replay.h"
 
+#include "capture/packets.h"
 #include "capture/tape.h"
 
 #include <errno.h>
@@ -8,11 +9,15 @@
 #include <stdlib.h>
 #include <zlib.h>
 
+#define REPLAY_PACKETS_MAX 65536	/* in one poll(), where they make no events: signals want to be looked at */
+
 struct replay {
 	struct px_source src;
 	struct px_input *in;
 	bool knows_format;
+	struct px_packets *packets;	/* NULL: a tape */
 	bool is_waiting;	/* the last poll() ended because the pipe had nothing yet */
+	bool is_stopped;
 	bool is_over;
 };
 
@@ -55,6 +60,11 @@ static int replay_recognise(struct replay *r)
 
 	if (ret == PX_INPUT_END && b.len == 0 && !px_input_damage(r->in))
 		return replay_damage(r, "empty file");
+	if ((ret == 0 || ret == PX_INPUT_END) && px_packets_is(b)) {
+		r->packets = px_packets_new();
+		r->knows_format = r->packets != NULL;
+		return r->packets ? 0 : replay_stop(r, -ENOMEM, NULL);
+	}
 	if (ret == PX_INPUT_END && !px_bytes_starts(b, px_bytes_sub(PX_BYTES(PX_TAPE_MAGIC), 0, b.len)))
 		return replay_damage(r, "not a tape or packet capture");
 	if (ret)
@@ -104,6 +114,41 @@ static int replay_next(struct replay *r, struct px_event *ev, size_t *size)
 	return 0;
 }
 
+struct replay_counter {
+	px_event_fn fn;
+	void *ctx;
+	size_t *count;
+};
+
+static void replay_count(void *ctx, const struct px_event *ev)
+{
+	struct replay_counter *c = ctx;
+
+	c->fn(c->ctx, ev);
+	++*c->count;
+}
+
+/* A packet may release many events at once, so the budget is looked at between packets only. */
+static int replay_poll_packets(struct replay *r, size_t budget, px_event_fn fn, void *ctx, size_t *count)
+{
+	struct replay_counter counter = { fn, ctx, count };
+	const char *why = NULL;
+
+	for (size_t packets = 0; *count < budget && packets < REPLAY_PACKETS_MAX; packets++) {
+		int ret = px_packets_next(r->packets, r->in, replay_count, &counter, &why);
+
+		if (ret == PX_INPUT_END) {
+			r->is_over = true;
+			return PX_SOURCE_END;
+		}
+		if (ret == -EBADMSG)
+			return replay_damage(r, px_input_damage(r->in) ? px_input_damage(r->in) : why);
+		if (ret)
+			return replay_stop(r, ret, NULL);
+	}
+	return 0;
+}
+
 static int replay_poll(struct px_source *src, size_t budget, px_event_fn fn, void *ctx, size_t *count)
 {
 	struct replay *r = replay_of(src);
@@ -115,11 +160,21 @@ static int replay_poll(struct px_source *src, size_t budget, px_event_fn fn, voi
 	r->is_waiting = false;
 	if (r->is_over)
 		return r->src.error[0] ? -EBADMSG : PX_SOURCE_END;
+	if (r->is_stopped) {
+		struct replay_counter counter = { fn, ctx, count };
+
+		if (r->packets)
+			px_packets_finish(r->packets, replay_count, &counter);
+		r->is_over = true;
+		return PX_SOURCE_END;
+	}
 	if (!r->knows_format) {
 		ret = replay_recognise(r);
 		if (ret || !r->knows_format)
 			return ret;
 	}
+	if (r->packets)
+		return replay_poll_packets(r, budget, fn, ctx, count);
 	while (*count < budget) {
 		ret = replay_next(r, &ev, &size);
 		if (ret || r->is_waiting)
@@ -146,13 +201,14 @@ static void replay_loss(struct px_source *src, struct px_source_loss *out)
 
 static void replay_stop_flow(struct px_source *src)
 {
-	replay_of(src)->is_over = true;
+	replay_of(src)->is_stopped = true;
 }
 
 static void replay_free(struct px_source *src)
 {
 	if (!src)
 		return;
+	px_packets_free(replay_of(src)->packets);
 	px_input_free(replay_of(src)->in);
 	free(src);
 }
