@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "cli/privilege.h"
 #include "cli/term.h"
 #include "sink/sink_json.h"
 #include "sink/sink_text.h"
@@ -355,7 +356,7 @@ int px_pipeline_run(const struct px_options *opt, struct px_source *source, cons
 	struct px_pipeline p = { .opt = opt, .source = source, .signal_fd = signal_fd, .is_live = info->probe != NULL };
 	struct px_report_stop stop = { 0 };
 	struct px_table_options table;
-	int fd = -1, code = PX_EXIT_FAILED;
+	int fd = -1, code = PX_EXIT_FAILED, rc;
 	bool stdout_gone;
 
 	px_report_init(&p.report, !opt->json, opt->no_redact);
@@ -384,6 +385,9 @@ int px_pipeline_run(const struct px_options *opt, struct px_source *source, cons
 	}
 	p.report.sink_count = 1;
 	pipeline_watch_pids(&p);
+	rc = p.is_live ? px_privilege_drop() : 0;
+	if (rc)
+		px_log(PX_LOG_WARN, "privileges are not given up: %s", strerror(-rc));
 	p.started_ns = px_clock_mono_ns();
 	p.last_event_ns = p.started_ns;
 	p.last_tick_ns = p.started_ns;
