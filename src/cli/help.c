@@ -23,6 +23,7 @@ static const char help_tail[] =
 	"  sudo pxtrace -p 4242 | grep ' http 5'     server errors only\n"
 	"  sudo pxtrace -jp 4242 | jq -c 'select(.latency_ns>2e8)|{op,target,status}'\n"
 	"  sudo pxtrace -p 4242 --duration 30s -jo trace.json\n"
+	"  pxtrace -r capture.pcapng                 what a packet capture holds\n"
 	"\n"
 	"The manual, pxtrace(8), explains every option, column and key.\n";
 

@@ -142,7 +142,7 @@ static const char *const color_words[] = { "auto", "always", "never", NULL };
 /* clang-format off */
 const struct px_option px_options_table[] = {
 	{ 'p', "pid",      "PID[,PID...]", PX_GROUP_TARGET, "trace these processes; may be given again", &kind_pids, OPT(pids), NULL, 1, INT32_MAX },
-	{ 'r', NULL,       "FILE",         PX_GROUP_TARGET, "read recorded events; - is standard input; no root needed", &kind_file, OPT(read_file) },
+	{ 'r', NULL,       "FILE",         PX_GROUP_TARGET, "read a packet capture or recorded events, - is standard input; needs no root", &kind_file, OPT(read_file) },
 
 	{ 0,   "probe",    "KIND",         PX_GROUP_CAPTURE, "how to attach to the kernel", &kind_word, OPT(probe), "auto", .words = probe_words },
 	{ 0,   "buffer",   "SIZE",         PX_GROUP_CAPTURE, "room for events on their way from the kernel", &kind_size, OPT(buffer_size), "32M", 256 * 1024, GIB },
