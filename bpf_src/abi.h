@@ -110,6 +110,30 @@ struct px_abi_shared {
 };
 _Static_assert(sizeof(struct px_abi_shared) == 64, "px_abi_shared is shared with user space");
 
+/* What a system call does, for the kernel side: a table by call number that user space fills (src/capture/calls.c). */
+enum px_abi_what {
+	PX_WHAT_NOTHING,	/* not looked at */
+	PX_WHAT_DATA,
+	PX_WHAT_ACCEPT,		/* the result is the new descriptor */
+	PX_WHAT_CONNECT,
+};
+enum px_abi_shape {
+	PX_SHAPE_NONE,		/* no user buffer: sendfile, splice */
+	PX_SHAPE_BUF,		/* (fd, buf, len) */
+	PX_SHAPE_VEC,		/* (fd, iov, n) */
+	PX_SHAPE_MSG,		/* (fd, msghdr) */
+};
+struct px_abi_call {
+	__u8 what;
+	__u8 dir;
+	__u8 shape;
+	__u8 fd_arg;		/* which argument is the socket: 0, 1, 2.. */
+	__u8 flags_arg;		/* which argument has MSG_ flags; 0: none */
+	__u8 reserved[3];
+};
+_Static_assert(sizeof(struct px_abi_call) == 8, "px_abi_call is shared with user space");
+#define PX_ABI_CALLS 512	/* numbers above are of no interest */
+
 /* Control word per socket, written by user space only; looked up for large calls. */
 struct px_abi_control {
 	__u32 flags;		/* PX_CTL_* */

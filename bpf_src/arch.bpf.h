@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What differs by processor: where the arguments of a system call are, and the numbers of the calls. */
+/* What differs by processor: where the number and the arguments of a system call are. */
 #ifndef PX_ARCH_BPF_H
 #define PX_ARCH_BPF_H
 
@@ -26,25 +26,6 @@ px_inline int px_inside_call(u64 regs)
 	return (int)PX_CALL_NR(regs) >= 0;
 }
 
-enum {
-	PX_NR_close = 57,
-	PX_NR_read = 63,
-	PX_NR_write = 64,
-	PX_NR_readv = 65,
-	PX_NR_writev = 66,
-	PX_NR_sendfile = 71,
-	PX_NR_splice = 76,
-	PX_NR_accept = 202,
-	PX_NR_connect = 203,
-	PX_NR_sendto = 206,
-	PX_NR_recvfrom = 207,
-	PX_NR_sendmsg = 211,
-	PX_NR_recvmsg = 212,
-	PX_NR_accept4 = 242,
-	PX_NR_preadv2 = 286,
-	PX_NR_pwritev2 = 287,
-};
-
 #else
 
 #define PX_ARG0(regs) PX_REG(regs, di)
@@ -69,24 +50,16 @@ px_inline int px_inside_call(u64 regs)
 	return (s64)PX_REG(regs, ax) == -38;
 }
 
-enum {
-	PX_NR_read = 0,
-	PX_NR_write = 1,
-	PX_NR_close = 3,
-	PX_NR_readv = 19,
-	PX_NR_writev = 20,
-	PX_NR_sendfile = 40,
-	PX_NR_connect = 42,
-	PX_NR_accept = 43,
-	PX_NR_sendto = 44,
-	PX_NR_recvfrom = 45,
-	PX_NR_sendmsg = 46,
-	PX_NR_recvmsg = 47,
-	PX_NR_splice = 275,
-	PX_NR_accept4 = 288,
-	PX_NR_preadv2 = 327,
-	PX_NR_pwritev2 = 328,
-};
-
 #endif
+
+/* Argument number n, counted from 0, as far as calls have descriptors and flags there. */
+px_inline u64 px_arg(u64 regs, u32 n)
+{
+	if (n == 0)
+		return PX_ARG0(regs);
+	if (n == 2)
+		return PX_ARG2(regs);
+	return PX_ARG3(regs);
+}
+
 #endif

@@ -35,6 +35,7 @@
  */
 struct px_sock {
 	u64 sk;
+	u64 noise;	/* for px_forget() */
 	u64 ino;
 	u16 family, type, protocol;
 	char common[PX_COMMON_SIZE] __attribute__((aligned(8)));
@@ -49,6 +50,9 @@ struct px_sock {
 /* The inode that embraces a struct socket gives the connection its number. */
 px_inline u64 px_sock_ino(u64 sk, int typed)
 {
+#ifdef PX_OFF_sock_sk_ino	/* kernel 6.17 and later keep it in the sock itself */
+	return px_get64(sk, PX_OFF_sock_sk_ino, typed);
+#else
 	u64 so = px_get64(sk, PX_OFF_sock_sk_socket, typed);
 
 	if (!so)
@@ -59,20 +63,22 @@ px_inline u64 px_sock_ino(u64 sk, int typed)
 		return PX_LOAD(u64, PX_LOAD(u64, file, PX_OFF_file_f_inode), PX_OFF_inode_i_ino);
 	}
 	return px_read64(so, PX_OFF_socket_alloc_vfs_inode + PX_OFF_inode_i_ino);
+#endif
 }
 
 /* False where the socket is none that we follow. s->ino is 0 or known already. */
 px_inline int px_sock_look(struct px_sock *s, u64 sk, u64 ino, int typed)
 {
 	s->sk = sk;
+	s->noise = bpf_get_current_pid_tgid();
 	if (typed) {
 		s->type = PX_LOAD(u16, sk, PX_OFF_sock_sk_type);
 		s->protocol = PX_LOAD(u16, sk, PX_OFF_sock_sk_protocol);
 	} else {
 		char kind[8] = {};
 
-		bpf_probe_read_kernel(s->common, sizeof(s->common), (void *)sk);
-		bpf_probe_read_kernel(kind, sizeof(kind), (void *)(sk + PX_KIND_AT));
+		px_probe_kernel(s->common, sizeof(s->common), (void *)sk);
+		px_probe_kernel(kind, sizeof(kind), (void *)(sk + PX_KIND_AT));
 		s->type = *(u16 *)(kind + PX_OFF_sock_sk_type - PX_KIND_AT);
 		s->protocol = *(u16 *)(kind + PX_OFF_sock_sk_protocol - PX_KIND_AT);
 	}
@@ -80,7 +86,7 @@ px_inline int px_sock_look(struct px_sock *s, u64 sk, u64 ino, int typed)
 	if (s->type != PX_STREAM)
 		return 0;
 	if (s->family == PX_ABI_AF_UNIX)
-		s->protocol = 0;
+		s->protocol = px_forget(0, s->noise);
 	else if (s->family != PX_ABI_AF_INET && s->family != PX_ABI_AF_INET6)
 		return 0;
 	else if (s->protocol != PX_TCP && s->protocol != PX_MPTCP)
@@ -89,17 +95,10 @@ px_inline int px_sock_look(struct px_sock *s, u64 sk, u64 ino, int typed)
 	return 1;
 }
 
-px_inline void px_fill_v4(struct px_abi_event *e, u32 local, u32 remote)
-{
-	*(u32 *)e->local_addr = local;
-	*(u64 *)(e->local_addr + 4) = 0;
-	*(u32 *)(e->local_addr + 12) = 0;
-	*(u32 *)e->remote_addr = remote;
-	*(u64 *)(e->remote_addr + 4) = 0;
-	*(u32 *)(e->remote_addr + 12) = 0;
-}
-
-/* Identity and endpoints. Mapped addresses (::ffff:a.b.c.d) become the IPv4 addresses that they are. */
+/*
+ * Identity. The links from one kernel object to the next are here and in px_fill_process(), which run before anything
+ * branches: the verifier takes a millisecond over each link.
+ */
 px_inline void px_fill_sock(struct px_abi_event *e, const struct px_sock *s, int typed)
 {
 	u64 net = PX_COMMON(u64, s, skc_net, typed);
@@ -107,37 +106,44 @@ px_inline void px_fill_sock(struct px_abi_event *e, const struct px_sock *s, int
 	e->sock_id = s->ino;
 	e->sock_gen = s->sk;
 	e->netns = px_get32(net, PX_OFF_net_ns + PX_OFF_ns_common_inum, typed);
-	e->scope_id = 0;
 	e->type = (u8)s->type;
 	e->protocol = s->protocol;
 	e->state = PX_COMMON(u8, s, skc_state, typed);
-	if (s->family == PX_ABI_AF_UNIX) {
-		e->family = PX_ABI_AF_UNIX;
-		e->local_port = e->remote_port = 0;
-		px_fill_v4(e, 0, 0);
-		return;
-	}
-	e->local_port = PX_COMMON(u16, s, skc_num, typed);
-	e->remote_port = __builtin_bswap16(PX_COMMON(u16, s, skc_dport, typed));
-	if (s->family == PX_ABI_AF_INET6) {
-		u32 head = PX_COMMON(u32, s, skc_v6_daddr, typed), next = PX_COMMON(u32, s, skc_v6_daddr + 4, typed);
-		u32 mapped = PX_COMMON(u32, s, skc_v6_daddr + 8, typed);
+}
 
-		if (head || next || mapped != 0xffff0000) {
-			e->family = PX_ABI_AF_INET6;
-			*(u32 *)e->remote_addr = head;
-			*(u32 *)(e->remote_addr + 4) = next;
-			*(u32 *)(e->remote_addr + 8) = mapped;
-			*(u32 *)(e->remote_addr + 12) = PX_COMMON(u32, s, skc_v6_daddr + 12, typed);
-			*(u64 *)e->local_addr = PX_COMMON(u64, s, skc_v6_rcv_saddr, typed);
-			*(u64 *)(e->local_addr + 8) = PX_COMMON(u64, s, skc_v6_rcv_saddr + 8, typed);
-			if ((head & 0xc0ff) == 0x80fe)	/* fe80::/10, in network order */
-				e->scope_id = PX_COMMON(u32, s, skc_bound_dev_if, typed);
-			return;
+/* Endpoints. Mapped addresses (::ffff:a.b.c.d) become the IPv4 addresses that they are. */
+px_inline void px_fill_ends(struct px_abi_event *e, const struct px_sock *s, int typed)
+{
+	u64 local = 0, local_low = 0, remote = 0, remote_low = 0, family = s->family;
+	u32 scope = 0, ports = 0;
+
+	if (family != PX_ABI_AF_UNIX) {
+		local = PX_COMMON(u32, s, skc_rcv_saddr, typed);
+		remote = PX_COMMON(u32, s, skc_daddr, typed);
+		ports = PX_COMMON(u16, s, skc_num, typed) |
+			(u32)__builtin_bswap16(PX_COMMON(u16, s, skc_dport, typed)) << 16;
+	}
+	if (family == PX_ABI_AF_INET6) {
+		u64 high = PX_COMMON(u64, s, skc_v6_daddr, typed), low = PX_COMMON(u64, s, skc_v6_daddr + 8, typed);
+
+		if (high || (u32)low != 0xffff0000) {
+			remote = high;
+			remote_low = low;
+			local = PX_COMMON(u64, s, skc_v6_rcv_saddr, typed);
+			local_low = PX_COMMON(u64, s, skc_v6_rcv_saddr + 8, typed);
+			if ((high & 0xc0ff) == 0x80fe)	/* fe80::/10, in network order */
+				scope = PX_COMMON(u32, s, skc_bound_dev_if, typed);
+		} else {
+			family = PX_ABI_AF_INET;
 		}
 	}
-	e->family = PX_ABI_AF_INET;
-	px_fill_v4(e, PX_COMMON(u32, s, skc_rcv_saddr, typed), PX_COMMON(u32, s, skc_daddr, typed));
+	e->scope_id = px_forget(scope, s->noise);
+	e->family = px_forget(family, s->noise);
+	*(u32 *)&e->local_port = px_forget(ports, s->noise);	/* remote_port is its neighbour */
+	*(u64 *)e->local_addr = px_forget(local, s->noise);
+	*(u64 *)(e->local_addr + 8) = px_forget(local_low, s->noise);
+	*(u64 *)e->remote_addr = px_forget(remote, s->noise);
+	*(u64 *)(e->remote_addr + 8) = px_forget(remote_low, s->noise);
 }
 
 /* Where the two directions of a connection stand after a call that moved n bytes in direction dir. */
@@ -145,6 +151,7 @@ struct px_place {
 	u32 pos;	/* of the first byte of the call */
 	u32 peer_pos;
 	u16 flags;
+	u16 is_new;	/* the first that the kernel side sees of a socket it has to count for */
 };
 
 #define PX_SEQ_MIN (PX_OFF_tcp_sock_copied_seq < PX_OFF_tcp_sock_write_seq ? PX_OFF_tcp_sock_copied_seq : PX_OFF_tcp_sock_write_seq)
@@ -161,6 +168,7 @@ px_inline void px_place_tcp(struct px_place *p, const struct px_sock *s, u32 dir
 	u32 in, out, rcv_nxt = 0, state = PX_COMMON(u8, s, skc_state, typed);
 	u64 tp = s->sk;
 
+	p->is_new = 0;
 	p->flags = PX_ABI_F_SEQ | PX_ABI_F_PEER_POS;
 	if (typed) {
 		tp = px_ptr(bpf_skc_to_tcp_sock((void *)tp));
@@ -176,7 +184,7 @@ px_inline void px_place_tcp(struct px_place *p, const struct px_sock *s, u32 dir
 #if PX_SEQ_SPAN <= 64
 		char seq[(PX_SEQ_SPAN + 7) & ~7] __attribute__((aligned(8)));
 
-		bpf_probe_read_kernel(seq, sizeof(seq), (void *)(tp + PX_SEQ_MIN));
+		px_probe_kernel(seq, sizeof(seq), (void *)(tp + PX_SEQ_MIN));
 		in = *(u32 *)(seq + PX_OFF_tcp_sock_copied_seq - PX_SEQ_MIN);
 		out = *(u32 *)(seq + PX_OFF_tcp_sock_write_seq - PX_SEQ_MIN);
 #else
@@ -212,18 +220,22 @@ px_inline void px_place_tcp(struct px_place *p, const struct px_sock *s, u32 dir
 }
 
 /* UNIX streams and MPTCP: counted here. The count goes on whether or not the event finds room. */
-px_inline void px_place_counted(struct px_place *p, const struct px_sock *s, u32 dir, u32 n)
+px_inline void px_place_counted(struct px_place *p, const struct px_sock *s, u32 dir, u32 n, int typed)
 {
 	u64 ino = s->ino;
 	struct px_moved *m = moved.lookup(&ino);
 
+	p->is_new = 0;
 	p->flags = PX_ABI_F_PEER_POS;
+	if (typed && s->protocol == PX_MPTCP && PX_LOAD(u32, s->sk, PX_OFF_sock_sk_max_ack_backlog))
+		p->flags |= PX_ABI_F_ACCEPT;
 	if (!m || m->gen != s->sk) {
 		struct px_moved fresh = { .gen = s->sk };
 
 		moved.update(&ino, &fresh);
 		m = moved.lookup(&ino);
 		p->flags |= PX_ABI_F_NEWPOS;
+		p->is_new = 1;
 	}
 	if (!m) {
 		px_count(PX_COUNT_POOL_FULL, 1);

@@ -8,11 +8,14 @@
 #define PX_HEAD sizeof(struct px_abi_event)
 
 /*
- * An event with room for at least want bytes of payload, or as many as the largest class has; *room says how many.
- * The sizes are constants on every path, as the verifier demands, and everything after is shared by all of them.
+ * An event's head is made on the stack, then room is reserved and the head copied: the verifier then looks at the
+ * loads that fill it once, not once per size of the room.
  */
+
+/* Room for at least want bytes of payload, or as many as the largest class has; *room says how many. */
 px_inline struct px_abi_event *px_reserve(u64 want, u64 *room)
 {
+	/* The sizes are constants on every path, as the verifier demands, and what follows is shared by all of them. */
 	if (want == 0) {
 		*room = 0;
 		return bpf_ringbuf_reserve(PX_RING, PX_HEAD, 0);
@@ -76,27 +79,33 @@ px_inline void px_submit(struct px_abi_event *e)
 	px_count(PX_COUNT_EVENTS, 1);
 }
 
-/* An event without payload: open, close. result is 0 or -errno. */
-px_inline struct px_abi_event *px_event_begin(const struct px_sock *s, u8 kind, u16 flags, s32 result, int typed)
+/* All of the head but the endpoints (px_fill_ends()) and what depends on bytes that moved. result is 0 or -errno. */
+px_inline void px_fill(struct px_abi_event *h, const struct px_sock *s, u8 kind, u16 flags, s32 result, int typed)
+{
+	h->ts_ns = bpf_ktime_get_ns();
+	h->pos = h->peer_pos = 0;
+	h->len = h->copied = 0;
+	h->result = result;
+	h->kind = kind;
+	h->dir = 0;
+	h->flags = flags;
+	h->syscall_nr = 0xffff;
+	px_fill_process(h);
+	px_fill_sock(h, s, typed);
+}
+
+/* Hand over an event that has a head only. */
+px_inline void px_push(const struct px_abi_event *h)
 {
 	u64 room;
 	struct px_abi_event *e = px_reserve(0, &room);
 
 	if (!e) {
-		px_count_full(0);
-		return NULL;
+		px_count_full(h->len);
+		return;
 	}
-	e->ts_ns = bpf_ktime_get_ns();
-	e->pos = e->peer_pos = 0;
-	e->len = e->copied = 0;
-	e->result = result;
-	e->kind = kind;
-	e->dir = 0;
-	e->flags = flags;
-	e->syscall_nr = 0xffff;
-	px_fill_process(e);
-	px_fill_sock(e, s, typed);
-	return e;
+	__builtin_memcpy(e, h, PX_HEAD);
+	px_submit(e);
 }
 
 #endif

@@ -29,11 +29,37 @@ px_inline u64 px_ptr(const void *p)
 
 #define PX_LOAD(type, base, off) (*(const volatile type *)((base) + (off)))
 
+/*
+ * The two helpers under names of our own: where bcc sees theirs, it searches /proc/kallsyms for them, which takes up to
+ * a second, and follows their arguments.
+ */
+static long (*px_probe_kernel)(void *to, u32 size, const void *from) = (void *)113; /* bpf_probe_read_kernel */
+static long (*px_probe_user)(void *to, u32 size, const void *from) = (void *)112;   /* bpf_probe_read_user */
+
+/* The verifier has to see the bound on the value that it checks: LLVM 14 likes to compare a copy of it. */
+#define PX_BARRIER(v) asm volatile("" : "+r"(v))
+
+/*
+ * v as it is, but the verifier no longer knows anything about it (noise: any value that it does not know either).
+ * Where branches meet again with different constants in a variable, it would follow all that comes after once for each
+ * of them; with the constants forgotten it sees one and the same state, and stops.
+ */
+px_inline u64 px_forget(u64 v, u64 noise)
+{
+	asm volatile("%0 += %1\n\t%0 -= %1" : "+r"(v) : "r"(noise));
+	return v;
+}
+
+px_inline u64 px_min(u64 a, u64 b)
+{
+	return a < b ? a : b;
+}
+
 px_inline u64 px_read64(u64 base, u64 off)
 {
 	u64 v = 0;
 
-	bpf_probe_read_kernel(&v, sizeof(v), (void *)(base + off));
+	px_probe_kernel(&v, sizeof(v), (void *)(base + off));
 	return v;
 }
 
@@ -41,7 +67,7 @@ px_inline u32 px_read32(u64 base, u64 off)
 {
 	u32 v = 0;
 
-	bpf_probe_read_kernel(&v, sizeof(v), (void *)(base + off));
+	px_probe_kernel(&v, sizeof(v), (void *)(base + off));
 	return v;
 }
 

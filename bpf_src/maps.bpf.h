@@ -34,6 +34,12 @@ struct px_connecting {
 };
 BPF_TABLE("lru_hash", u64, struct px_connecting, connecting, 4096);
 
+/*
+ * What each system call does, by number. A table rather than comparisons in the programs: the verifier would follow
+ * each number through all that comes after.
+ */
+BPF_ARRAY(calls, struct px_abi_call, PX_ABI_CALLS);
+
 #ifdef PX_TARGET_MAP
 /* Process ids to trace, where they are too many to be constants. */
 BPF_HASH(targets, u32, u32, PX_TARGETS_MAX);

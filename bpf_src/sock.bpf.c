@@ -22,6 +22,7 @@ px_inline int px_on_length(u64 *ctx, u32 dir)
 	u64 sk = ctx[0], regs;
 	int ret = (int)ctx[1];
 	u32 msg_flags = (u32)ctx[2];
+	struct px_abi_event h;
 	struct px_sock s;
 
 	if (ret <= 0 && ret != -PX_ECONNRESET && ret != -PX_EPIPE && ret != -PX_ETIMEDOUT &&
@@ -33,21 +34,22 @@ px_inline int px_on_length(u64 *ctx, u32 dir)
 		return 0;
 	if (!px_sock_look(&s, sk, 0, PX_TYPED))
 		return 0;
-	if (ret < 0) {
-		struct px_abi_event *e = px_event_begin(&s, PX_ABI_CLOSE, PX_ABI_F_RESET, ret, PX_TYPED);
-
-		if (e)
-			px_submit(e);
-		return 0;
-	}
 	if (ret == 0 && !px_at_end(&s))
 		return 0;
+	px_fill(&h, &s, PX_ABI_DATA, 0, ret, PX_TYPED);
+	if (ret < 0) {
+		h.kind = PX_ABI_CLOSE;
+		h.flags = PX_ABI_F_RESET;
+		px_fill_ends(&h, &s, PX_TYPED);
+		px_push(&h);
+		return 0;
+	}
 	regs = px_current_regs();
 	if (px_regs_are_foreign(regs) || !px_inside_call(regs)) {
 		px_count(PX_COUNT_FOREIGN, ret);
 		regs = 0;
 	}
-	return px_on_data(ctx, &s, dir, (u64)(u32)ret, msg_flags, regs, PX_TYPED);
+	return px_on_data(ctx, &h, &s, dir, (u64)(u32)ret, msg_flags, regs, PX_TYPED);
 }
 
 int px_sock_send(u64 *ctx)

@@ -14,6 +14,9 @@ px_inline int px_on_connecting(u64 sk)
 
 	if (!px_is_target(id >> 32))
 		return 0;
+	/* The flows below an MPTCP connection are grafted onto its struct socket: not theirs to report. */
+	if (PX_LOAD(u64, PX_LOAD(u64, sk, PX_OFF_sock_sk_socket), PX_OFF_socket_sk) != sk)
+		return 0;
 	c.pid = id >> 32;
 	c.tid = (u32)id;
 	c.uid = (u32)bpf_get_current_uid_gid();
@@ -27,22 +30,20 @@ px_inline int px_on_connecting(u64 sk)
 px_inline int px_on_connected(u64 sk, int is_up)
 {
 	struct px_connecting *c = connecting.lookup(&sk);
-	struct px_abi_event *e;
+	struct px_abi_event h;
 	struct px_sock s;
 
 	if (!c)
 		return 0;
 	if (px_sock_look(&s, sk, 0, PX_TYPED)) {
-		e = px_event_begin(&s, PX_ABI_OPEN, 0, is_up ? 0 : -(s32)PX_LOAD(u32, sk, PX_OFF_sock_sk_err),
-				   PX_TYPED);
-		if (e) {
-			e->pid = c->pid;
-			e->tid = c->tid;
-			e->uid = c->uid;
-			*(u64 *)e->comm = c->comm[0];
-			*(u64 *)(e->comm + 8) = c->comm[1];
-			px_submit(e);
-		}
+		px_fill(&h, &s, PX_ABI_OPEN, 0, is_up ? 0 : -(s32)PX_LOAD(u32, sk, PX_OFF_sock_sk_err), PX_TYPED);
+		h.pid = c->pid;
+		h.tid = c->tid;
+		h.uid = c->uid;
+		*(u64 *)h.comm = c->comm[0];
+		*(u64 *)(h.comm + 8) = c->comm[1];
+		px_fill_ends(&h, &s, PX_TYPED);
+		px_push(&h);
 	}
 	connecting.delete(&sk);
 	return 0;
@@ -53,7 +54,7 @@ int px_sock_state(u64 *ctx)
 {
 	u64 sk = ctx[0];
 	int was = (int)ctx[1], is = (int)ctx[2];
-	struct px_abi_event *e;
+	struct px_abi_event h;
 	struct px_sock s;
 
 	if (is == PX_TCP_SYN_SENT)
@@ -69,9 +70,9 @@ int px_sock_state(u64 *ctx)
 		return 0;
 	if (!px_is_target(bpf_get_current_pid_tgid() >> 32) || !px_sock_look(&s, sk, 0, PX_TYPED))
 		return 0;
-	e = px_event_begin(&s, PX_ABI_CLOSE, is == PX_TCP_CLOSE ? PX_ABI_F_RESET : 0, 0, PX_TYPED);
-	if (e)
-		px_submit(e);
+	px_fill(&h, &s, PX_ABI_CLOSE, is == PX_TCP_CLOSE ? PX_ABI_F_RESET : 0, 0, PX_TYPED);
+	px_fill_ends(&h, &s, PX_TYPED);
+	px_push(&h);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 static const struct btf_field {
 	const char *type;
 	const char *member;
+	bool optional;	/* the sources ask with #ifdef */
 } btf_fields[] = {
 	{ "file", "f_inode" },
 	{ "file", "private_data" },
@@ -22,6 +23,7 @@ static const struct btf_field {
 	{ "ns_common", "inum" },
 	{ "pid", "numbers" },
 	{ "sock", "sk_err" },
+	{ "sock", "sk_ino", true },
 	{ "sock", "sk_max_ack_backlog" },
 	{ "sock", "sk_peer_pid" },
 	{ "sock", "sk_protocol" },
@@ -135,6 +137,8 @@ int px_btf_defines(struct px_btf *b, const char **flags, size_t max, struct px_e
 			id = btf__find_by_name_kind(b->btf, type, BTF_KIND_STRUCT);
 		}
 		bits = id > 0 ? btf_member(b->btf, (uint32_t)id, btf_fields[i].member, 0) : -1;
+		if (bits < 0 && btf_fields[i].optional)
+			continue;
 		if (bits < 0)
 			return px_error_set(err, PX_EXIT_HOST, "please report this with the output of uname -r",
 					    "this kernel's struct %s has no field %s", type, btf_fields[i].member);

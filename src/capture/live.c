@@ -3,7 +3,9 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +28,8 @@ struct live {
 	struct px_abi_shared *shared;
 	uint64_t *counts;	/* a row per CPU, room for one counter */
 	size_t cpus;
+	uint64_t *old;		/* inodes of the targets' sockets when the probes were attached, sorted */
+	size_t old_count, old_room;
 	/* for the length of a poll */
 	px_event_fn fn;
 	void *ctx;
@@ -33,9 +37,83 @@ struct live {
 	uint64_t malformed;
 };
 
+static int live_compare(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Add the sockets that process pid has open now to the list of old ones. */
+static void live_add_old(struct live *l, uint32_t pid)
+{
+	char path[64], target[64];
+	struct dirent *d;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%u/fd", pid);
+	dir = opendir(path);
+	while (dir && (d = readdir(dir))) {
+		ssize_t n = readlinkat(dirfd(dir), d->d_name, target, sizeof(target) - 1);
+		uint64_t ino, *grown;
+
+		if (n <= 0)
+			continue;
+		target[n] = '\0';
+		if (sscanf(target, "socket:[%" SCNu64 "]", &ino) != 1)
+			continue;
+		if (l->old_count == l->old_room) {
+			l->old_room = l->old_room ? 2 * l->old_room : 64;
+			grown = realloc(l->old, l->old_room * sizeof(*l->old));
+			if (!grown)
+				break;
+			l->old = grown;
+		}
+		l->old[l->old_count++] = ino;
+	}
+	if (dir)
+		closedir(dir);
+}
+
 static struct live *live_of(struct px_source *src)
 {
 	return (struct live *)src;
+}
+
+/* Did the socket exist when the probes were attached? */
+static bool live_is_old(const struct live *l, uint64_t ino)
+{
+	return bsearch(&ino, l->old, l->old_count, sizeof(*l->old), live_compare) != NULL;
+}
+
+/*
+ * Back end `sock` sees no accept() and no connect() of a UNIX socket. The first event of a connection stands in for
+ * them: an OPEN goes before it where its role is known. Sockets that the kernel side counts for began with the tracing
+ * unless they are on the list of those that were there already.
+ */
+static void live_first_event(struct live *l, const struct px_event *ev)
+{
+	struct px_abi_event hdr = *ev->hdr;
+	struct px_event first = { &hdr, ev->data }, open;
+	bool is_server = hdr.flags & PX_ABI_F_ACCEPT, is_client = false;
+
+	if ((hdr.flags & PX_ABI_F_NEWPOS) && !live_is_old(l, hdr.sock_id))
+		hdr.flags |= PX_ABI_F_START;
+	if (hdr.kind == PX_ABI_NAMES)
+		is_client = !is_server && ((const struct px_abi_names *)(const void *)ev->data.ptr)->remote_len > 0;
+	/* The names of a UNIX socket come first, and its data with the same flag after them. */
+	if ((hdr.flags & PX_ABI_F_START) && (is_server || is_client) &&
+	    (hdr.family == PX_ABI_AF_UNIX) == (hdr.kind == PX_ABI_NAMES)) {
+		struct px_abi_event opened = hdr;
+
+		opened.kind = PX_ABI_OPEN;
+		opened.flags = is_server ? PX_ABI_F_ACCEPT : 0;
+		opened.pos = opened.peer_pos = opened.len = opened.copied = 0;
+		opened.result = 0;
+		open = (struct px_event){ &opened, { NULL, 0 } };
+		l->fn(l->ctx, &open);
+	}
+	l->fn(l->ctx, &first);
 }
 
 static int live_sample(void *ctx, void *data, size_t size)
@@ -48,19 +126,10 @@ static int live_sample(void *ctx, void *data, size_t size)
 		l->malformed++;
 		return 0;
 	}
-	/* A connection that an accept made is opened by the first event that shows it. */
-	if ((ev.hdr->flags & PX_ABI_F_START) && (ev.hdr->flags & PX_ABI_F_ACCEPT) && ev.hdr->kind == PX_ABI_DATA &&
-	    l->loaded.probe == PX_PROBE_SOCK) {
-		struct px_abi_event open = *ev.hdr;
-		struct px_event opened = { &open, { NULL, 0 } };
-
-		open.kind = PX_ABI_OPEN;
-		open.flags = PX_ABI_F_ACCEPT;
-		open.pos = open.peer_pos = open.len = open.copied = 0;
-		open.result = 0;
-		l->fn(l->ctx, &opened);
-	}
-	l->fn(l->ctx, &ev);
+	if (l->loaded.probe == PX_PROBE_SOCK && (ev.hdr->flags & (PX_ABI_F_START | PX_ABI_F_NEWPOS)))
+		live_first_event(l, &ev);
+	else
+		l->fn(l->ctx, &ev);
 	/* libbpf stops at a negative result and keeps its place. */
 	return l->handed >= l->budget ? -EAGAIN : 0;
 }
@@ -143,6 +212,7 @@ static void live_free(struct px_source *src)
 		munmap(l->shared, (size_t)sysconf(_SC_PAGESIZE));
 	px_loaded_close(&l->loaded);
 	free(l->counts);
+	free(l->old);
 	free(l);
 }
 
@@ -246,6 +316,7 @@ int px_live_open(const struct px_live_options *opt, struct px_source **out, stru
 		.pid_count = opt->pid_count,
 		.ring_bytes = live_ring_bytes(opt->ring_bytes),
 		.copy_max = opt->snaplen > PX_LIVE_COPY ? opt->snaplen : PX_LIVE_COPY,
+		.debug = opt->debug,
 	};
 	struct live *l = calloc(1, sizeof(*l));
 	char note[200];
@@ -258,6 +329,11 @@ int px_live_open(const struct px_live_options *opt, struct px_source **out, stru
 		live_free(&l->src);
 		return -1;
 	}
+	/* After attaching: a socket that is made in between is taken for an old one, never the other way round. */
+	for (size_t i = 0; i < opt->pid_count && l->loaded.probe == PX_PROBE_SOCK; i++)
+		live_add_old(l, opt->pids[i]);
+	if (l->old_count)
+		qsort(l->old, l->old_count, sizeof(*l->old), live_compare);
 	l->src.fd = l->loaded.maps[PX_MAP_RING];
 	l->src.wall_offset_ns = live_wall_offset();
 	live_note(&req, l, note, info);

@@ -13,6 +13,7 @@ struct px_live_options {
 	enum px_probe probe;
 	size_t ring_bytes;	/* 0: PX_LIVE_RING; rounded up to a power of two */
 	uint32_t snaplen;	/* bytes the user keeps of a message; 0: the copy limit alone decides */
+	bool debug;		/* what compiler and verifier say goes to stderr */
 };
 
 #define PX_LIVE_RING (32u << 20)

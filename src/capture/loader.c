@@ -52,6 +52,16 @@ static void loader_keep_log(int log, struct px_error *err)
 		 strchr(err->cause, '\n') ? "\n" : " ", path);
 }
 
+static void loader_show_log(int log)
+{
+	char block[4096];
+	off_t at = 0;
+	ssize_t n;
+
+	while ((n = pread(log, block, sizeof(block), at)) > 0 && write(STDERR_FILENO, block, (size_t)n) == n)
+		at += n;
+}
+
 static int loader_receive(int sock, struct px_load_reply *reply, int fds[PX_REPLY_FDS], size_t *fd_count)
 {
 	union {
@@ -155,6 +165,8 @@ int px_loader_run(const struct px_load_request *req, struct px_loaded *out, stru
 		loader_keep_log(log, err);
 		goto out;
 	}
+	if (req->debug)
+		loader_show_log(log);
 	out->probe = reply->probe;
 	memcpy(out->notes, reply->notes, sizeof(out->notes));
 	for (size_t i = 0; i < PX_REPLY_FDS && next < fd_count; i++) {

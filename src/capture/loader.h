@@ -11,6 +11,8 @@ enum px_map {
 	PX_MAP_COUNTS,
 	PX_MAP_SHARED,
 	PX_MAP_CONTROL,
+	PX_MAP_CALLS,
+	PX_MAP_TURN,	/* the program that tail calls go to; the kernel empties it when nobody holds it */
 	PX_MAP_TARGETS,	/* only where the pids are no constants */
 	PX_MAPS,
 };
@@ -21,6 +23,7 @@ struct px_load_request {
 	size_t pid_count;
 	size_t ring_bytes;	/* a power of two, at least a page */
 	uint32_t copy_max;	/* bytes of one call that are copied */
+	bool debug;		/* what compiler and verifier say goes to stderr even if all went well */
 };
 
 /* What the child handed over. Descriptors are -1 where there is none. */

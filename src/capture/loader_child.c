@@ -16,6 +16,7 @@
 #include "abi.h"
 #include "capture/bpf_text.h"
 #include "capture/btf.h"
+#include "capture/calls.h"
 #include "capture/embedded.h"
 
 #define CHILD_FLAGS 96
@@ -46,11 +47,25 @@ struct child {
 	char *log;
 };
 
-static const char *const child_maps[PX_MAPS] = { NULL, "counts", "shared", "control", "targets" };
+static const char *const child_maps[PX_MAPS] = { NULL, "counts", "shared", "control", "calls", "turn", "targets" };
 
 static const char *const child_sources[PX_PROBES] = {
 	[PX_PROBE_SOCK] = "sock.bpf.c",
 };
+
+/*
+ * libbcc reads all of /proc/kallsyms (0.15 s) to learn whether the kernel has this one function. The tracer exports its
+ * own bcc_procutils_each_ksym, which the dynamic linker prefers to libbcc's, and answers from BTF's mere presence:
+ * any kernel with BTF and a ring buffer (5.8) has it (5.5).
+ */
+int bcc_procutils_each_ksym(void (*symbol)(const char *name, const char *module, uint64_t addr, void *arg), void *arg);
+
+int bcc_procutils_each_ksym(void (*symbol)(const char *name, const char *module, uint64_t addr, void *arg), void *arg)
+{
+	symbol("bpf_probe_read_kernel", "kernel", 1, arg);
+	symbol("bpf_probe_read_user", "kernel", 1, arg);
+	return 0;
+}
 
 PX_PRINTF(2, 3) static void child_note(struct child *c, const char *fmt, ...)
 {
@@ -194,6 +209,7 @@ static int child_load_one(struct child *c, void *module, size_t index)
 	const void *code = c->bcc.start(module, p->function);
 	size_t size = c->bcc.size(module, p->function);
 	char tail[5 * (CHILD_TAIL_LINE + 1) + 1];
+	uint32_t zero = 0;
 	int fd;
 
 	if (!code || !size)
@@ -203,6 +219,8 @@ static int child_load_one(struct child *c, void *module, size_t index)
 	opts.attach_btf_id = (uint32_t)px_btf_tracepoint(c->btf, p->target);
 	if (!opts.attach_btf_id)
 		return px_error_set(&c->reply->error, PX_EXIT_HOST, NULL, "this kernel has no tracepoint %s", p->target);
+	if (c->req->debug)
+		opts.log_level = 4;	/* the verifier's statistics */
 	c->log[0] = '\0';
 	fd = bpf_prog_load(type, p->function, "GPL", code, size / sizeof(struct bpf_insn), &opts);
 	if (fd < 0) {
@@ -215,6 +233,11 @@ static int child_load_one(struct child *c, void *module, size_t index)
 						   "please report this with the file named above",
 				    "the kernel refuses program %s: %s%s", p->function, strerror(why), tail);
 	}
+	if (c->req->debug)
+		dprintf(STDERR_FILENO, "%s: %zu instructions, %s", p->function, size / sizeof(struct bpf_insn), c->log);
+	if (p->hook == PX_HOOK_TAIL && bpf_map_update_elem(c->fds[PX_MAP_TURN], &zero, &fd, 0) < 0)
+		return px_error_set(&c->reply->error, PX_EXIT_HOST, NULL, "the kernel refuses tail calls: %s",
+				    strerror(errno));
 	c->fds[PX_MAPS + index] = fd;
 	c->reply->has[PX_MAPS + index] = true;
 	return 0;
@@ -243,9 +266,18 @@ static int child_load(struct child *c, void *module, enum px_probe probe)
 	return 0;
 }
 
-static int child_targets(struct child *c)
+/* Fill the maps that the programs only read. */
+static int child_tables(struct child *c)
 {
 	uint32_t yes = 1;
+
+	for (const struct px_call *call = px_calls; call->name; call++) {
+		uint32_t nr = (uint32_t)call->nr;
+
+		if (bpf_map_update_elem(c->fds[PX_MAP_CALLS], &nr, &call->what, 0) < 0)
+			return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "call %s: %s", call->name,
+					    strerror(errno));
+	}
 
 	for (size_t i = 0; c->reply->has[PX_MAP_TARGETS] && i < c->req->pid_count; i++)
 		if (bpf_map_update_elem(c->fds[PX_MAP_TARGETS], &c->req->pids[i], &yes, 0) < 0)
@@ -286,7 +318,7 @@ static int child_try(struct child *c, enum px_probe probe)
 	if (!module)
 		return px_error_set(&c->reply->error, PX_EXIT_HOST, "please report this with the file named above",
 				    "the kernel side does not compile");
-	if (child_load(c, module, probe) < 0 || child_targets(c) < 0)
+	if (child_load(c, module, probe) < 0 || child_tables(c) < 0)
 		return -1;
 	c->reply->probe = probe;
 	return 0;

@@ -4,7 +4,8 @@
 const struct px_program px_programs[] = {
 	{ PX_PROBE_SOCK, PX_HOOK_RAW, "px_sock_send", "sock_send_length", false },
 	{ PX_PROBE_SOCK, PX_HOOK_RAW, "px_sock_recv", "sock_recv_length", false },
-	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_sock_state", "inet_sock_set_state", false },
+	{ PX_PROBE_SOCK, PX_HOOK_TAIL, "px_turn", "sock_recv_length", true },
+	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_sock_state", "inet_sock_set_state", true },
 };
 const size_t px_program_count = PX_COUNT(px_programs);
 _Static_assert(PX_COUNT(px_programs) <= PX_PROGRAMS_MAX, "a bit per program");

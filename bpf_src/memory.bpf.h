@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where a system call keeps the bytes it moved: from the user's registers to a buffer or an iovec. */
+#ifndef PX_MEMORY_BPF_H
+#define PX_MEMORY_BPF_H
+
+#include "arch.bpf.h"
+#include "maps.bpf.h"
+
+#define PX_MSG_OOB 0x1
+#define PX_MSG_PEEK 0x2
+#define PX_MSG_TRUNC 0x20
+#define PX_MSG_ERRQUEUE 0x2000
+
+struct px_iov {
+	u64 base, len;
+};
+
+/* A call's user memory: buf where one piece holds all of it, else parts pieces from iov on. */
+struct px_memory {
+	u64 buf;
+	u64 iov;
+	u64 parts;
+};
+
+/* False where the registers lead to no memory that could be read. */
+px_inline int px_memory_of(struct px_memory *m, u32 shape, u64 regs, u64 n)
+{
+	struct px_iov first;
+
+	m->parts = 0;
+	m->buf = PX_ARG1(regs);
+	if (shape == PX_SHAPE_BUF)
+		return 1;
+	m->iov = m->buf;
+	m->parts = PX_ARG2(regs);
+	if (shape == PX_SHAPE_MSG) {
+		/* struct user_msghdr: name, namelen, iov, iovlen */
+		if (px_probe_user(&first, sizeof(first), (void *)(m->buf + 16)))
+			return 0;
+		m->iov = first.base;
+		m->parts = first.len;
+	}
+	if (px_probe_user(&first, sizeof(first), (void *)m->iov))
+		return 0;
+	m->buf = first.base;
+	if (first.len >= n)
+		m->parts = 0;
+	return 1;
+}
+
+/* An error of the user's memory: counted, and the bytes announced without being there. */
+px_inline void px_count_fault(void)
+{
+	px_count(PX_COUNT_COPY_FAULT, 1);
+}
+
+#endif

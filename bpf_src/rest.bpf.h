@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Calls that do not fit one event or lie in pieces: an event per turn, a tail call to the next turn. So the programs
+ * that every call passes stay short, and an iovec of 1024 parts needs no loop that the verifier would have to walk.
+ */
+#ifndef PX_REST_BPF_H
+#define PX_REST_BPF_H
+
+#include "memory.bpf.h"
+#include "emit.bpf.h"
+
+#define PX_PARTS 32		/* parts of an iovec that one event gathers */
+#define PX_TURNS 32		/* the kernel allows 33 tail calls in a row */
+#define PX_GATHER_MAX (PX_EVENT_MAX / 2)
+
+struct px_rest {
+	u64 owner;		/* the thread that it belongs to */
+	struct px_memory mem;	/* what is left of it; parts 0: one piece at buf */
+	u64 skip;		/* bytes before the next ones to copy, from mem on */
+	u64 left;		/* bytes of the call that no event has announced yet */
+	u64 want;		/* bytes still to be copied, at most left */
+	u64 done;		/* bytes in the event under way */
+	u32 turns;
+	u32 pad;
+	struct px_abi_event head;	/* of the next event */
+};
+
+/* Lives for one call, between programs that run one after the other on a CPU. */
+BPF_PERCPU_ARRAY(rests, struct px_rest, 1);
+BPF_PROG_ARRAY(turn, 1);
+
+/* Announce what is left without bytes. */
+px_inline void px_rest_give_up(struct px_rest *r)
+{
+	r->head.len = (u32)r->left;
+	r->head.copied = 0;
+	px_count(PX_COUNT_UNCOPIED_BYTES, r->left);
+	px_push(&r->head);
+}
+
+/* The call described by h has want bytes to copy, after skip bytes that are announced only. */
+px_inline int px_rest_begin(void *ctx, struct px_abi_event *h, const struct px_memory *mem, u64 want, u64 skip)
+{
+	u32 zero = 0;
+	struct px_rest *r = rests.lookup(&zero);
+
+	if (!r)
+		return 0;
+	r->owner = bpf_get_current_pid_tgid();
+	r->mem = *mem;
+	r->left = h->len;
+	r->want = want;
+	r->skip = skip;
+	r->turns = 0;
+	__builtin_memcpy(&r->head, h, PX_HEAD);
+	if (skip) {
+		r->head.len = (u32)skip;
+		r->head.flags |= PX_ABI_F_MORE;
+		px_count(PX_COUNT_UNCOPIED_BYTES, skip);
+		px_push(&r->head);
+		r->head.flags &= ~PX_ABI_F_MORE;
+		r->head.pos += (u32)skip;
+		r->left -= skip;
+	}
+	turn.call(ctx, 0);
+	px_rest_give_up(r);	/* a tail call returns only if it failed */
+	return 0;
+}
+
+/*
+ * Gather parts into e, at most n bytes, and move r on. Returns false when the user's memory cannot be read.
+ *
+ * The verifier adds the largest offset to the largest length, so the room of an event that gathers is twice what it
+ * may hold. What changes from part to part is kept in the map: the verifier does not remember values there, so every
+ * round looks like the one before it and is checked once.
+ */
+px_inline int px_gather(struct px_abi_event *e, struct px_rest *r, u64 n, u64 half)
+{
+	struct px_iov v;
+
+	for (int i = 0; i < PX_PARTS; i++) {
+		u64 done = r->done, skip = r->skip, take;
+
+		if (r->mem.parts == 0 || done >= n)
+			return 1;
+		if (px_probe_user(&v, sizeof(v), (void *)r->mem.iov))
+			return 0;
+		if (v.len > skip) {
+			take = px_forget(px_min(v.len - skip, n - done), r->owner);
+			if (take > half || done > half)
+				return 1;
+			if (px_probe_user(e->data + done, take, (void *)(v.base + skip)))
+				return 0;
+			r->done = done + take;
+			skip += take;
+			if (v.len > skip) {	/* n is reached */
+				r->skip = skip;
+				return 1;
+			}
+		}
+		r->skip = skip - v.len;
+		r->mem.iov += sizeof(v);
+		r->mem.parts--;
+	}
+	return 1;
+}
+
+/* Room for n bytes from pieces. Two sizes only: px_gather() is verified once for each. */
+px_inline struct px_abi_event *px_reserve_gather(u64 n, u64 *room)
+{
+	if (n <= 2048) {
+		*room = 4096;
+		return bpf_ringbuf_reserve(PX_RING, PX_HEAD + 4096, 0);
+	}
+	*room = PX_EVENT_MAX;
+	return bpf_ringbuf_reserve(PX_RING, PX_HEAD + PX_EVENT_MAX, 0);
+}
+
+/* One turn: the next event of the call. */
+int px_turn(void *ctx)
+{
+	u32 zero = 0;
+	struct px_rest *r = rests.lookup(&zero);
+	struct px_abi_event *e;
+	u64 room, n, done, pieces;
+	int is_readable;
+
+	if (!r || r->owner != bpf_get_current_pid_tgid())
+		return 0;
+	pieces = r->mem.parts;
+	n = px_min(r->want, pieces ? PX_GATHER_MAX : PX_EVENT_MAX);
+	e = pieces ? px_reserve_gather(n, &room) : px_reserve(n, &room);
+	if (!e) {
+		px_count_full(r->left);
+		return 0;
+	}
+	r->done = 0;
+	if (pieces) {
+		is_readable = px_gather(e, r, n, room / 2);
+	} else {
+		PX_BARRIER(n);
+		if (n > room)
+			n = room;
+		PX_BARRIER(n);
+		is_readable = !px_probe_user(e->data, n, (void *)(r->mem.buf + r->skip));
+		if (is_readable) {
+			r->done = n;
+			r->skip += n;
+		}
+	}
+	if (!is_readable)
+		px_count_fault();
+	done = r->done;
+	r->want -= done;
+	r->turns++;
+	/* The last event stands for all that is left, copied or not. */
+	if (r->want == 0 || !is_readable || (pieces && r->mem.parts == 0) || r->turns == PX_TURNS) {
+		r->head.len = (u32)r->left;
+		r->head.flags &= ~PX_ABI_F_MORE;
+		px_count(PX_COUNT_UNCOPIED_BYTES, r->left - done);
+		r->left = 0;
+	} else {
+		r->head.len = (u32)done;
+		r->head.flags |= PX_ABI_F_MORE;
+		r->left -= done;
+	}
+	r->head.copied = (u32)done;
+	__builtin_memcpy(e, &r->head, PX_HEAD);
+	if (r->left == 0) {
+		px_submit(e);
+		return 0;
+	}
+	if (done == 0) {	/* only empty parts so far */
+		bpf_ringbuf_discard(e, BPF_RB_NO_WAKEUP);
+	} else {
+		px_submit(e);
+		r->head.pos += (u32)done;
+	}
+	turn.call(ctx, 0);
+	px_rest_give_up(r);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "capture/calls.h"
+
+#include <sys/syscall.h>
+
+/* A call whose socket is its first argument, as nearly all are. */
+#define DATA(name, dir, shape, flags_arg) \
+	{ #name, SYS_##name, { PX_WHAT_DATA, PX_ABI_##dir, PX_SHAPE_##shape, 0, flags_arg, { 0 } } }
+
+const struct px_call px_calls[] = {
+	DATA(read, IN, BUF, 0),
+	DATA(readv, IN, VEC, 0),
+	DATA(preadv2, IN, VEC, 0),
+	DATA(recvfrom, IN, BUF, 3),
+	DATA(recvmsg, IN, MSG, 2),
+	DATA(write, OUT, BUF, 0),
+	DATA(writev, OUT, VEC, 0),
+	DATA(pwritev2, OUT, VEC, 0),
+	DATA(sendto, OUT, BUF, 3),
+	DATA(sendmsg, OUT, MSG, 2),
+	DATA(sendfile, OUT, NONE, 0),
+	{ "splice", SYS_splice, { PX_WHAT_DATA, PX_ABI_OUT, PX_SHAPE_NONE, 2, 0, { 0 } } },
+	{ "accept", SYS_accept, { PX_WHAT_ACCEPT, PX_ABI_IN, PX_SHAPE_NONE, 0, 0, { 0 } } },
+	{ "accept4", SYS_accept4, { PX_WHAT_ACCEPT, PX_ABI_IN, PX_SHAPE_NONE, 0, 0, { 0 } } },
+	{ "connect", SYS_connect, { PX_WHAT_CONNECT, PX_ABI_OUT, PX_SHAPE_NONE, 0, 0, { 0 } } },
+	{ 0 },
+};
