@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "capture/live.h"
 #include "cli/privilege.h"
 #include "cli/term.h"
 #include "sink/sink_json.h"
@@ -53,6 +54,41 @@ static void pipeline_event(void *ctx, const struct px_event *ev)
 	if (ev->hdr->ts_ns > p->event_now_ns)
 		p->event_now_ns = ev->hdr->ts_ns;
 	px_table_event(&p->table, ev);
+}
+
+static void pipeline_exchange(void *ctx, struct px_conn *c, const struct px_exchange *ex)
+{
+	struct px_pipeline *p = ctx;
+
+	px_report_exchange(&p->report, c, ex);
+}
+
+static void pipeline_open(void *ctx, struct px_conn *c)
+{
+	struct px_pipeline *p = ctx;
+
+	px_report_open(&p->report, c);
+}
+
+static void pipeline_close(void *ctx, struct px_conn *c)
+{
+	struct px_pipeline *p = ctx;
+
+	px_report_close(&p->report, c);
+}
+
+static void pipeline_lost(void *ctx, struct px_conn *c, uint64_t bytes)
+{
+	struct px_pipeline *p = ctx;
+
+	px_report_lost(&p->report, c, bytes);
+}
+
+static bool pipeline_control(void *ctx, struct px_conn *c, const struct px_abi_control *ctl)
+{
+	struct px_pipeline *p = ctx;
+
+	return px_live_control(p->source, c->sock_id, ctl) == 0;
 }
 
 static void pipeline_stop(struct px_pipeline *p, const char *reason)
@@ -367,11 +403,13 @@ int px_pipeline_run(const struct px_options *opt, struct px_source *source, cons
 	table.limits.body_max = opt->snaplen ? (size_t)opt->snaplen : SIZE_MAX;
 	if (table.limits.body_max > table.frame_bytes_max / 4)
 		table.frame_bytes_max = table.limits.body_max < SIZE_MAX / 8 ? table.limits.body_max * 4 : (size_t)1 << 30;
-	table.on_exchange = px_report_exchange;
-	table.on_open = px_report_open;
-	table.on_close = px_report_close;
-	table.on_lost = px_report_lost;
-	table.ctx = &p.report;
+	table.on_exchange = pipeline_exchange;
+	table.on_open = pipeline_open;
+	table.on_close = pipeline_close;
+	table.on_lost = pipeline_lost;
+	if (p.is_live)
+		table.on_control = pipeline_control;
+	table.ctx = &p;
 	if (px_table_init(&p.table, &table) != 0) {
 		px_log(PX_LOG_ERROR, "out of memory");
 		goto out_source;

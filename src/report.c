@@ -89,9 +89,8 @@ static void report_process(struct px_record *rec, uint32_t pid, uint32_t tid, ui
 	px_record_str(rec, PX_F_COMM, report_comm(comm));
 }
 
-void px_report_exchange(void *ctx, struct px_conn *c, const struct px_exchange *ex)
+void px_report_exchange(struct px_report *r, struct px_conn *c, const struct px_exchange *ex)
 {
-	struct px_report *r = ctx;
 	const struct px_frame *req = ex->request, *resp = ex->response;
 	const struct px_mark *first = &(req ? req : resp)->first, *last = &(resp ? resp : req)->last;
 	struct px_record *rec;
@@ -131,9 +130,8 @@ void px_report_exchange(void *ctx, struct px_conn *c, const struct px_exchange *
 	report_emit(r);
 }
 
-void px_report_open(void *ctx, struct px_conn *c)
+void px_report_open(struct px_report *r, struct px_conn *c)
 {
-	struct px_report *r = ctx;
 	struct px_record *rec;
 
 	if (!r->with_conns)
@@ -154,9 +152,8 @@ void px_report_open(void *ctx, struct px_conn *c)
 	report_emit(r);
 }
 
-void px_report_close(void *ctx, struct px_conn *c)
+void px_report_close(struct px_report *r, struct px_conn *c)
 {
-	struct px_report *r = ctx;
 	struct px_record *rec;
 
 	if (!r->with_conns || !c->closed)
@@ -195,9 +192,8 @@ static void report_lost(struct px_report *r, const char *where, uint64_t events,
 	report_emit(r);
 }
 
-void px_report_lost(void *ctx, struct px_conn *c, uint64_t bytes)
+void px_report_lost(struct px_report *r, struct px_conn *c, uint64_t bytes)
 {
-	struct px_report *r = ctx;
 
 	report_lost(r, "stream", 0, bytes, true, px_bytes_str(c->id), (int64_t)c->last_ns + r->wall_offset_ns);
 }

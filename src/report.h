@@ -44,11 +44,11 @@ static inline bool px_report_is_full(const struct px_report *r)
 
 void px_report_start(struct px_report *r, const struct px_report_start *s);
 
-/* The callbacks of px_table_options; ctx is the px_report. */
-void px_report_exchange(void *ctx, struct px_conn *c, const struct px_exchange *ex);
-void px_report_open(void *ctx, struct px_conn *c);
-void px_report_close(void *ctx, struct px_conn *c);
-void px_report_lost(void *ctx, struct px_conn *c, uint64_t bytes);
+/* What the callbacks of px_table_options tell. */
+void px_report_exchange(struct px_report *r, struct px_conn *c, const struct px_exchange *ex);
+void px_report_open(struct px_report *r, struct px_conn *c);
+void px_report_close(struct px_report *r, struct px_conn *c);
+void px_report_lost(struct px_report *r, struct px_conn *c, uint64_t bytes);
 
 /* Tell what the source lost since the last call. */
 void px_report_loss(struct px_report *r, const struct px_source_loss *loss, int64_t wall_ns);

@@ -35,6 +35,9 @@ struct px_conn {
 	char comm[16];
 	uint64_t bytes[2];	/* moved by the calls seen, by direction */
 	uint64_t messages, errors;
+	struct px_abi_control control;	/* as told to the kernel side last */
+	uint8_t large_frames[2];	/* in a row, by direction */
+	bool copies_all;	/* copying less has cost us bytes here: do not ask for it again */
 	struct px_stream streams[2];
 	struct px_decoder decoder;
 	struct px_matcher matcher;

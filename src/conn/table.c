@@ -28,10 +28,56 @@ void px_table_defaults(struct px_table_options *opt)
 	};
 }
 
+/* Bytes that go by unseen from here on, before it is worth to tell the kernel side not to copy them. */
+#define TABLE_SKIP_MIN (128 * 1024)
+/* Messages in a row that are this large make a direction of large messages, */
+#define TABLE_LARGE_FRAME (32 * 1024)
+#define TABLE_LARGE_RUN 2
+/* of whose calls this much is copied: a head, and what is shown of a body. */
+#define TABLE_LARGE_COPY (16 * 1024)
+
+static void conn_tell_control(struct px_conn *c)
+{
+	struct px_table *t = c->table;
+
+	if (!t->opt.on_control || c->is_packet || c->copies_all || !t->opt.on_control(t->opt.ctx, c, &c->control))
+		c->control = (struct px_abi_control){ 0 };
+}
+
+static void table_on_discard(void *owner, enum px_dir dir, uint64_t until)
+{
+	struct px_conn *c = owner;
+
+	if (until - c->streams[dir].end < TABLE_SKIP_MIN || c->table->opt.limits.body_max > TABLE_LARGE_COPY)
+		return;
+	c->control.flags |= dir == PX_DIR_IN ? PX_CTL_SKIP_IN : PX_CTL_SKIP_OUT;
+	c->control.skip_until[dir] = (uint32_t)until;
+	conn_tell_control(c);
+}
+
+/* A connection that carries large messages, one after the other: the kernel side can copy less of each. */
+static void conn_watch_size(struct px_conn *c, const struct px_frame *f)
+{
+	uint8_t *run = &c->large_frames[f->dir];
+
+	if (f->bytes < TABLE_LARGE_FRAME) {
+		*run = 0;
+		return;
+	}
+	if (*run >= TABLE_LARGE_RUN || ++*run < TABLE_LARGE_RUN || c->table->opt.limits.body_max > TABLE_LARGE_COPY)
+		return;
+	if (!(c->control.flags & PX_CTL_COPY_MAX))
+		c->control.copy_max[0] = c->control.copy_max[1] = UINT32_MAX;
+	c->control.flags |= PX_CTL_COPY_MAX;
+	c->control.copy_max[f->dir] = TABLE_LARGE_COPY;
+	conn_tell_control(c);
+}
+
 static void table_on_frame(void *owner, struct px_frame *f)
 {
 	struct px_conn *c = owner;
 
+	conn_watch_size(c, f);
 	px_matcher_frame(&c->matcher, c->decoder.parser->match, f);
 }
 
@@ -40,6 +86,11 @@ static void table_on_gap(void *owner, enum px_dir dir)
 	struct px_conn *c = owner;
 
 	(void)dir;
+	if (c->control.flags & PX_CTL_COPY_MAX) { /* what was left out may have been more than a body */
+		c->control = (struct px_abi_control){ .copy_max = { UINT32_MAX, UINT32_MAX }, .flags = PX_CTL_COPY_MAX };
+		conn_tell_control(c);
+		c->copies_all = true;
+	}
 	px_matcher_gap(&c->matcher);
 }
 
@@ -79,6 +130,7 @@ int px_table_init(struct px_table *t, const struct px_table_options *opt)
 		.frames = &t->frames,
 		.on_frame = table_on_frame,
 		.on_gap = table_on_gap,
+		.on_discard = table_on_discard,
 		.on_restart = table_on_restart,
 	};
 	t->match_env = (struct px_match_env){

@@ -21,6 +21,11 @@ struct px_table_options {
 	void (*on_open)(void *ctx, struct px_conn *c);
 	void (*on_close)(void *ctx, struct px_conn *c);	/* also at the end of the run */
 	void (*on_lost)(void *ctx, struct px_conn *c, uint64_t bytes);	/* bytes that never came */
+	/*
+	 * What the kernel side needs not copy of this connection from now on; the only arrow back. May be NULL.
+	 * Returns false where that cannot be told.
+	 */
+	bool (*on_control)(void *ctx, struct px_conn *c, const struct px_abi_control *ctl);
 	void *ctx;
 };
 

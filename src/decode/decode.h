@@ -18,6 +18,8 @@ struct px_decode_env {
 	void (*on_frame)(void *owner, struct px_frame *f);
 	/* Bytes of a direction were lost to the parser: what follows may belong to other messages. */
 	void (*on_gap)(void *owner, enum px_dir dir);
+	/* Nobody will look at the bytes of this direction before offset `until`. */
+	void (*on_discard)(void *owner, enum px_dir dir, uint64_t until);
 	/* Both directions have ended a protocol properly; what follows is of this epoch. */
 	void (*on_restart)(void *owner, uint32_t epoch);
 

@@ -343,6 +343,8 @@ static bool decode_step(struct px_decoder *d, enum px_dir dir)
 	case PX_PARSE_SKIP:
 		px_stream_consume(s, r.consumed);
 		px_stream_discard(s, r.discard);
+		if (s->discard > 0)
+			d->env->on_discard(d->owner, dir, s->end + s->discard);
 		dd->ask_again = r.discard > 0;
 		return true;
 	case PX_PARSE_MORE:
