@@ -205,13 +205,13 @@ START_TEST(frames_have_exact_places_and_times)
 {
 	feed(PX_DIR_OUT, "\nq5:ab");
 	ck_assert_uint_eq(seen.frames, 0);
-	feed(PX_DIR_OUT, "cdeq0:");
+	feed(PX_DIR_OUT, "cdeq1:x");
 	ck_assert_uint_eq(seen.frames, 2);
 	ck_assert_uint_eq(seen.first[0], 1001); /* the stray line end is not part of it */
 	ck_assert_uint_eq(seen.bytes[0], 8);
 	ck_assert_uint_eq(seen.ts_first[0], 1);
 	ck_assert_uint_eq(seen.ts_last[0], 2);
-	ck_assert_uint_eq(seen.bytes[1], 3);
+	ck_assert_uint_eq(seen.bytes[1], 4);
 	ck_assert_uint_eq(env.not_understood_bytes, 0);
 }
 END_TEST
