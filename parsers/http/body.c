@@ -227,20 +227,23 @@ static bool http_body_in_chunk_end(const struct px_parse_ctx *ctx, struct px_byt
 	return false;
 }
 
-static void http_trailers_keep(struct px_bytes rest, bool eof, const struct px_parse_ctx *ctx, size_t *end,
-			       struct px_frame *out)
+/* Returns where they end; those of more than head_max bytes are not kept, and not believed. */
+static size_t http_trailers_keep(struct px_bytes rest, bool eof, const struct px_parse_ctx *ctx, struct px_frame *out)
 {
 	struct http_msg *m = out->msg;
 	struct http_facts facts; /* trailers have no say in the framing */
 	struct http_scan scan;
+	size_t end;
 
 	memset(&facts, 0, sizeof(facts));
 	scan.keep_max = ctx->limits->head_max;
 	scan.kept = scan.count = scan.ids = 0;
 	scan.is_cut = scan.has_ended = false;
-	*end = http_scan_lines(&scan, rest, 0, eof, &facts);
-	if (!http_block_keep(&m->trailers, &scan, rest, &out->arena) || scan.is_cut)
+	end = http_scan_lines(&scan, rest, 0, eof, &facts);
+	if (end <= ctx->limits->head_max + 1 &&
+	    (!http_block_keep(&m->trailers, &scan, rest, &out->arena) || scan.is_cut))
 		out->flags |= PX_FLAG_TRUNCATED;
+	return end;
 }
 
 static struct px_parse_result http_body_in_trailers(const struct px_parse_ctx *ctx, struct px_bytes in,
@@ -260,10 +263,10 @@ static struct px_parse_result http_body_in_trailers(const struct px_parse_ctx *c
 			return http_body_broken(ctx, out, pos, "trailers without end");
 		if (!ctx->eof)
 			return http_wait(pos, in);
-		http_trailers_keep(rest, true, ctx, &end, out);
+		(void)http_trailers_keep(rest, true, ctx, out);
 		return http_body_abort(out, in.len);
 	}
-	http_trailers_keep(rest, false, ctx, &end, out);
+	end = http_trailers_keep(rest, false, ctx, out);
 	if (end > ctx->limits->head_max + 1)
 		return http_body_broken(ctx, out, pos, "trailers without end");
 	return http_body_end(out, pos + end);

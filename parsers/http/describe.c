@@ -70,7 +70,7 @@ struct describe {
 	struct px_record *rec;
 	const struct px_exchange *ex;
 	bool found_secret;
-	bool is_cut;		/* a decoded body was longer than allowed */
+	bool is_cut;		/* a body was longer than allowed */
 };
 
 static struct px_bytes describe_join(struct px_arena *arena, const struct px_bytes *parts, size_t count)
@@ -267,16 +267,27 @@ static bool describe_is_form(struct px_bytes content_type)
 	return px_bytes_caseeq(px_bytes_sub(content_type, 0, form.len), form);
 }
 
+/* Of the body, kept or not; with what was dropped on the way for a message that was left in the middle. */
+static uint64_t describe_body_bytes(const struct px_frame *frame)
+{
+	const struct http_msg *m = frame->msg;
+	uint64_t dropped = m->discard > 0 ? frame->last.pos - m->discard_from : 0;
+
+	return m->body_bytes + (dropped < m->discard ? dropped : m->discard);
+}
+
 static void describe_body(struct describe *d, const struct px_frame *frame, unsigned int side)
 {
 	const struct http_msg *m = frame->msg;
 	struct px_record *rec = d->rec;
 	struct px_bytes kept = px_bytes_of(m->body, m->body_len);
 	struct http_content content = { .bytes = kept };
-	bool is_cut = m->body_bytes > m->body_len;
+	uint64_t body_bytes = describe_body_bytes(frame);
+	bool is_cut = body_bytes > m->body_len;
 
-	px_record_put_int(rec, side + SIDE_BODY_BYTES, (int64_t)m->body_bytes);
-	if (m->body_bytes == 0)
+	d->is_cut |= m->hit_limit && is_cut;
+	px_record_put_int(rec, side + SIDE_BODY_BYTES, (int64_t)body_bytes);
+	if (body_bytes == 0)
 		return;
 	if (http_block_has(&m->head, HTTP_CONTENT_ENCODING) || http_block_has(&m->head, HTTP_TRANSFER_ENCODING))
 		content = http_content_decode(kept, http_block_value(&m->head, HTTP_CONTENT_ENCODING),
@@ -285,7 +296,7 @@ static void describe_body(struct describe *d, const struct px_frame *frame, unsi
 	if (content.is_decoded) {
 		is_cut = !content.is_whole;
 		d->is_cut |= content.hit_limit;
-		if (!is_cut && m->body_bytes == m->body_len)
+		if (!is_cut && body_bytes == m->body_len)
 			px_record_put_int(rec, side + SIDE_BODY_DECODED_BYTES, (int64_t)content.bytes.len);
 	}
 	if (!rec->no_redact && describe_is_form(http_block_value(&m->head, HTTP_CONTENT_TYPE))) {
@@ -314,7 +325,7 @@ static void describe_side(struct describe *d, const struct px_frame *frame, unsi
 	*raw = (struct px_raw){
 		.head = px_bytes_of(m->head.text, m->head.len),
 		.body = px_bytes_of(m->body, m->body_len),
-		.is_cut = m->head.is_cut || m->body_bytes > m->body_len,
+		.is_cut = m->head.is_cut || describe_body_bytes(frame) > m->body_len,
 	};
 	describe_block(d, &m->head, side + SIDE_HEADERS);
 	if (m->trailers.count > 0)

@@ -113,21 +113,21 @@ static enum px_sure http_lacks_body(const struct px_parse_ctx *ctx, struct px_by
 				    const struct http_msg *m)
 {
 	const struct http_state *st = ctx->state;
-	static const char version[] = "HTTP/1.";
-	size_t n = rest.len < sizeof(version) - 1 ? rest.len : sizeof(version) - 1;
+	const struct px_bytes version = PX_BYTES("HTTP/1.");
 
+	/* Only bytes that could be its own, so that it does not matter how much is there already. */
+	if (m->phase == HTTP_IN_LENGTH)
+		rest = px_bytes_sub(rest, 0, m->left < SIZE_MAX ? (size_t)m->left : SIZE_MAX);
 	if (m->start.is_response) {
 		if (!st->is_joined && http_asked_of(st, m->ordinal) == HTTP_ASKED_HEAD)
 			return PX_SURE_YES;
-		if (rest.len == 0)
-			return PX_SURE_MAYBE;
-		if (memcmp(rest.ptr, version, n) != 0)
-			return PX_SURE_NO;
-		return n == sizeof(version) - 1 ? PX_SURE_YES : PX_SURE_MAYBE;
+		if (px_bytes_starts(rest, version))
+			return PX_SURE_YES;
+		return px_bytes_starts(version, rest) ? PX_SURE_MAYBE : PX_SURE_NO;
 	}
-	if (st->answered <= m->ordinal)
-		return rest.len > 0 ? PX_SURE_NO : PX_SURE_MAYBE;
-	return rest.len > 0 ? http_start_known(rest) : PX_SURE_MAYBE;
+	if (rest.len == 0)
+		return PX_SURE_MAYBE;
+	return st->answered > m->ordinal ? http_start_known(rest) : PX_SURE_NO;
 }
 
 static struct px_parse_result http_body(const struct px_parse_ctx *ctx, struct px_bytes in, size_t pos,
@@ -140,19 +140,15 @@ static struct px_parse_result http_body(const struct px_parse_ctx *ctx, struct p
 	if (m->may_lack_body) {
 		struct px_bytes rest = px_bytes_sub(in, pos, SIZE_MAX);
 		bool is_all = m->phase == HTTP_IN_LENGTH && rest.len >= m->left;
+		enum px_sure lacks = http_lacks_body(ctx, rest, m);
 
-		switch (http_lacks_body(ctx, rest, m)) {
-		case PX_SURE_YES:
+		if (lacks == PX_SURE_MAYBE && !ctx->eof && !is_all)
+			return http_wait(pos, in);
+		if (lacks == PX_SURE_MAYBE && ctx->eof && rest.len == 0 && !m->start.is_response &&
+		    st->answered > m->ordinal)
+			lacks = PX_SURE_YES;
+		if (lacks == PX_SURE_YES)
 			return http_frame(ctx, m, pos);
-		case PX_SURE_MAYBE:
-			if (ctx->eof && rest.len == 0 && !m->start.is_response && st->answered > m->ordinal)
-				return http_frame(ctx, m, pos);
-			if (!ctx->eof && !is_all)
-				return http_wait(pos, in);
-			break;
-		default:
-			break;
-		}
 		m->may_lack_body = false;
 	}
 	res = http_body_parse(ctx, in, pos, out);

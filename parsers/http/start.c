@@ -289,6 +289,13 @@ static size_t http_resync_tail(struct px_bytes in, size_t from)
 	return in.len;
 }
 
+static bool http_ends_line(struct px_bytes in, size_t at)
+{
+	struct px_bytes rest = px_bytes_sub(in, at, 2);
+
+	return px_bytes_starts(rest, PX_BYTES("\n")) || px_bytes_eq(rest, PX_BYTES("\r\n"));
+}
+
 size_t http_resync(struct px_bytes in, enum px_dir dir)
 {
 	size_t line = 0, at = 0;
@@ -304,8 +311,7 @@ size_t http_resync(struct px_bytes in, enum px_dir dir)
 		if (http_infer_status(px_bytes_sub(in, at, SIZE_MAX)) == PX_SURE_YES)
 			return at;
 		/* Only where the line ends: so each line is looked at once, however often it says HTTP. */
-		if (at > 0 && in.ptr[at - 1] == ' ' && in.len - at > VERSION_LEN &&
-		    (hit[VERSION_LEN] == '\r' || hit[VERSION_LEN] == '\n')) {
+		if (at > 0 && in.ptr[at - 1] == ' ' && http_ends_line(in, at + VERSION_LEN)) {
 			found = http_resync_request(in, at - 1);
 			if (found < in.len)
 				return found;

@@ -54,7 +54,7 @@ static void feed_deliver(struct px_feed *f, enum px_dir dir)
 
 	d->frame = NULL;
 	d->need = 0;
-	d->had_frame = true;
+	d->is_lost = false;
 	frame->last.pos = d->pos;
 	frame->bytes = d->pos - frame->first.pos;
 	if (!frame->kind || !frame->msg)
@@ -80,9 +80,9 @@ static void feed_lost(struct px_feed *f, enum px_dir dir, const char *why)
 		memset(f->state, 0, f->parser->state_size);
 	f->epoch++;
 	d->resyncing = true;
-	if (f->on_bad && (d->had_frame || d->pos == 0))
+	if (f->on_bad && !d->is_lost)
 		f->on_bad(f->ctx, dir, why);
-	d->had_frame = false;
+	d->is_lost = true;
 }
 
 static struct px_parse_result feed_call(struct px_feed *f, enum px_dir dir)
@@ -263,6 +263,10 @@ void px_feed_hole(struct px_feed *f, enum px_dir dir, uint64_t n, bool is_cut)
 		d->discard -= dropped;
 		d->pos += dropped;
 		n -= dropped;
+		if (n == 0) {
+			feed_run(f, dir);
+			return;
+		}
 	}
 	/* What is needed beyond these bytes will not come. */
 	if (d->len == 0 && d->frame && d->frame->msg && f->parser->hole) {

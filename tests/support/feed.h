@@ -24,7 +24,7 @@ struct px_feed_dir {
 	size_t need;
 	bool has_begun, eof, ended, resyncing, ask_again;
 	struct px_frame *frame;	/* under construction */
-	bool had_frame;		/* since the last BAD */
+	bool is_lost;		/* and no frame since */
 };
 
 struct px_feed {

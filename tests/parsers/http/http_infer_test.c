@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whose bytes are these, which side sent them, and where does a message begin again. */
+#include "http/http.h"
+#include "support/guard.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+#define WIRE(literal) { literal, sizeof(literal) - 1 }
+
+struct infer_case {
+	struct px_bytes head;
+	enum px_sure sure;
+	unsigned int kind;	/* enum px_frame_kind, or 0 */
+};
+
+static const struct infer_case infers[] = {
+	{ WIRE("GET / HTTP/1.1\r\n"), PX_SURE_YES, PX_FRAME_REQUEST },
+	{ WIRE("GET / HTTP/1.1\n"), PX_SURE_YES, PX_FRAME_REQUEST },
+	{ WIRE("\r\nGET / HTTP/1.0\r\n"), PX_SURE_YES, PX_FRAME_REQUEST },
+	{ WIRE("GET http://a.example/ HTTP/1.1\r\n"), PX_SURE_YES, PX_FRAME_REQUEST },
+	{ WIRE("CONNECT [::1]:443 HTTP/1.1\r\n"), PX_SURE_YES, PX_FRAME_REQUEST },
+	{ WIRE("OPTIONS * HTTP/1.1\r\n"), PX_SURE_YES, PX_FRAME_REQUEST },
+	{ WIRE("M-SEARCH * HTTP/1.1\r\n"), PX_SURE_YES, PX_FRAME_REQUEST },
+	{ WIRE("frobnicate /x HTTP/1.1\r\n"), PX_SURE_YES, PX_FRAME_REQUEST },
+	{ WIRE("G"), PX_SURE_MAYBE, PX_FRAME_REQUEST },
+	{ WIRE("GET"), PX_SURE_MAYBE, PX_FRAME_REQUEST },
+	{ WIRE("GET /index.html"), PX_SURE_MAYBE, PX_FRAME_REQUEST },
+	{ WIRE("HTTP/1.1 200 OK\r\n"), PX_SURE_YES, PX_FRAME_RESPONSE },
+	{ WIRE("HTTP/1.0 404\r\n"), PX_SURE_YES, PX_FRAME_RESPONSE },
+	{ WIRE("HTTP/1.1 200"), PX_SURE_MAYBE, PX_FRAME_RESPONSE },
+	{ WIRE("HTTP/1."), PX_SURE_MAYBE, PX_FRAME_RESPONSE },
+	{ WIRE("H"), PX_SURE_MAYBE, 0 }, /* HEAD or HTTP */
+	{ WIRE("\r\n"), PX_SURE_MAYBE, 0 },
+
+	{ WIRE("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), PX_SURE_NO, 0 },
+	{ WIRE("HTTP/2 200\r\n"), PX_SURE_NO, 0 },
+	{ WIRE("OPTIONS rtsp://a.example/ RTSP/1.0\r\n"), PX_SURE_NO, 0 },
+	{ WIRE("INVITE sip:bob@b.example SIP/2.0\r\n"), PX_SURE_NO, 0 },
+	{ WIRE("RTSP/1.0 200 OK\r\n"), PX_SURE_NO, 0 },
+	{ WIRE("ICAP/1.0 200 OK\r\n"), PX_SURE_NO, 0 },
+	{ WIRE("GET /key\r\n"), PX_SURE_NO, 0 },	/* redis, inline */
+	{ WIRE("get /key\r\n"), PX_SURE_NO, 0 },	/* memcached */
+	{ WIRE("GET user:7\r\n"), PX_SURE_NO, 0 },
+	{ WIRE("*2\r\n$3\r\nGET\r\n"), PX_SURE_NO, 0 },
+	{ WIRE("PING\r\n"), PX_SURE_NO, 0 },
+	{ WIRE("PUB /orders 5\r\nhello\r\n"), PX_SURE_NO, 0 },
+	{ WIRE("INFO {\"server_id\":\"x\"}\r\n"), PX_SURE_NO, 0 },
+	{ WIRE("220 mail.example ESMTP\r\n"), PX_SURE_NO, 0 },
+	{ WIRE("EHLO client.example\r\n"), PX_SURE_NO, 0 },
+	{ WIRE("SSH-2.0-OpenSSH_9.2\r\n"), PX_SURE_NO, 0 },
+	{ WIRE("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"), PX_SURE_NO, 0 },
+	{ WIRE("\x00\x00\x00\x08\x04\xd2\x16\x2f"), PX_SURE_NO, 0 },
+	{ WIRE("SELECT * FROM t"), PX_SURE_MAYBE, PX_FRAME_REQUEST }, /* a method we do not know, so far */
+	{ WIRE("SELECT * FROM t\n"), PX_SURE_NO, 0 },
+	{ WIRE("<html>"), PX_SURE_NO, 0 },
+	{ WIRE("{\"a\":1}"), PX_SURE_NO, 0 },
+	{ WIRE("GET /a\x01 HTTP/1.1\r\n"), PX_SURE_NO, 0 },
+	{ WIRE("HTTP/1.1 2x0 OK\r\n"), PX_SURE_NO, 0 },
+	{ WIRE(" GET / HTTP/1.1\r\n"), PX_SURE_NO, 0 },
+};
+
+START_TEST(infer_case)
+{
+	const struct infer_case *c = &infers[_i];
+	struct px_bytes head = px_guard_dup(c->head);
+
+	ck_assert_msg(px_parser_http.infer(head, PX_DIR_IN) == c->sure, "infer: %.*s", (int)head.len, head.ptr);
+	if (c->sure != PX_SURE_NO)
+		ck_assert_msg((unsigned int)px_parser_http.kind(head) == c->kind, "kind: %.*s", (int)head.len, head.ptr);
+	px_guard_free(head);
+}
+END_TEST
+
+/* What is YES in the end was never NO on the way. */
+START_TEST(infer_grows)
+{
+	const struct infer_case *c = &infers[_i];
+
+	for (size_t n = 1; c->sure == PX_SURE_YES && n < c->head.len; n++) {
+		struct px_bytes head = px_guard_dup(px_bytes_sub(c->head, 0, n));
+
+		ck_assert_msg(px_parser_http.infer(head, PX_DIR_IN) != PX_SURE_NO, "%.*s", (int)n, c->head.ptr);
+		px_guard_free(head);
+	}
+}
+END_TEST
+
+START_TEST(infer_long_target)
+{
+	char head[1024] = "GET /";
+
+	memset(head + 5, 'a', sizeof(head) - 5);
+	ck_assert_int_eq(px_parser_http.infer(px_bytes_of(head, sizeof(head)), PX_DIR_IN), PX_SURE_YES);
+	head[0] = 'J';
+	ck_assert_int_eq(px_parser_http.infer(px_bytes_of(head, sizeof(head)), PX_DIR_IN), PX_SURE_MAYBE);
+}
+END_TEST
+
+START_TEST(infer_random_bytes)
+{
+	unsigned char head[64];
+	uint32_t seed = 1;
+
+	for (int round = 0; round < 200000; round++) {
+		for (size_t i = 0; i < sizeof(head); i++) {
+			seed = seed * 1664525 + 1013904223;
+			head[i] = (unsigned char)(seed >> 24);
+		}
+		ck_assert_int_ne(px_parser_http.infer(px_bytes_of(head, sizeof(head)), PX_DIR_IN), PX_SURE_YES);
+	}
+}
+END_TEST
+
+struct resync_case {
+	struct px_bytes in;
+	size_t at;
+};
+
+static const struct resync_case resyncs[] = {
+	{ WIRE("GET / HTTP/1.1\r\n"), 0 },
+	{ WIRE("HTTP/1.1 200 OK\r\n"), 0 },
+	{ WIRE("lo\r\nGET / HTTP/1.1\r\n"), 4 },
+	{ WIRE("{\"a\":1}GET /x HTTP/1.1\r\n"), 7 },
+	{ WIRE("bodyPOST http://h/x HTTP/1.0\n"), 4 },
+	{ WIRE("</html>HTTP/1.1 304 Not Modified\r\n"), 7 },
+	{ WIRE("ET / HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\n"), 26 },
+	{ WIRE("x-a: b\r\n\r\nfrob /y HTTP/1.1\r\n"), 10 },
+	{ WIRE("says HTTP/1.1 here and HTTP/1.1\r\nthere"), 38 },
+	{ WIRE("only text\r\n"), 11 },
+	/* not complete, but it may be one */
+	{ WIRE("lo\r\nGET /ab"), 4 },
+	{ WIRE("lo\r\nPO"), 4 },
+	{ WIRE("lo\r\nHTTP/1.1 2"), 4 },
+	{ WIRE("{}GET /ab HTTP/1.1"), 2 },
+	{ WIRE("{}HTTP/1.1 20"), 2 },
+	{ WIRE("a capital G"), 11 },
+	{ WIRE("\x16\x03\x01\x02"), 4 },
+};
+
+START_TEST(resync_case)
+{
+	const struct resync_case *c = &resyncs[_i];
+	struct px_bytes in = px_guard_dup(c->in);
+
+	ck_assert_uint_eq(px_parser_http.resync(in, PX_DIR_OUT), c->at);
+	px_guard_free(in);
+}
+END_TEST
+
+/* Looking for a beginning takes time in proportion to the bytes, whatever they say. */
+START_TEST(resync_is_linear)
+{
+	static const char *const fills[] = { "HTTP/1.", " HTTP/1.1", "GET / HTTP/1.x", "POST", "\nGET /", " HTTP/1.1\r",
+					     "GET / HTTP/1.1\r", "GET / HTTP/1.1\r\r" };
+	size_t len = 1 << 19, unit = strlen(fills[_i]);
+	char *in = malloc(len);
+
+	ck_assert_ptr_nonnull(in);
+	for (size_t i = 0; i < len; i++)
+		in[i] = fills[_i][i % unit];
+	ck_assert_uint_le(px_parser_http.resync(px_bytes_of(in, len), PX_DIR_OUT), len);
+	free(in);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("http infer");
+	TCase *tc = tcase_create("first bytes");
+	SRunner *runner;
+	int failed;
+
+	tcase_set_timeout(tc, 20);
+	tcase_add_loop_test(tc, infer_case, 0, (int)PX_COUNT(infers));
+	tcase_add_loop_test(tc, infer_grows, 0, (int)PX_COUNT(infers));
+	tcase_add_test(tc, infer_long_target);
+	tcase_add_test(tc, infer_random_bytes);
+	tcase_add_loop_test(tc, resync_case, 0, (int)PX_COUNT(resyncs));
+	tcase_add_loop_test(tc, resync_is_linear, 0, 8);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
