@@ -77,6 +77,7 @@ def wrk_client(t):
     t.stops.append(client.stop)
     with t.trace([client.pid], validate_all=False) as tracer:
         client.go()
+        tracer.process.wait(20)
     server.stop(3)
     logged = len(server.log_lines())
     seen = tracer.messages()

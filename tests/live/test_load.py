@@ -23,6 +23,7 @@ def wrk_200000(t):
             done += int(line.split()[0])
         # nginx ends first, so that everything it logs has been seen.
         server.stop(3)
+        tracer.process.wait(60)  # it ends with its target
     logged = server.log_lines()
     t.note(f"{len(logged)} requests")
     seen = tracer.messages()
