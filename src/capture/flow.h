@@ -40,7 +40,6 @@ struct px_flow_dir {
 };
 
 struct px_flow {
-	struct px_abi_event ev;	/* what its events have in common; handed out as their header */
 	uint64_t context;
 	struct px_flow_dir dirs[2];
 	struct px_abi_names names;	/* of a UNIX socket that was written as TCP */
@@ -63,6 +62,8 @@ struct px_flow {
 	struct px_flow *wait_prev, *wait_next;	/* those that hold segments, by waiting_since */
 	bool is_waiting;
 	uint64_t waiting_since;
+
+	struct px_abi_event ev;	/* what its events have in common, handed out as their header; ends in an open array: last */
 };
 
 struct px_flow_stats {
