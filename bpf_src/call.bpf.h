@@ -6,6 +6,11 @@
 #include "names.bpf.h"
 #include "rest.bpf.h"
 
+/* Results after which a connection moves nothing more. */
+#define PX_EPIPE 32
+#define PX_ECONNRESET 104
+#define PX_ETIMEDOUT 110
+
 #define PX_CONTROL_FROM 4096	/* calls up to this size are not worth a look into the control map */
 
 /* An event with the first want bytes at buf, in one piece. */

@@ -7,10 +7,6 @@
 #include "target.bpf.h"
 #include "state.bpf.h"
 
-#define PX_ECONNRESET 104
-#define PX_EPIPE 32
-#define PX_ETIMEDOUT 110
-
 /* The end of a stream was read: told from a read of no bytes by what the socket knows. */
 px_inline int px_at_end(const struct px_sock *s)
 {

@@ -5,16 +5,41 @@
 #include <stdio.h>
 #include <unistd.h>
 
+void px_links_init(struct px_links *links)
+{
+	links->count = 0;
+	px_kprobes_init(&links->kprobes);
+}
+
 void px_detach(struct px_links *links)
 {
 	for (size_t i = 0; i < links->count; i++)
 		close(links->fds[i]);
 	links->count = 0;
+	px_kprobes_detach(&links->kprobes);
+}
+
+size_t px_links_count(const struct px_links *links)
+{
+	return links->count + links->kprobes.count;
+}
+
+/* How many programs of a hook were attached. */
+static size_t attach_hooked(const bool *done, enum px_hook hook)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < px_program_count; i++)
+		n += done[i] && px_programs[i].hook == hook;
+	return n;
 }
 
 int px_attach(const struct px_loaded *l, struct px_links *links, char *note, size_t size, struct px_error *err)
 {
-	links->count = 0;
+	bool done[PX_PROGRAMS_MAX] = { false };
+	int last = 0;
+
+	px_links_init(links);
 	note[0] = '\0';
 	for (size_t i = 0; i < px_program_count; i++) {
 		const struct px_program *p = &px_programs[i];
@@ -22,19 +47,29 @@ int px_attach(const struct px_loaded *l, struct px_links *links, char *note, siz
 
 		if (l->programs[i] < 0 || p->hook == PX_HOOK_TAIL)
 			continue;
+		if (p->hook == PX_HOOK_KRETPROBE) {
+			if (px_kprobes_attach(&links->kprobes, l->programs[i], note, size, err) < 0) {
+				px_detach(links);
+				return -1;
+			}
+			continue;
+		}
 		fd = px_attach_raw(l->programs[i]);
 		if (fd >= 0) {
 			links->fds[links->count++] = fd;
+			done[i] = true;
 			continue;
 		}
-		if (p->optional) {
-			snprintf(note, size, "%s cannot be attached: %s", p->target, strerror(-fd));
-			continue;
-		}
-		px_detach(links);
-		return px_error_set(err, fd == -EPERM ? PX_EXIT_PERMISSION : PX_EXIT_HOST,
-				    fd == -EPERM ? "run as root, or with cap_bpf,cap_perfmon" : NULL,
-				    "%s cannot be attached: %s", p->target, strerror(-fd));
+		last = fd;
+		snprintf(note, size, "%s cannot be attached: %s", p->target, strerror(-fd));
+		if (!p->optional)
+			goto fail;
 	}
+	if (l->probe == PX_PROBE_FENTRY && attach_hooked(done, PX_HOOK_FEXIT) == 0)
+		goto fail;
 	return 0;
+fail:
+	px_detach(links);
+	return px_error_set(err, last == -EPERM ? PX_EXIT_PERMISSION : PX_EXIT_HOST,
+			    last == -EPERM ? "run as root, or with cap_bpf,cap_perfmon" : "use --probe=auto", "%s", note);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hanging loaded programs into the kernel. Every link is a descriptor: it goes when the tracer goes, however. */
+/* Hanging loaded programs into the kernel. Links are descriptors: they go when the tracer goes, however. */
 #ifndef PX_CAPTURE_ATTACH_H
 #define PX_CAPTURE_ATTACH_H
 
+#include "capture/attach_kprobe.h"
 #include "capture/loader.h"
 
 #define PX_LINKS_MAX 96
@@ -10,6 +11,7 @@
 struct px_links {
 	int fds[PX_LINKS_MAX];
 	size_t count;
+	struct px_kprobes kprobes;
 };
 
 /*
@@ -19,6 +21,10 @@ struct px_links {
 PX_MUST_USE int px_attach(const struct px_loaded *l, struct px_links *links, char *note, size_t size,
 			  struct px_error *err);
 void px_detach(struct px_links *links);
+void px_links_init(struct px_links *links);
+
+/* How many places programs hang at. */
+size_t px_links_count(const struct px_links *links);
 
 /* attach_raw.c: one raw tracepoint. Returns the link's descriptor or a negative errno. */
 int px_attach_raw(int program);

@@ -18,7 +18,7 @@ const struct px_call px_calls[] = {
 	DATA(pwritev2, OUT, VEC, 0),
 	DATA(sendto, OUT, BUF, 3),
 	DATA(sendmsg, OUT, MSG, 2),
-	DATA(sendfile, OUT, NONE, 0),
+	{ "sendfile64", SYS_sendfile, { PX_WHAT_DATA, PX_ABI_OUT, PX_SHAPE_NONE, 0, 0, { 0 } } },
 	{ "splice", SYS_splice, { PX_WHAT_DATA, PX_ABI_OUT, PX_SHAPE_NONE, 2, 0, { 0 } } },
 	{ "accept", SYS_accept, { PX_WHAT_ACCEPT, PX_ABI_IN, PX_SHAPE_NONE, 0, 0, { 0 } } },
 	{ "accept4", SYS_accept4, { PX_WHAT_ACCEPT, PX_ABI_IN, PX_SHAPE_NONE, 0, 0, { 0 } } },

@@ -6,7 +6,7 @@
 #include "abi.h"
 
 struct px_call {
-	const char *name;
+	const char *name;	/* of the kernel function, without the prefix */
 	long nr;	/* on the processor that this is built for */
 	struct px_abi_call what;
 };

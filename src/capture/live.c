@@ -188,6 +188,7 @@ static void live_loss(struct px_source *src, struct px_source_loss *out)
 	*out = (struct px_source_loss){
 		.ring_events = live_count(l, PX_COUNT_RING_FULL) + l->malformed,
 		.ring_bytes = live_count(l, PX_COUNT_RING_FULL_BYTES),
+		.missed_calls = px_kprobes_missed(&l->links.kprobes),
 		.copy_faults = live_count(l, PX_COUNT_COPY_FAULT),
 		.uncopied_bytes = live_count(l, PX_COUNT_UNCOPIED_BYTES),
 		.pool_full = live_count(l, PX_COUNT_POOL_FULL),
@@ -297,7 +298,7 @@ static void live_note(const struct px_load_request *req, const struct live *l, c
 	memset(info, 0, sizeof(*info));
 	info->probe = l->loaded.probe;
 	info->transport = "ring";
-	info->probes = l->links.count;
+	info->probes = px_links_count(&l->links);
 	info->ring_bytes = req->ring_bytes;
 	if (uname(&host) == 0)
 		snprintf(info->kernel, sizeof(info->kernel), "%s", host.release);
@@ -324,6 +325,7 @@ int px_live_open(const struct px_live_options *opt, struct px_source **out, stru
 	if (!l)
 		return px_error_set(err, PX_EXIT_FAILED, NULL, "no memory");
 	l->src.ops = &live_ops;
+	px_links_init(&l->links);
 	if (px_loader_run(&req, &l->loaded, err) < 0 || live_map(l, err) < 0 ||
 	    px_attach(&l->loaded, &l->links, note, sizeof(note), err) < 0) {
 		live_free(&l->src);

@@ -13,6 +13,7 @@ enum px_map {
 	PX_MAP_CONTROL,
 	PX_MAP_CALLS,
 	PX_MAP_TURN,	/* the program that tail calls go to; the kernel empties it when nobody holds it */
+	PX_MAP_BODY,	/* the same for back end `fentry` */
 	PX_MAP_TARGETS,	/* only where the pids are no constants */
 	PX_MAPS,
 };

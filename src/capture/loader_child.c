@@ -47,10 +47,13 @@ struct child {
 	char *log;
 };
 
-static const char *const child_maps[PX_MAPS] = { NULL, "counts", "shared", "control", "calls", "turn", "targets" };
+static const char *const child_maps[PX_MAPS] = { NULL, "counts", "shared", "control", "calls", "turn", "body", "targets" };
 
 static const char *const child_sources[PX_PROBES] = {
 	[PX_PROBE_SOCK] = "sock.bpf.c",
+	[PX_PROBE_FENTRY] = "syscalls.bpf.c",
+	[PX_PROBE_KPROBE] = "syscalls.bpf.c",
+	[PX_PROBE_TRACEPOINT] = "syscalls.bpf.c",
 };
 
 /*
@@ -66,6 +69,13 @@ int bcc_procutils_each_ksym(void (*symbol)(const char *name, const char *module,
 	symbol("bpf_probe_read_user", "kernel", 1, arg);
 	return 0;
 }
+
+static const char *const child_back_end[PX_PROBES] = {
+	[PX_PROBE_SOCK] = "-DPX_BACK_END_SOCK",
+	[PX_PROBE_FENTRY] = "-DPX_BACK_END_FENTRY",
+	[PX_PROBE_KPROBE] = "-DPX_BACK_END_KPROBE",
+	[PX_PROBE_TRACEPOINT] = "-DPX_BACK_END_TRACEPOINT",
+};
 
 PX_PRINTF(2, 3) static void child_note(struct child *c, const char *fmt, ...)
 {
@@ -157,11 +167,12 @@ PX_PRINTF(2, 3) static const char *child_flag(struct child *c, const char *fmt, 
 	return text;
 }
 
-static int child_flags(struct child *c, const char **flags)
+static int child_flags(struct child *c, enum px_probe probe, const char **flags)
 {
 	int n = 0, offsets;
 
 	c->texts = 0;
+	flags[n++] = child_back_end[probe];
 	flags[n++] = child_flag(c, "-DPX_RING_FD=%d", c->fds[PX_MAP_RING]);
 	/* Called when a quarter is full: time to drain the rest while the producers go on. */
 	flags[n++] = child_flag(c, "-DPX_WAKE_MARK=%zu", c->req->ring_bytes / 4);
@@ -201,43 +212,86 @@ static void child_tail(const char *text, char *out, size_t size)
 	}
 }
 
+/*
+ * Kernel type and target of a program. A program that others jump to has to be of their kind, and for tracing programs
+ * the arguments of the target count: any target of theirs will do.
+ */
+static int child_kind(struct child *c, const struct px_program *p, enum bpf_prog_type *type,
+		      struct bpf_prog_load_opts *opts)
+{
+	static const char *const stand_in[PX_PROBES] = {
+		[PX_PROBE_SOCK] = "sock_recv_length", [PX_PROBE_TRACEPOINT] = "sys_exit", [PX_PROBE_FENTRY] = "read",
+	};
+	const char *target = p->hook == PX_HOOK_TAIL ? stand_in[p->probe] : p->target;
+	char function[64];
+	int id;
+
+	if (p->probe == PX_PROBE_KPROBE) {
+		*type = BPF_PROG_TYPE_KPROBE;
+		return 0;
+	}
+	*type = BPF_PROG_TYPE_TRACING;
+	if (p->probe == PX_PROBE_FENTRY) {
+		snprintf(function, sizeof(function), PX_CALL_PREFIX "%s", target);
+		opts->expected_attach_type = BPF_TRACE_FEXIT;
+		id = px_btf_function(c->btf, function);
+	} else {
+		opts->expected_attach_type = BPF_TRACE_RAW_TP;
+		id = px_btf_tracepoint(c->btf, target);
+	}
+	opts->attach_btf_id = (uint32_t)id;
+	if (id)
+		return 0;
+	return px_error_set(&c->reply->error, PX_EXIT_HOST, "use --probe=auto", "this kernel has no %s %s",
+			    p->probe == PX_PROBE_FENTRY ? "system call" : "tracepoint", target);
+}
+
+/* Let the map lead to the program. */
+static int child_link(struct child *c, void *module, const char *map, int fd)
+{
+	uint32_t zero = 0;
+
+	if (bpf_map_update_elem(c->bcc.table(module, map), &zero, &fd, 0) == 0)
+		return 0;
+	return px_error_set(&c->reply->error, PX_EXIT_HOST, NULL, "the kernel refuses tail calls: %s", strerror(errno));
+}
+
+static int child_refused(struct child *c, const char *function, int why)
+{
+	char tail[5 * (CHILD_TAIL_LINE + 1) + 1];
+
+	dprintf(STDERR_FILENO, "%s: %s\n%s\n", function, strerror(why), c->log);
+	child_tail(c->log, tail, sizeof(tail));
+	return px_error_set(&c->reply->error, why == EPERM ? PX_EXIT_PERMISSION : PX_EXIT_HOST,
+			    why == EPERM ? "run as root, or with cap_bpf,cap_perfmon" :
+					   "please report this with the file named above",
+			    "the kernel refuses program %s: %s%s", function, strerror(why), tail);
+}
+
 static int child_load_one(struct child *c, void *module, size_t index)
 {
 	const struct px_program *p = &px_programs[index];
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .log_buf = c->log, .log_size = CHILD_LOG);
-	enum bpf_prog_type type = BPF_PROG_TYPE_TRACING;
 	const void *code = c->bcc.start(module, p->function);
 	size_t size = c->bcc.size(module, p->function);
-	char tail[5 * (CHILD_TAIL_LINE + 1) + 1];
-	uint32_t zero = 0;
+	enum bpf_prog_type type;
 	int fd;
 
 	if (!code || !size)
 		return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "the kernel side has no program %s",
 				    p->function);
-	opts.expected_attach_type = BPF_TRACE_RAW_TP;
-	opts.attach_btf_id = (uint32_t)px_btf_tracepoint(c->btf, p->target);
-	if (!opts.attach_btf_id)
-		return px_error_set(&c->reply->error, PX_EXIT_HOST, NULL, "this kernel has no tracepoint %s", p->target);
+	if (child_kind(c, p, &type, &opts) < 0)
+		return -1;
 	if (c->req->debug)
 		opts.log_level = 4;	/* the verifier's statistics */
 	c->log[0] = '\0';
 	fd = bpf_prog_load(type, p->function, "GPL", code, size / sizeof(struct bpf_insn), &opts);
-	if (fd < 0) {
-		int why = -fd;
-
-		dprintf(STDERR_FILENO, "%s: %s\n%s\n", p->function, strerror(why), c->log);
-		child_tail(c->log, tail, sizeof(tail));
-		return px_error_set(&c->reply->error, why == EPERM ? PX_EXIT_PERMISSION : PX_EXIT_HOST,
-				    why == EPERM ? "run as root, or with cap_bpf,cap_perfmon" :
-						   "please report this with the file named above",
-				    "the kernel refuses program %s: %s%s", p->function, strerror(why), tail);
-	}
+	if (fd < 0)
+		return child_refused(c, p->function, -fd);
 	if (c->req->debug)
 		dprintf(STDERR_FILENO, "%s: %zu instructions, %s", p->function, size / sizeof(struct bpf_insn), c->log);
-	if (p->hook == PX_HOOK_TAIL && bpf_map_update_elem(c->fds[PX_MAP_TURN], &zero, &fd, 0) < 0)
-		return px_error_set(&c->reply->error, PX_EXIT_HOST, NULL, "the kernel refuses tail calls: %s",
-				    strerror(errno));
+	if (p->hook == PX_HOOK_TAIL && child_link(c, module, p->target, fd) < 0)
+		return -1;
 	c->fds[PX_MAPS + index] = fd;
 	c->reply->has[PX_MAPS + index] = true;
 	return 0;
@@ -245,8 +299,11 @@ static int child_load_one(struct child *c, void *module, size_t index)
 
 static int child_load(struct child *c, void *module, enum px_probe probe)
 {
+	size_t hooked = 0;
+
 	for (size_t i = PX_MAP_RING + 1; i < PX_MAPS; i++) {
-		if (i == PX_MAP_TARGETS && c->req->pid_count <= PX_LOAD_PIDS_INLINE)
+		if ((i == PX_MAP_TARGETS && c->req->pid_count <= PX_LOAD_PIDS_INLINE) ||
+		    (i == PX_MAP_BODY && probe != PX_PROBE_FENTRY))
 			continue;
 		c->fds[i] = c->bcc.table(module, child_maps[i]);
 		c->reply->has[i] = c->fds[i] >= 0;
@@ -255,15 +312,19 @@ static int child_load(struct child *c, void *module, enum px_probe probe)
 					    child_maps[i]);
 	}
 	for (size_t i = 0; i < px_program_count; i++) {
-		if (px_programs[i].probe != probe && px_programs[i].probe != PX_PROBE_AUTO)
+		const struct px_program *p = &px_programs[i];
+
+		if (p->probe != probe && p->probe != PX_PROBE_AUTO)
 			continue;
-		if (child_load_one(c, module, i) == 0)
+		if (child_load_one(c, module, i) == 0) {
+			hooked += p->probe == probe && p->hook != PX_HOOK_TAIL;
 			continue;
-		if (!px_programs[i].optional)
+		}
+		if (!p->optional)
 			return -1;
 		child_note(c, "%.150s", c->reply->error.cause);
 	}
-	return 0;
+	return hooked ? 0 : -1;
 }
 
 /* Fill the maps that the programs only read. */
@@ -306,7 +367,7 @@ static int child_try(struct child *c, enum px_probe probe)
 {
 	const char *flags[CHILD_FLAGS];
 	struct px_buf text = px_buf_of(1 << 20);
-	int count = child_flags(c, flags);
+	int count = child_flags(c, probe, flags);
 	void *module;
 
 	if (count < 0)
@@ -324,20 +385,42 @@ static int child_try(struct child *c, enum px_probe probe)
 	return 0;
 }
 
+/* Cheap reasons against a back end; what they let pass may still fail to load. */
 static bool child_can(const struct child *c, enum px_probe probe)
 {
-	return probe == PX_PROBE_SOCK && px_btf_tracepoint(c->btf, "sock_recv_length");
+	if (probe == PX_PROBE_SOCK)
+		return px_btf_tracepoint(c->btf, "sock_recv_length") && px_btf_has_helper(c->btf, "task_pt_regs");
+	if (probe == PX_PROBE_TRACEPOINT)
+		return px_btf_tracepoint(c->btf, "sys_exit") != 0;
+	return px_btf_has_helper(c->btf, "task_pt_regs");
+}
+
+/* Forget what an attempt left behind. */
+static void child_reset(struct child *c)
+{
+	memset(&c->reply->error, 0, sizeof(c->reply->error));
+	memset(c->reply->notes, 0, sizeof(c->reply->notes));
+	for (size_t i = PX_MAP_RING + 1; i < PX_REPLY_FDS; i++)
+		c->reply->has[i] = false;
 }
 
 static int child_choose(struct child *c)
 {
-	static const enum px_probe order[] = { PX_PROBE_SOCK };
+	/*
+	 * Cheapest first, but what misses no call before what does: kretprobes and trampolines do not see calls that
+	 * were under way when they were attached.
+	 */
+	static const enum px_probe order[] = { PX_PROBE_SOCK, PX_PROBE_TRACEPOINT, PX_PROBE_FENTRY, PX_PROBE_KPROBE };
 
 	if (c->req->probe != PX_PROBE_AUTO)
 		return child_try(c, c->req->probe);
-	for (size_t i = 0; i < PX_COUNT(order); i++)
-		if (child_can(c, order[i]) && child_try(c, order[i]) == 0)
+	for (size_t i = 0; i < PX_COUNT(order); i++) {
+		if (!child_can(c, order[i]))
+			continue;
+		child_reset(c);
+		if (child_try(c, order[i]) == 0)
 			return 0;
+	}
 	if (!c->reply->error.cause[0])
 		px_error_set(&c->reply->error, PX_EXIT_HOST, NULL, "this kernel has none of the hooks that are needed");
 	return -1;

@@ -1,10 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "capture/probes.h"
 
+#define FEXIT(call) { PX_PROBE_FENTRY, PX_HOOK_FEXIT, "px_call_fexit", call, true }
+
+/* Programs that others jump to stand before them: the map that leads there has to be full when the first call comes. */
 const struct px_program px_programs[] = {
+	{ PX_PROBE_SOCK, PX_HOOK_TAIL, "px_turn", "turn", true },
 	{ PX_PROBE_SOCK, PX_HOOK_RAW, "px_sock_send", "sock_send_length", false },
 	{ PX_PROBE_SOCK, PX_HOOK_RAW, "px_sock_recv", "sock_recv_length", false },
-	{ PX_PROBE_SOCK, PX_HOOK_TAIL, "px_turn", "sock_recv_length", true },
+
+	{ PX_PROBE_TRACEPOINT, PX_HOOK_TAIL, "px_turn", "turn", true },
+	{ PX_PROBE_TRACEPOINT, PX_HOOK_RAW, "px_sys_exit", "sys_exit", false },
+
+	{ PX_PROBE_KPROBE, PX_HOOK_TAIL, "px_turn", "turn", true },
+	{ PX_PROBE_KPROBE, PX_HOOK_KRETPROBE, "px_call_kretprobe", NULL, false },
+
+	{ PX_PROBE_FENTRY, PX_HOOK_TAIL, "px_turn", "turn", true },
+	{ PX_PROBE_FENTRY, PX_HOOK_TAIL, "px_call_body", "body", false },
+	FEXIT("read"), FEXIT("readv"), FEXIT("preadv2"), FEXIT("recvfrom"), FEXIT("recvmsg"),
+	FEXIT("write"), FEXIT("writev"), FEXIT("pwritev2"), FEXIT("sendto"), FEXIT("sendmsg"),
+	FEXIT("sendfile64"), FEXIT("splice"), FEXIT("accept"), FEXIT("accept4"), FEXIT("connect"),
+
 	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_sock_state", "inet_sock_set_state", true },
 };
 const size_t px_program_count = PX_COUNT(px_programs);

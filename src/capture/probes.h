@@ -21,14 +21,14 @@ enum px_hook {
 	PX_HOOK_RAW,		/* raw tracepoint, typed by BTF */
 	PX_HOOK_FEXIT,		/* return of a system call's wrapper, by trampoline */
 	PX_HOOK_KRETPROBE,	/* the same by kretprobe */
-	PX_HOOK_TAIL,		/* not attached: the others jump there for the rest of a large call */
+	PX_HOOK_TAIL,		/* not attached: the others jump there; target is the map that leads to it */
 };
 
 struct px_program {
 	enum px_probe probe;	/* the back end it belongs to; PX_PROBE_AUTO: every one */
 	enum px_hook hook;
 	const char *function;	/* in bpf_src/ */
-	const char *target;	/* tracepoint, or system call without its prefix */
+	const char *target;	/* tracepoint, system call without its prefix (NULL: each in px_calls[]), or map */
 	bool optional;		/* what it adds can be done without */
 };
 
@@ -36,5 +36,12 @@ extern const struct px_program px_programs[];
 extern const size_t px_program_count;
 
 #define PX_PROGRAMS_MAX 64
+
+/* What the kernel puts before the name of a system call to name the function that serves it. */
+#if defined(__aarch64__)
+#define PX_CALL_PREFIX "__arm64_sys_"
+#else
+#define PX_CALL_PREFIX "__x64_sys_"
+#endif
 
 #endif

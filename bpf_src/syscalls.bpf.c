@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Back ends `tracepoint`, `kprobe` and `fentry`: the return of system calls. They differ in where they hang
+ * (PX_BACK_END_...) and share everything else.
+ */
+#include "call.bpf.h"
+#include "fd.bpf.h"
+#include "state.bpf.h"
+#include "target.bpf.h"
+
+px_inline int px_is_reset(s64 ret)
+{
+	return ret == -PX_ECONNRESET || ret == -PX_EPIPE || ret == -PX_ETIMEDOUT;
+}
+
+/* The call moved bytes, or says why it never will again. */
+px_inline int px_return_data(void *ctx, const struct px_abi_call *call, u64 regs, s64 ret)
+{
+	u32 dir = call->dir & 1, msg_flags = 0;
+	u64 ino = 0, sk;
+	struct px_abi_event h;
+	struct px_sock s;
+
+	if (ret <= 0 && !px_is_reset(ret) && (ret != 0 || dir == PX_ABI_OUT))
+		return 0;
+	if (call->flags_arg)
+		msg_flags = (u32)px_arg(regs, call->flags_arg);
+	if (dir == PX_ABI_IN && (msg_flags & (PX_MSG_PEEK | PX_MSG_OOB | PX_MSG_ERRQUEUE)))
+		return 0;
+	sk = px_sock_of_fd(px_arg(regs, call->fd_arg), &ino);
+	if (!sk && call->fd_arg) {	/* splice(from, , to): out of a socket rather than into one */
+		dir = PX_ABI_IN;
+		sk = px_sock_of_fd(PX_ARG0(regs), &ino);
+	}
+	if (!sk || !px_sock_look(&s, sk, ino, PX_UNTYPED))
+		return 0;
+	if (ret == 0 && !(px_read32(sk, PX_OFF_sock_sk_shutdown) & PX_RCV_SHUTDOWN))
+		return 0;
+	px_fill(&h, &s, PX_ABI_DATA, 0, (s32)ret, PX_UNTYPED);
+	if (ret < 0) {
+		h.kind = PX_ABI_CLOSE;
+		h.flags = PX_ABI_F_RESET;
+		px_fill_ends(&h, &s, PX_UNTYPED);
+		px_push(&h);
+		return 0;
+	}
+	return px_on_data(ctx, &h, &s, dir, (u64)ret, msg_flags, regs, PX_UNTYPED);
+}
+
+/* A connection came to be. The outcome of connect() on TCP is told by its state (state.bpf.h), whenever it is known. */
+px_inline int px_return_open(const struct px_abi_call *call, u64 regs, s64 ret)
+{
+	u16 flags = call->what == PX_WHAT_ACCEPT ? PX_ABI_F_ACCEPT : 0;
+	u64 ino = 0, sk;
+	struct px_abi_event h;
+	struct px_sock s;
+
+	if (flags && ret < 0)
+		return 0;
+	sk = px_sock_of_fd(flags ? (u64)ret : PX_ARG0(regs), &ino);
+	if (!sk || !px_sock_look(&s, sk, ino, PX_UNTYPED))
+		return 0;
+	if (!flags && s.family != PX_ABI_AF_UNIX)
+		return 0;
+	px_fill(&h, &s, PX_ABI_OPEN, flags, flags ? 0 : (s32)ret, PX_UNTYPED);
+	h.syscall_nr = (u16)PX_CALL_NR(regs);
+	px_fill_ends(&h, &s, PX_UNTYPED);
+	px_push(&h);
+	return 0;
+}
+
+px_inline int px_on_return(void *ctx, u64 regs, s64 ret)
+{
+	u32 nr = PX_CALL_NR(regs);
+	struct px_abi_call *call;
+
+	/* 32-bit programs number their calls otherwise; what they move is not seen here. */
+	if (px_regs_are_foreign(regs))
+		return 0;
+	call = calls.lookup(&nr);
+	if (!call || call->what == PX_WHAT_NOTHING)
+		return 0;
+	if (call->what == PX_WHAT_DATA)
+		return px_return_data(ctx, call, regs, ret);
+	return px_return_open(call, regs, ret);
+}
+
+#ifdef PX_BACK_END_TRACEPOINT
+/* Raw tracepoint sys_exit (struct pt_regs *regs, long ret): one program for all calls. */
+int px_sys_exit(u64 *ctx)
+{
+	if (!px_is_target(bpf_get_current_pid_tgid() >> 32))
+		return 0;
+	return px_on_return(ctx, ctx[0], (s64)ctx[1]);
+}
+#endif
+
+#ifdef PX_BACK_END_KPROBE
+/* kretprobe on the wrapper of each call. */
+int px_call_kretprobe(struct pt_regs *ctx)
+{
+	if (!px_is_target(bpf_get_current_pid_tgid() >> 32))
+		return 0;
+	return px_on_return(ctx, px_current_regs(), (s64)PX_RESULT(px_ptr(ctx)));
+}
+#endif
+
+#ifdef PX_BACK_END_FENTRY
+/* A trampoline's program belongs to one function, so each call has its own: they are short and share this one. */
+BPF_PROG_ARRAY(body, 1);
+
+int px_call_body(u64 *ctx)
+{
+	return px_on_return(ctx, ctx[0], (s64)ctx[1]);
+}
+
+/* fexit of a wrapper: (const struct pt_regs *regs), and the result behind it. */
+int px_call_fexit(u64 *ctx)
+{
+	if (px_is_target(bpf_get_current_pid_tgid() >> 32))
+		body.call(ctx, 0);
+	return 0;
+}
+#endif
