@@ -85,6 +85,7 @@ static int main_live(const struct px_options *o, char **argv, int signal_fd)
 		.probe = probes[o->probe],
 		.ring_bytes = (size_t)o->buffer_size,
 		.snaplen = o->snaplen > UINT32_MAX ? UINT32_MAX : (uint32_t)o->snaplen,
+		.debug = o->debug,
 	};
 	struct px_live_info info = { 0 };
 	struct px_run_info run = { 0 };

@@ -5,9 +5,12 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/securebits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -25,6 +28,7 @@
 #define CHILD_EVENT_MAX (68 << 10)	/* payload of the largest event: 64 kB of headers and what is around them */
 #define CHILD_SOCKETS_MAX 65536		/* that the kernel side keeps something about */
 #define CHILD_TARGETS_MAX 65536
+#define CHILD_NOBODY 65534
 
 /* The calls into libbcc; its headers are C++ beyond these. */
 struct child_bcc {
@@ -55,20 +59,6 @@ static const char *const child_sources[PX_PROBES] = {
 	[PX_PROBE_KPROBE] = "syscalls.bpf.c",
 	[PX_PROBE_TRACEPOINT] = "syscalls.bpf.c",
 };
-
-/*
- * libbcc reads all of /proc/kallsyms (0.15 s) to learn whether the kernel has this one function. The tracer exports its
- * own bcc_procutils_each_ksym, which the dynamic linker prefers to libbcc's, and answers from BTF's mere presence:
- * any kernel with BTF and a ring buffer (5.8) has it (5.5).
- */
-int bcc_procutils_each_ksym(void (*symbol)(const char *name, const char *module, uint64_t addr, void *arg), void *arg);
-
-int bcc_procutils_each_ksym(void (*symbol)(const char *name, const char *module, uint64_t addr, void *arg), void *arg)
-{
-	symbol("bpf_probe_read_kernel", "kernel", 1, arg);
-	symbol("bpf_probe_read_user", "kernel", 1, arg);
-	return 0;
-}
 
 static const char *const child_back_end[PX_PROBES] = {
 	[PX_PROBE_SOCK] = "-DPX_BACK_END_SOCK",
@@ -362,6 +352,23 @@ static int child_ring(struct child *c)
 	return 0;
 }
 
+/*
+ * libbcc looks one helper up in /proc/kallsyms, all of which it reads for that (0.6 s), but only as root; bpf_src/ names
+ * its helpers by number. So it compiles under another effective user id, with all capabilities kept, where that is
+ * allowed. A change of the id forgets the parent-death signal.
+ */
+static void *child_compile(struct child *c, const char *text, const char **flags, int count)
+{
+	bool is_hidden = geteuid() == 0 && prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP) == 0 &&
+			 seteuid(CHILD_NOBODY) == 0;
+	void *module = c->bcc.create(text, 0, flags, count, true, NULL);
+
+	if (is_hidden && seteuid(0) < 0)
+		module = NULL;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return module;
+}
+
 /* Compile and load one back end. */
 static int child_try(struct child *c, enum px_probe probe)
 {
@@ -374,7 +381,7 @@ static int child_try(struct child *c, enum px_probe probe)
 		return -1;
 	if (px_bpf_text(&text, child_sources[probe]) < 0 || px_buf_append(&text, px_bytes_of("", 1)) < 0)
 		return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "no memory for %s", child_sources[probe]);
-	module = c->bcc.create(text.ptr, 0, flags, count, true, NULL);
+	module = child_compile(c, text.ptr, flags, count);
 	px_buf_fini(&text);
 	if (!module)
 		return px_error_set(&c->reply->error, PX_EXIT_HOST, "please report this with the file named above",
