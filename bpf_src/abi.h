@@ -17,6 +17,9 @@ enum px_abi_kind {
 #define PX_ABI_IN 0
 #define PX_ABI_OUT 1
 
+/* Stands for the direction in a program that is loaded once for each: the loader replaces it. */
+#define PX_ABI_PATCH_DIR 0x7078d1
+
 /* flags of struct px_abi_event */
 #define PX_ABI_F_SEQ 0x0001	/* pos and peer_pos are TCP sequence numbers: 32 bits that wrap */
 #define PX_ABI_F_PEER_POS 0x0002 /* peer_pos is known */

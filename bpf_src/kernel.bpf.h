@@ -50,6 +50,15 @@ px_inline u64 px_forget(u64 v, u64 noise)
 	return v;
 }
 
+/* A constant that the loader puts in: the direction of the program's hook. */
+px_inline u32 px_patched_dir(void)
+{
+	u64 v;
+
+	asm volatile("%0 = %1" : "=r"(v) : "i"(PX_ABI_PATCH_DIR));
+	return (u32)v;
+}
+
 px_inline u64 px_min(u64 a, u64 b)
 {
 	return a < b ? a : b;

@@ -13,8 +13,10 @@ px_inline int px_at_end(const struct px_sock *s)
 	return PX_LOAD(u8, s->sk, PX_OFF_sock_sk_shutdown) & PX_RCV_SHUTDOWN;
 }
 
-px_inline int px_on_length(u64 *ctx, u32 dir)
+/* (struct sock *sk, int ret, int flags). Compiled once and loaded twice: half of the time to start is compiling. */
+int px_sock_length(u64 *ctx)
 {
+	u32 dir = px_patched_dir();
 	u64 sk = ctx[0], regs;
 	int ret = (int)ctx[1];
 	u32 msg_flags = (u32)ctx[2];
@@ -46,14 +48,4 @@ px_inline int px_on_length(u64 *ctx, u32 dir)
 		regs = 0;
 	}
 	return px_on_data(ctx, &h, &s, dir, (u64)(u32)ret, msg_flags, regs, PX_TYPED);
-}
-
-int px_sock_send(u64 *ctx)
-{
-	return px_on_length(ctx, PX_ABI_OUT);
-}
-
-int px_sock_recv(u64 *ctx)
-{
-	return px_on_length(ctx, PX_ABI_IN);
 }

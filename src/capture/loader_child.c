@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "abi.h"
+#include "base/clock.h"
 #include "capture/bpf_text.h"
 #include "capture/btf.h"
 #include "capture/calls.h"
@@ -42,6 +43,7 @@ struct child_bcc {
 struct child {
 	const struct px_load_request *req;
 	const char *dir;
+	uint64_t begin;
 	struct child_bcc bcc;
 	struct px_btf *btf;
 	struct px_load_reply *reply;
@@ -79,6 +81,13 @@ PX_PRINTF(2, 3) static void child_note(struct child *c, const char *fmt, ...)
 		va_end(ap);
 		return;
 	}
+}
+
+/* With --debug: how long it has taken so far. */
+static void child_phase(const struct child *c, const char *what)
+{
+	if (c->req->debug)
+		dprintf(STDERR_FILENO, "loader: %s after %.1f ms\n", what, (double)(px_clock_mono_ns() - c->begin) / 1e6);
 }
 
 /* Write the stand-in kernel headers below the private directory: libbcc wants to find them there. */
@@ -163,6 +172,9 @@ static int child_flags(struct child *c, enum px_probe probe, const char **flags)
 
 	c->texts = 0;
 	flags[n++] = child_back_end[probe];
+	flags[n++] = "-g0";
+	flags[n++] = "-Xclang";
+	flags[n++] = "-disable-llvm-passes";
 	flags[n++] = child_flag(c, "-DPX_RING_FD=%d", c->fds[PX_MAP_RING]);
 	/* Called when a quarter is full: time to drain the rest while the producers go on. */
 	flags[n++] = child_flag(c, "-DPX_WAKE_MARK=%zu", c->req->ring_bytes / 4);
@@ -258,28 +270,46 @@ static int child_refused(struct child *c, const char *function, int why)
 			    "the kernel refuses program %s: %s%s", function, strerror(why), tail);
 }
 
+/* A copy of the code with the program's own constants in it; NULL without memory. */
+static struct bpf_insn *child_patched(const struct bpf_insn *code, size_t count, const struct px_program *p)
+{
+	struct bpf_insn *own = calloc(count, sizeof(*own));
+
+	for (size_t i = 0; own && i < count; i++) {
+		own[i] = code[i];
+		if (code[i].code == (BPF_ALU64 | BPF_MOV | BPF_K) && code[i].imm == PX_ABI_PATCH_DIR)
+			own[i].imm = (int)p->dir;
+	}
+	return own;
+}
+
 static int child_load_one(struct child *c, void *module, size_t index)
 {
 	const struct px_program *p = &px_programs[index];
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .log_buf = c->log, .log_size = CHILD_LOG);
 	const void *code = c->bcc.start(module, p->function);
-	size_t size = c->bcc.size(module, p->function);
+	size_t count = c->bcc.size(module, p->function) / sizeof(struct bpf_insn);
+	struct bpf_insn *own;
 	enum bpf_prog_type type;
 	int fd;
 
-	if (!code || !size)
+	if (!code || !count)
 		return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "the kernel side has no program %s",
 				    p->function);
 	if (child_kind(c, p, &type, &opts) < 0)
 		return -1;
+	own = child_patched(code, count, p);
+	if (!own)
+		return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "no memory");
 	if (c->req->debug)
 		opts.log_level = 4;	/* the verifier's statistics */
 	c->log[0] = '\0';
-	fd = bpf_prog_load(type, p->function, "GPL", code, size / sizeof(struct bpf_insn), &opts);
+	fd = bpf_prog_load(type, p->function, "GPL", own, count, &opts);
+	free(own);
 	if (fd < 0)
 		return child_refused(c, p->function, -fd);
 	if (c->req->debug)
-		dprintf(STDERR_FILENO, "%s: %zu instructions, %s", p->function, size / sizeof(struct bpf_insn), c->log);
+		dprintf(STDERR_FILENO, "%s: %zu instructions, %s", p->function, count, c->log);
 	if (p->hook == PX_HOOK_TAIL && child_link(c, module, p->target, fd) < 0)
 		return -1;
 	c->fds[PX_MAPS + index] = fd;
@@ -381,7 +411,9 @@ static int child_try(struct child *c, enum px_probe probe)
 		return -1;
 	if (px_bpf_text(&text, child_sources[probe]) < 0 || px_buf_append(&text, px_bytes_of("", 1)) < 0)
 		return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "no memory for %s", child_sources[probe]);
+	child_phase(c, "types read");
 	module = child_compile(c, text.ptr, flags, count);
+	child_phase(c, "compiled");
 	px_buf_fini(&text);
 	if (!module)
 		return px_error_set(&c->reply->error, PX_EXIT_HOST, "please report this with the file named above",
@@ -462,7 +494,8 @@ static int child_send(struct child *c, int sock)
 int px_loader_child(const struct px_load_request *req, const char *dir, int sock)
 {
 	struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
-	struct child c = { .req = req, .dir = dir, .reply = calloc(1, sizeof(*c.reply)), .log = malloc(CHILD_LOG) };
+	struct child c = { .req = req, .dir = dir, .reply = calloc(1, sizeof(*c.reply)), .log = malloc(CHILD_LOG),
+			   .begin = px_clock_mono_ns() };
 	char headers[160];
 
 	if (!c.reply || !c.log)
@@ -470,8 +503,12 @@ int px_loader_child(const struct px_load_request *req, const char *dir, int sock
 	setrlimit(RLIMIT_MEMLOCK, &unlimited);	/* before 5.11 maps were charged to it */
 	snprintf(headers, sizeof(headers), "%s/kheaders", dir);
 	setenv("BCC_KERNEL_SOURCE", headers, 1);
-	if (child_open_bcc(&c) < 0 || px_btf_open(&c.btf, &c.reply->error) < 0 || child_unpack(&c) < 0 ||
-	    child_ring(&c) < 0 || child_choose(&c) < 0)
+	if (child_open_bcc(&c) < 0)
 		c.reply->failed = 1;
+	child_phase(&c, "libbcc open");
+	if (!c.reply->failed && (px_btf_open(&c.btf, &c.reply->error) < 0 || child_unpack(&c) < 0 || child_ring(&c) < 0 ||
+				 child_choose(&c) < 0))
+		c.reply->failed = 1;
+	child_phase(&c, "done");
 	return child_send(&c, sock);
 }

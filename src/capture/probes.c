@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "capture/probes.h"
 
+#include "abi.h"
+
 #define FEXIT(call) { PX_PROBE_FENTRY, PX_HOOK_FEXIT, "px_call_fexit", call, true }
 
 /* Programs that others jump to stand before them: the map that leads there has to be full when the first call comes. */
 const struct px_program px_programs[] = {
 	{ PX_PROBE_SOCK, PX_HOOK_TAIL, "px_turn", "turn", true },
-	{ PX_PROBE_SOCK, PX_HOOK_RAW, "px_sock_send", "sock_send_length", false },
-	{ PX_PROBE_SOCK, PX_HOOK_RAW, "px_sock_recv", "sock_recv_length", false },
+	{ PX_PROBE_SOCK, PX_HOOK_RAW, "px_sock_length", "sock_send_length", false, PX_ABI_OUT },
+	{ PX_PROBE_SOCK, PX_HOOK_RAW, "px_sock_length", "sock_recv_length", false, PX_ABI_IN },
 
 	{ PX_PROBE_TRACEPOINT, PX_HOOK_TAIL, "px_turn", "turn", true },
 	{ PX_PROBE_TRACEPOINT, PX_HOOK_RAW, "px_sys_exit", "sys_exit", false },

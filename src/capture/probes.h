@@ -30,6 +30,7 @@ struct px_program {
 	const char *function;	/* in bpf_src/ */
 	const char *target;	/* tracepoint, system call without its prefix (NULL: each in px_calls[]), or map */
 	bool optional;		/* what it adds can be done without */
+	unsigned dir;		/* replaces PX_ABI_PATCH_DIR in the code */
 };
 
 extern const struct px_program px_programs[];
