@@ -266,6 +266,7 @@ static struct px_parse_result http_body_in_trailers(const struct px_parse_ctx *c
 		(void)http_trailers_keep(rest, true, ctx, out);
 		return http_body_abort(out, in.len);
 	}
+	d->scanned = 0;
 	end = http_trailers_keep(rest, false, ctx, out);
 	if (end > ctx->limits->head_max + 1)
 		return http_body_broken(ctx, out, pos, "trailers without end");
