@@ -127,7 +127,8 @@ def signals(t):
         tracer.stop(sig)
         t.check([ex.seen_as("server") for ex in account], tracer)
         t.expect("2 messages" in tracer.errors[-1] and "0 events lost" in tracer.errors[-1], f"summary: {tracer.errors}")
-        t.expect(not host.left_behind(before), f"left behind: {host.left_behind(before, 0)}")
+        rest = host.left_behind(before)
+        t.expect(not rest, f"left behind: {rest}")
 
 
 @live()
@@ -194,7 +195,7 @@ def killed_under_load(t):
     t.stops.append(load.kill)
     tracer = t.trace(server.pids, clean=False).wait_live()
     time.sleep(0.5)
-    t.expect(host.bpf_programs() - before[0], "there were no programs to begin with")
+    t.expect(host.bpf_objects("prog") - before[0], "there were no programs to begin with")
     os.kill(tracer.pid, signal.SIGKILL)
     tracer.process.wait()
     rest = host.left_behind(before)
@@ -223,7 +224,8 @@ def killed_while_loading(t):
         while host.session_of(process.pid) and time.monotonic() < deadline:
             time.sleep(0.05)
         t.expect(not host.session_of(process.pid), f"killed after {delay} s, its child goes on")
-    t.expect(not host.left_behind(before), f"left behind: {host.left_behind(before, 0)}")
+    rest = host.left_behind(before)
+    t.expect(not rest, f"left behind: {rest}")
 
 
 @live(probes=False)
