@@ -162,6 +162,7 @@ static bool decode_recognise(struct px_decoder *d, enum px_dir dir)
 		}
 		decode_gap(d, dir);
 		decode_throw_away(d, dir, view.len);
+		d->excluded = 0; /* who was wrong about these bytes may be right about the next ones */
 	}
 	return false;
 }

@@ -281,6 +281,15 @@ START_TEST(a_wrong_first_guess_is_revised)
 }
 END_TEST
 
+START_TEST(a_wrong_first_guess_is_no_verdict_for_ever)
+{
+	feed(PX_DIR_IN, "!1"); /* looks like a message, and is none: the inside of something */
+	ck_assert_uint_eq(env.bad, 1);
+	feed(PX_DIR_IN, "r1:a");
+	ck_assert_uint_eq(seen.frames, 1);
+}
+END_TEST
+
 START_TEST(unknown_bytes_are_counted_until_somebody_knows)
 {
 	feed(PX_DIR_IN, "...");
@@ -354,6 +363,7 @@ int main(void)
 	tcase_add_loop_test(tc, a_broken_contract_is_counted_and_survived, 0, 5);
 	tcase_add_test(tc, an_endless_head_is_bad);
 	tcase_add_test(tc, a_wrong_first_guess_is_revised);
+	tcase_add_test(tc, a_wrong_first_guess_is_no_verdict_for_ever);
 	tcase_add_test(tc, unknown_bytes_are_counted_until_somebody_knows);
 	tcase_add_test(tc, opaque_after_the_end_of_a_protocol);
 	tcase_add_test(tc, recognised_afresh_after_a_hand_over);
