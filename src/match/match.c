@@ -89,6 +89,8 @@ static void match_flush(struct px_matcher *m, unsigned int flags)
 void px_matcher_gap(struct px_matcher *m)
 {
 	m->epoch++;
+	if (m->is_joined && !m->has_begun)
+		return; /* what went by is the rest of a message that had begun before us: we join behind it */
 	m->is_certain = false;
 	m->is_joined = false;
 	m->answered_to++; /* a request in the hole has had an answer, too, before the next one is sent */
@@ -211,6 +213,7 @@ static void match_by_key(struct px_matcher *m, struct px_frame *f)
 
 void px_matcher_frame(struct px_matcher *m, enum px_match how, struct px_frame *f)
 {
+	m->has_begun = true;
 	if (f->kind == PX_FRAME_ONE_WAY || how == PX_MATCH_ONE_WAY) {
 		match_emit(m, f, NULL, 0);
 		return;

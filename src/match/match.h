@@ -43,7 +43,8 @@ struct px_matcher {
 	uint64_t delta;		/* key of a response minus key of its request */
 	uint32_t epoch;
 	bool is_certain;	/* seen from the start, and nothing lost */
-	bool is_joined;		/* joined in the middle, and nothing lost since */
+	bool is_joined;		/* joined in the middle, and nothing lost since its first message */
+	bool has_begun;		/* a message has been seen */
 	bool sends_ahead;	/* a request came while another one was waiting */
 	uint32_t clean_pairs;	/* requests in a row of which each waited for the answer to the one before it */
 	uint64_t answered_to;	/* a client that waits sends its next request when the answers have come up to here */

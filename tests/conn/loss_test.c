@@ -95,6 +95,7 @@ static const struct px_parser *const toys[] = { &toy, NULL };
 
 struct traffic {
 	struct px_abi_event ev[EVENTS_MAX];
+	unsigned int begun[EVENTS_MAX];	/* requests of which a byte was sent, this event included */
 	size_t count;
 	char bytes[2][BYTES_MAX];
 	size_t len[2];
@@ -181,6 +182,7 @@ static void say(struct traffic *t, enum px_dir dir, char letter, unsigned int id
 	for (at = 0; at < n;) { /* a message in one call, or in a few */
 		size_t part = rand_r(seed) % 4 ? n - at : 1 + (size_t)rand_r(seed) % (n - at);
 
+		t->begun[t->count] = letter == 'Q' ? id + 1 : t->begun[t->count - 1];
 		add_event(t, PX_ABI_DATA, dir, start + at, part);
 		at += part;
 		t->len[dir] = start + at;
@@ -272,6 +274,8 @@ START_TEST(cut_anywhere)
 			ck_assert_uint_eq(o.wrong_unflagged, 0);
 			if (t.depth == 1) {
 				ck_assert_uint_eq(o.wrong, 0);
+				if (cut > 0) /* also where a message was under way */
+					ck_assert_uint_ge(o.paired, EXCHANGES - t.begun[cut - 1]);
 				if (cut == 1) /* only the opening was missed */
 					ck_assert_uint_eq(o.paired, EXCHANGES);
 			}
