@@ -91,6 +91,7 @@ struct px_frame {
 	int64_t stream;		/* the record's `stream`, with has_stream */
 	unsigned int flags;	/* PX_FLAG_TRUNCATED, PX_FLAG_ABORTED, PX_FLAG_GAP as far as the parser knows them */
 	bool expects_none;	/* request: there is no response to wait for */
+	bool has_length;	/* its head tells where it ends, whatever lies between: that need not be copied */
 	void *msg;		/* the protocol's own, memory from `arena`; a message has begun once it is not NULL */
 	struct px_arena arena;
 

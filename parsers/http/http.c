@@ -82,6 +82,7 @@ static void http_head_finish(struct http_state *st, struct http_msg *m, struct p
 	else
 		http_number_request(st, m, out);
 	http_body_begin(m, asked);
+	out->has_length = m->phase == HTTP_IN_LENGTH;
 	if (asked == HTTP_ASKED_CONNECT && m->phase == HTTP_COMPLETE && m->start.status / 100 == 2)
 		m->starts_tunnel = true;
 	if (m->phase == HTTP_COMPLETE)

@@ -19,7 +19,11 @@ struct px_live_options {
 #define PX_LIVE_RING (32u << 20)
 #define PX_LIVE_RING_MIN (256u << 10)
 #define PX_LIVE_RING_MAX (1u << 30)
-#define PX_LIVE_COPY (68u << 10)	/* least bytes of one call that are copied: 64 kB of headers and a bit */
+/*
+ * Bytes of one call that are copied, at least: as many as the kernel side can in its turns (PX_TURNS). What is framed as
+ * it goes along, such as chunks, has to be there; what is not needed, user space says (px_live_control()).
+ */
+#define PX_LIVE_COPY (2u << 20)
 
 /* What was set up, for the banner and the `start` record. */
 struct px_live_info {

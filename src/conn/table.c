@@ -30,7 +30,7 @@ void px_table_defaults(struct px_table_options *opt)
 
 /* Bytes that go by unseen from here on, before it is worth to tell the kernel side not to copy them. */
 #define TABLE_SKIP_MIN (128 * 1024)
-/* Messages in a row that are this large make a direction of large messages, */
+/* Messages in a row that are this large, and tell their length, make a direction of large messages, */
 #define TABLE_LARGE_FRAME (32 * 1024)
 #define TABLE_LARGE_RUN 2
 /* of whose calls this much is copied: a head, and what is shown of a body. */
@@ -60,7 +60,7 @@ static void conn_watch_size(struct px_conn *c, const struct px_frame *f)
 {
 	uint8_t *run = &c->large_frames[f->dir];
 
-	if (f->bytes < TABLE_LARGE_FRAME) {
+	if (f->bytes < TABLE_LARGE_FRAME || !f->has_length) {
 		*run = 0;
 		return;
 	}

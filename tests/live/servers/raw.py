@@ -17,6 +17,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from harness.account import NOREPLY, address_of  # noqa: E402
 from harness.raw import Wire, chunked, parse_head  # noqa: E402
 
+PIECE = 1 << 20  # of one call; what a call moves beyond 2 MB is announced, but not copied
 FILL = b"0123456789abcde\n" * (1 << 16)
 
 
@@ -119,7 +120,8 @@ class Server:
             return False
         status, out, sent_body, keep = answer(op, url, got)
         self.enter(conn, op, url, status, wire.taken, got, interim + len(out), sent_body)
-        conn.sendall(out)
+        for at in range(0, len(out), PIECE):
+            conn.sendall(out[at:at + PIECE])
         return keep and headers.get("connection", "").lower() != "close"
 
     def enter(self, conn, op, url, status, req_bytes, req_body, resp_bytes, resp_body):
