@@ -25,6 +25,7 @@ struct px_conn {
 	struct px_abi_names *names;	/* UNIX: paths, once they are known */
 	enum px_role role;
 	bool from_start;	/* its opening was seen */
+	bool opens;		/* and not told yet: a UNIX socket's names come behind it */
 	bool is_packet;		/* from a packet capture: no process */
 	bool is_tls;
 	bool closed;		/* its end was seen; freed at close_at_ns */

@@ -500,10 +500,19 @@ static void conn_update_waiting(struct px_conn *c)
 		table_unwait(c->table, c);
 }
 
+static void conn_tell_open(struct px_conn *c)
+{
+	if (!c->opens)
+		return;
+	c->opens = false;
+	c->table->opt.on_open(c->table->opt.ctx, c);
+}
+
 static void table_end(struct px_table *t, struct px_conn *c)
 {
 	struct px_conn **at = &t->buckets[table_slot(t, c->sock_id)];
 
+	conn_tell_open(c);
 	while (c->held)
 		conn_give_up(c);
 	for (int dir = 0; dir < 2; dir++) {
@@ -541,7 +550,7 @@ static void conn_open(struct px_conn *c, const struct px_abi_event *h)
 		px_stream_hint(&c->streams[PX_DIR_OUT], conn_offset(&c->streams[PX_DIR_OUT], h->pos));
 		px_stream_hint(&c->streams[PX_DIR_IN], conn_offset(&c->streams[PX_DIR_IN], h->peer_pos));
 	}
-	c->table->opt.on_open(c->table->opt.ctx, c);
+	c->opens = true;
 }
 
 static void conn_names(struct px_conn *c, struct px_bytes data)
@@ -590,13 +599,13 @@ void px_table_event(struct px_table *t, const struct px_event *ev)
 		table_age_unlink(t, c);
 		table_age_append(t, c);
 	}
-	switch (h->kind) {
-	case PX_ABI_OPEN:
+	if (h->kind == PX_ABI_OPEN)
 		conn_open(c, h);
-		break;
-	case PX_ABI_NAMES:
+	else if (h->kind == PX_ABI_NAMES)
 		conn_names(c, ev->data);
-		break;
+	if (h->kind != PX_ABI_OPEN || c->family != PX_ABI_AF_UNIX || c->names)
+		conn_tell_open(c);
+	switch (h->kind) {
 	case PX_ABI_DATA:
 		if (h->flags & PX_ABI_F_LOST)
 			conn_lost(c, h);
