@@ -138,6 +138,11 @@ class Nginx(Server):
         self.socket_path = f"{folder}/nginx.sock"
         super().__init__([need("nginx"), "-p", folder, "-c", f"{folder}/nginx.conf"], ("127.0.0.1", port))
 
+    def wait_ready(self):
+        super().wait_ready()
+        while not children_of(self.process.pid):  # it listens before it has a worker
+            time.sleep(0.005)
+
     @property
     def pids(self):
         return [self.process.pid] + children_of(self.process.pid)
