@@ -318,24 +318,36 @@ struct px_parse_result http_body_parse(const struct px_parse_ctx *ctx, struct px
 	}
 }
 
+/* The line break behind a chunk is known without being seen. Returns how many of n bytes are it. */
+static uint64_t http_hole_chunk_end(struct http_msg *m, uint64_t n)
+{
+	if (n == 0)
+		return 0;
+	m->phase = n > 1 ? HTTP_IN_CHUNK_SIZE : HTTP_IN_CHUNK_END;
+	return n > 1 ? 2 : 1;
+}
+
 uint64_t http_body_hole(const struct px_parse_ctx *ctx, uint64_t n, bool is_cut, struct px_frame *out)
 {
 	struct http_msg *m = out->msg;
+	uint64_t inside = n, behind = 0;
 
 	http_body_settle(ctx, m);
 	if (m->phase == HTTP_IN_LENGTH || m->phase == HTTP_IN_CHUNK) {
-		if (n > m->left)
-			n = m->left;
-		m->left -= n;
+		if (inside > m->left)
+			inside = m->left;
+		m->left -= inside;
 	} else if (m->phase != HTTP_IN_REST) {
 		return 0;
 	}
-	m->body_bytes += n;
+	m->body_bytes += inside;
 	m->keeps_body = false;
 	out->flags |= is_cut ? PX_FLAG_TRUNCATED : PX_FLAG_GAP;
 	if (m->left == 0 && m->phase == HTTP_IN_LENGTH)
 		m->phase = HTTP_COMPLETE;
-	if (m->left == 0 && m->phase == HTTP_IN_CHUNK)
+	if (m->left == 0 && m->phase == HTTP_IN_CHUNK) {
 		m->phase = HTTP_IN_CHUNK_END;
-	return n;
+		behind = http_hole_chunk_end(m, n - inside);
+	}
+	return inside + behind;
 }
