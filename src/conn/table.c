@@ -30,10 +30,14 @@ void px_table_defaults(struct px_table_options *opt)
 
 /* Bytes that go by unseen from here on, before it is worth to tell the kernel side not to copy them. */
 #define TABLE_SKIP_MIN (128 * 1024)
-/* Messages in a row that are this large, and tell their length, make a direction of large messages, */
+/*
+ * Messages in a row that are this large, and tell their length, make a direction of large messages. So many, because one
+ * that is not like them after all may lose its framing, and by then the matcher knows the client well enough to go on
+ * with the next one.
+ */
 #define TABLE_LARGE_FRAME (32 * 1024)
-#define TABLE_LARGE_RUN 2
-/* of whose calls this much is copied: a head, and what is shown of a body. */
+#define TABLE_LARGE_RUN 16
+/* Of the calls of such a direction this much is copied: a head, and what is shown of a body. */
 #define TABLE_LARGE_COPY (16 * 1024)
 
 static void conn_tell_control(struct px_conn *c)
@@ -60,6 +64,15 @@ static void conn_watch_size(struct px_conn *c, const struct px_frame *f)
 {
 	uint8_t *run = &c->large_frames[f->dir];
 
+	if (!f->has_length && f->bytes > TABLE_LARGE_COPY && !c->needs_all[f->dir]) {
+		c->needs_all[f->dir] = true;
+		if (c->control.flags & PX_CTL_COPY_MAX) {
+			c->control.copy_max[f->dir] = UINT32_MAX;
+			conn_tell_control(c);
+		}
+	}
+	if (c->needs_all[f->dir])
+		return;
 	if (f->bytes < TABLE_LARGE_FRAME || !f->has_length) {
 		*run = 0;
 		return;
@@ -356,7 +369,9 @@ static void conn_data(struct px_conn *c, const struct px_event *ev, bool is_late
 	c->bytes[dir] += h->len;
 	if (h->len > 0)
 		px_stream_append(s, conn_pos(c, h), ev->data, h->len, &info);
-	if ((h->flags & PX_ABI_F_FIN || (h->len == 0 && dir == PX_DIR_IN)) && !px_stream_is_waiting(s))
+	/* All events of a call that consumed a FIN say so; its bytes end with the last of them. */
+	if (((h->flags & PX_ABI_F_FIN && !(h->flags & PX_ABI_F_MORE)) || (h->len == 0 && dir == PX_DIR_IN)) &&
+	    !px_stream_is_waiting(s))
 		s->eof = true;
 	px_decoder_run(&c->decoder, dir);
 	px_stream_settle(s);

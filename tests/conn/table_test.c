@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Events of HTTP connections go in, records and what the kernel side is told come out. */
+#include "conn/table.h"
+
+#include <check.h>
+#include <stdio.h>
+
+static struct px_table table;
+static struct {
+	unsigned int paired, alone;
+	uint64_t response_bytes;
+	unsigned int flags;
+	struct px_abi_control control;
+	unsigned int controls;
+} seen;
+static uint32_t pos[2];
+static uint64_t now_ns;
+
+static void on_exchange(void *ctx, struct px_conn *c, const struct px_exchange *ex)
+{
+	(void)ctx;
+	(void)c;
+	seen.paired += ex->request && ex->response;
+	seen.alone += !ex->request || !ex->response;
+	seen.flags = ex->flags;
+	seen.response_bytes = ex->response ? ex->response->bytes : 0;
+}
+
+static void on_conn(void *ctx, struct px_conn *c)
+{
+	(void)ctx;
+	(void)c;
+}
+
+static void on_lost(void *ctx, struct px_conn *c, uint64_t bytes)
+{
+	(void)ctx;
+	(void)c;
+	ck_assert_uint_eq(bytes, 0);
+}
+
+static bool on_control(void *ctx, struct px_conn *c, const struct px_abi_control *ctl)
+{
+	(void)ctx;
+	(void)c;
+	seen.control = *ctl;
+	seen.controls++;
+	return true;
+}
+
+static void event(enum px_abi_kind kind, enum px_dir dir, unsigned int flags, struct px_bytes data)
+{
+	const struct px_abi_event h = {
+		.ts_ns = now_ns += 1000,
+		.sock_id = 9,
+		.sock_gen = 1,
+		.kind = (uint8_t)kind,
+		.dir = (uint8_t)dir,
+		.pos = pos[dir],
+		.peer_pos = pos[!dir],
+		.len = (uint32_t)data.len,
+		.copied = (uint32_t)data.len,
+		.pid = 5,
+		.tid = 5,
+		.family = PX_ABI_AF_INET,
+		.type = 1,
+		.protocol = 6,
+		.state = 1,
+		.flags = (uint16_t)(PX_ABI_F_SEQ | PX_ABI_F_PEER_POS | flags),
+	};
+	const struct px_event ev = { &h, data };
+
+	px_table_event(&table, &ev);
+	pos[dir] += (uint32_t)data.len;
+}
+
+static void setup(void)
+{
+	struct px_table_options opt;
+
+	px_table_defaults(&opt);
+	opt.on_exchange = on_exchange;
+	opt.on_open = on_conn;
+	opt.on_close = on_conn;
+	opt.on_lost = on_lost;
+	opt.on_control = on_control;
+	ck_assert_int_eq(px_table_init(&table, &opt), 0);
+	memset(&seen, 0, sizeof(seen));
+	pos[0] = pos[1] = 1;
+	event(PX_ABI_OPEN, PX_DIR_OUT, 0, PX_BYTES(""));
+}
+
+static void teardown(void)
+{
+	px_table_fini(&table);
+}
+
+static void ask(void)
+{
+	event(PX_ABI_DATA, PX_DIR_OUT, 0, PX_BYTES("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+}
+
+/* An answer in one event with a body of n bytes, by length or in one chunk. */
+static void answer(size_t n, bool is_chunked)
+{
+	static char text[100000];
+	int head = is_chunked ? snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%zx\r\n", n)
+			      : snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", n);
+	size_t len = (size_t)head + n;
+
+	memset(text + head, 'b', n);
+	if (is_chunked)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "\r\n0\r\n\r\n");
+	event(PX_ABI_DATA, PX_DIR_IN, 0, px_bytes_of(text, len));
+}
+
+/* A call that took the peer's last bytes and its FIN may take several events, and each of them tells of the FIN. */
+START_TEST(a_fin_ends_the_call_not_its_first_event)
+{
+	ask();
+	event(PX_ABI_DATA, PX_DIR_IN, PX_ABI_F_FIN | PX_ABI_F_MORE, PX_BYTES("HTTP/1.1 200 OK\r\n\r\nfirst part,"));
+	ck_assert_uint_eq(seen.paired, 0);
+	event(PX_ABI_DATA, PX_DIR_IN, PX_ABI_F_FIN, PX_BYTES(" second part"));
+	ck_assert_uint_eq(seen.paired, 1);
+	ck_assert_uint_eq(seen.response_bytes, strlen("HTTP/1.1 200 OK\r\n\r\nfirst part, second part"));
+	ck_assert_uint_eq(seen.flags, 0);
+}
+END_TEST
+
+START_TEST(less_is_copied_of_large_messages)
+{
+	for (int i = 0; i < 20; i++) {
+		ask();
+		answer(60000, false);
+	}
+	ck_assert_uint_eq(seen.paired, 20);
+	ck_assert_uint_eq(seen.control.flags, PX_CTL_COPY_MAX);
+	ck_assert_uint_lt(seen.control.copy_max[PX_DIR_IN], 60000);
+	ck_assert_uint_eq(seen.control.copy_max[PX_DIR_OUT], UINT32_MAX);
+}
+END_TEST
+
+/* Where the end of a message lies inside it, no byte may be missing. */
+START_TEST(all_is_copied_of_chunked_messages)
+{
+	for (int i = 0; i < 20; i++) {
+		ask();
+		answer(60000, true);
+	}
+	ck_assert_uint_eq(seen.controls, 0);
+	for (int i = 0; i < 20; i++) {
+		ask();
+		answer(60000, false);
+	}
+	ck_assert_uint_eq(seen.controls, 0);
+}
+END_TEST
+
+START_TEST(all_is_copied_again_from_the_first_chunked_message_on)
+{
+	for (int i = 0; i < 20; i++) {
+		ask();
+		answer(60000, false);
+	}
+	ask();
+	answer(20000, true);
+	ck_assert_uint_eq(seen.control.copy_max[PX_DIR_IN], UINT32_MAX);
+	ck_assert_uint_eq(seen.paired, 21);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("table");
+	TCase *tc = tcase_create("table");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, a_fin_ends_the_call_not_its_first_event);
+	tcase_add_test(tc, less_is_copied_of_large_messages);
+	tcase_add_test(tc, all_is_copied_of_chunked_messages);
+	tcase_add_test(tc, all_is_copied_again_from_the_first_chunked_message_on);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? 1 : 0;
+}
