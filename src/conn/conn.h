@@ -37,6 +37,7 @@ struct px_conn {
 	uint64_t bytes[2];	/* moved by the calls seen, by direction */
 	uint64_t messages, errors;
 	struct px_abi_control control;	/* as told to the kernel side last */
+	bool is_controlled;	/* it has been told something */
 	uint8_t large_frames[2];	/* in a row, by direction */
 	bool needs_all[2];	/* a message of this direction could not have been followed without all its bytes */
 	bool copies_all;	/* copying less has cost us bytes here: do not ask for it again */

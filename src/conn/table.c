@@ -30,6 +30,8 @@ void px_table_defaults(struct px_table_options *opt)
 
 /* Bytes that go by unseen from here on, before it is worth to tell the kernel side not to copy them. */
 #define TABLE_SKIP_MIN (128 * 1024)
+/* The kernel side compares 32 bits, so a mark lies at most this far ahead; so far behind, it is taken back. */
+#define TABLE_SKIP_FAR (1 << 30)
 /*
  * Messages in a row that are this large, and tell their length, make a direction of large messages. So many, because one
  * that is not like them after all may lose its framing, and by then the matcher knows the client well enough to go on
@@ -44,8 +46,38 @@ static void conn_tell_control(struct px_conn *c)
 {
 	struct px_table *t = c->table;
 
-	if (!t->opt.on_control || c->is_packet || c->copies_all || !t->opt.on_control(t->opt.ctx, c, &c->control))
+	if (t->opt.on_control && !c->is_packet && !c->copies_all && t->opt.on_control(t->opt.ctx, c, &c->control))
+		c->is_controlled = true;
+	else
 		c->control = (struct px_abi_control){ 0 };
+}
+
+static uint32_t conn_skip_flag(enum px_dir dir)
+{
+	return dir == PX_DIR_IN ? PX_CTL_SKIP_IN : PX_CTL_SKIP_OUT;
+}
+
+static void conn_skip(struct px_conn *c, enum px_dir dir, uint64_t n)
+{
+	c->control.flags |= conn_skip_flag(dir);
+	c->control.skip_until[dir] = (uint32_t)(c->streams[dir].end + (n < TABLE_SKIP_FAR ? n : TABLE_SKIP_FAR));
+	conn_tell_control(c);
+}
+
+/* Move the mark on in what is longer than a mark can tell; a mark far behind would lie ahead again after a wrap. */
+static void conn_renew_skip(struct px_conn *c, enum px_dir dir)
+{
+	const struct px_stream *s = &c->streams[dir];
+	int32_t ahead = (int32_t)(c->control.skip_until[dir] - (uint32_t)s->end);
+
+	if (!(c->control.flags & conn_skip_flag(dir)))
+		return;
+	if (ahead < TABLE_SKIP_FAR / 2 && s->discard > TABLE_SKIP_MIN + (uint64_t)(ahead > 0 ? ahead : 0)) {
+		conn_skip(c, dir, s->discard);
+	} else if (ahead < -TABLE_SKIP_FAR) {
+		c->control.flags &= ~conn_skip_flag(dir);
+		conn_tell_control(c);
+	}
 }
 
 static void table_on_discard(void *owner, enum px_dir dir, uint64_t until)
@@ -54,9 +86,7 @@ static void table_on_discard(void *owner, enum px_dir dir, uint64_t until)
 
 	if (until - c->streams[dir].end < TABLE_SKIP_MIN || c->table->opt.limits.body_max > TABLE_LARGE_COPY)
 		return;
-	c->control.flags |= dir == PX_DIR_IN ? PX_CTL_SKIP_IN : PX_CTL_SKIP_OUT;
-	c->control.skip_until[dir] = (uint32_t)until;
-	conn_tell_control(c);
+	conn_skip(c, dir, until - c->streams[dir].end);
 }
 
 /* A connection that carries large messages, one after the other: the kernel side can copy less of each. */
@@ -367,6 +397,8 @@ static void conn_data(struct px_conn *c, const struct px_event *ev, bool is_late
 			info.peer_pos = other->end;
 	}
 	c->bytes[dir] += h->len;
+	if (c->control.flags)
+		conn_renew_skip(c, dir);
 	if (h->len > 0)
 		px_stream_append(s, conn_pos(c, h), ev->data, h->len, &info);
 	/* All events of a call that consumed a FIN say so; its bytes end with the last of them. */
@@ -540,6 +572,8 @@ static void table_end(struct px_table *t, struct px_conn *c)
 	if (c->messages == 0 && c->decoder.not_understood > 0)
 		t->stats.not_understood++;
 	t->opt.on_close(t->opt.ctx, c);
+	if (c->is_controlled)
+		t->opt.on_control(t->opt.ctx, c, NULL);
 	while (*at != c)
 		at = &(*at)->hash_next;
 	*at = c->hash_next;

@@ -23,7 +23,7 @@ struct px_table_options {
 	void (*on_lost)(void *ctx, struct px_conn *c, uint64_t bytes);	/* bytes that never came */
 	/*
 	 * What the kernel side needs not copy of this connection from now on; the only arrow back. May be NULL.
-	 * Returns false where that cannot be told.
+	 * Returns false where that cannot be told. ctl NULL: the connection has ended, nothing is to be said of it.
 	 */
 	bool (*on_control)(void *ctx, struct px_conn *c, const struct px_abi_control *ctl);
 	void *ctx;
