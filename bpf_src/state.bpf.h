@@ -9,7 +9,7 @@
 px_inline int px_on_connecting(u64 sk)
 {
 	struct px_connecting c = {};
-	u64 id = bpf_get_current_pid_tgid();
+	u64 id = bpf_get_current_pid_tgid(), key = px_ptr((void *)sk);
 	u64 leader = PX_LOAD(u64, px_current(), PX_OFF_task_struct_group_leader);
 
 	if (!px_is_target(id >> 32))
@@ -22,14 +22,15 @@ px_inline int px_on_connecting(u64 sk)
 	c.uid = (u32)bpf_get_current_uid_gid();
 	c.comm[0] = PX_LOAD(u64, leader, PX_OFF_task_struct_comm);
 	c.comm[1] = PX_LOAD(u64, leader, PX_OFF_task_struct_comm + 8);
-	connecting.update(&sk, &c);
+	connecting.update(&key, &c);
 	return 0;
 }
 
 /* The outcome of a connect, in whatever context it became known. */
 px_inline int px_on_connected(u64 sk, int is_up)
 {
-	struct px_connecting *c = connecting.lookup(&sk);
+	u64 key = px_ptr((void *)sk);	/* older verifiers lose the type of a pointer whose address is taken */
+	struct px_connecting *c = connecting.lookup(&key);
 	struct px_abi_event h;
 	struct px_sock s;
 
@@ -45,7 +46,7 @@ px_inline int px_on_connected(u64 sk, int is_up)
 		px_fill_ends(&h, &s, PX_TYPED);
 		px_push(&h);
 	}
-	connecting.delete(&sk);
+	connecting.delete(&key);
 	return 0;
 }
 

@@ -172,6 +172,13 @@ int px_btf_function(const struct px_btf *b, const char *name)
 	return id > 0 ? id : 0;
 }
 
+int px_btf_takes(const struct px_btf *b, int id)
+{
+	const struct btf_type *t = btf__type_by_id(b->btf, (uint32_t)id);
+
+	return t && btf_is_func(t) ? (int)t->type : 0;
+}
+
 bool px_btf_has_helper(const struct px_btf *b, const char *name)
 {
 	int32_t id = btf__find_by_name_kind(b->btf, "bpf_func_id", BTF_KIND_ENUM);

@@ -27,6 +27,9 @@ int px_btf_tracepoint(const struct px_btf *b, const char *name);
 /* BTF id of kernel function NAME, 0 where there is none. */
 int px_btf_function(const struct px_btf *b, const char *name);
 
+/* BTF id of what function id takes and returns, 0 where id is no function. */
+int px_btf_takes(const struct px_btf *b, int id);
+
 /* Whether this kernel has BPF helper NAME, as "task_pt_regs". */
 bool px_btf_has_helper(const struct px_btf *b, const char *name);
 

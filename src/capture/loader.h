@@ -6,16 +6,19 @@
 #include "base/error.h"
 #include "capture/probes.h"
 
+/* Sets of programs that can jump to one another; see loader_load.c. */
+#define PX_FAMILIES 3
+
 enum px_map {
 	PX_MAP_RING,
 	PX_MAP_COUNTS,
 	PX_MAP_SHARED,
 	PX_MAP_CONTROL,
 	PX_MAP_CALLS,
-	PX_MAP_TURN,	/* the program that tail calls go to; the kernel empties it when nobody holds it */
-	PX_MAP_BODY,	/* the same for back end `fentry` */
 	PX_MAP_TARGETS,	/* only where the pids are no constants */
-	PX_MAPS,
+	PX_MAP_TURN,	/* by family, the program that tail calls go to; the kernel empties it when nobody holds it */
+	PX_MAP_BODY = PX_MAP_TURN + PX_FAMILIES,	/* the same for back end `fentry` */
+	PX_MAPS = PX_MAP_BODY + PX_FAMILIES,
 };
 
 struct px_load_request {

@@ -22,38 +22,13 @@
 #include "capture/btf.h"
 #include "capture/calls.h"
 #include "capture/embedded.h"
+#include "capture/loader_private.h"
 
 #define CHILD_FLAGS 96
-#define CHILD_LOG (1 << 20)
-#define CHILD_TAIL_LINE 64	/* of each of the verifier's last lines */
 #define CHILD_EVENT_MAX (68 << 10)	/* payload of the largest event: 64 kB of headers and what is around them */
 #define CHILD_SOCKETS_MAX 65536		/* that the kernel side keeps something about */
 #define CHILD_TARGETS_MAX 65536
 #define CHILD_NOBODY 65534
-
-/* The calls into libbcc; its headers are C++ beyond these. */
-struct child_bcc {
-	void *(*create)(const char *text, unsigned flags, const char *cflags[], int count, bool allow_rlimit,
-			const char *dev_name);
-	void *(*start)(void *module, const char *function);
-	size_t (*size)(void *module, const char *function);
-	int (*table)(void *module, const char *name);
-};
-
-struct child {
-	const struct px_load_request *req;
-	const char *dir;
-	uint64_t begin;
-	struct child_bcc bcc;
-	struct px_btf *btf;
-	struct px_load_reply *reply;
-	int fds[PX_REPLY_FDS];
-	char text[12][192];	/* flags made here */
-	size_t texts;
-	char *log;
-};
-
-static const char *const child_maps[PX_MAPS] = { NULL, "counts", "shared", "control", "calls", "turn", "body", "targets" };
 
 static const char *const child_sources[PX_PROBES] = {
 	[PX_PROBE_SOCK] = "sock.bpf.c",
@@ -69,7 +44,7 @@ static const char *const child_back_end[PX_PROBES] = {
 	[PX_PROBE_TRACEPOINT] = "-DPX_BACK_END_TRACEPOINT",
 };
 
-PX_PRINTF(2, 3) static void child_note(struct child *c, const char *fmt, ...)
+void px_child_note(struct px_child *c, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -84,14 +59,14 @@ PX_PRINTF(2, 3) static void child_note(struct child *c, const char *fmt, ...)
 }
 
 /* With --debug: how long it has taken so far. */
-static void child_phase(const struct child *c, const char *what)
+static void child_phase(const struct px_child *c, const char *what)
 {
 	if (c->req->debug)
 		dprintf(STDERR_FILENO, "loader: %s after %.1f ms\n", what, (double)(px_clock_mono_ns() - c->begin) / 1e6);
 }
 
 /* Write the stand-in kernel headers below the private directory: libbcc wants to find them there. */
-static int child_unpack(struct child *c)
+static int child_unpack(struct px_child *c)
 {
 	struct px_error *err = &c->reply->error;
 	char path[512];
@@ -117,7 +92,7 @@ static int child_unpack(struct child *c)
 	return 0;
 }
 
-static int child_open_bcc(struct child *c)
+static int child_open_bcc(struct px_child *c)
 {
 	void *lib = dlopen("libbcc.so.0", RTLD_NOW | RTLD_LOCAL);
 	struct {
@@ -145,7 +120,7 @@ static int child_open_bcc(struct child *c)
 }
 
 /* The test of a process id against constants: "-DPX_PID_TEST(p)=((p)==1||(p)==2)". */
-static void child_pid_test(struct child *c, char *out, size_t size)
+static void child_pid_test(struct px_child *c, char *out, size_t size)
 {
 	size_t n = (size_t)snprintf(out, size, "-DPX_PID_TEST(p)=(0");
 
@@ -155,7 +130,7 @@ static void child_pid_test(struct child *c, char *out, size_t size)
 		snprintf(out + n, size - n, ")");
 }
 
-PX_PRINTF(2, 3) static const char *child_flag(struct child *c, const char *fmt, ...)
+PX_PRINTF(2, 3) static const char *child_flag(struct px_child *c, const char *fmt, ...)
 {
 	char *text = c->text[c->texts++];
 	va_list ap;
@@ -166,7 +141,7 @@ PX_PRINTF(2, 3) static const char *child_flag(struct child *c, const char *fmt, 
 	return text;
 }
 
-static int child_flags(struct child *c, enum px_probe probe, const char **flags)
+static int child_flags(struct px_child *c, enum px_probe probe, const char **flags)
 {
 	int n = 0, offsets;
 
@@ -193,162 +168,8 @@ static int child_flags(struct child *c, enum px_probe probe, const char **flags)
 	return offsets < 0 ? -1 : n + offsets;
 }
 
-/* The last five lines of a text, for the message; of each as much as fits on a line of a terminal. */
-static void child_tail(const char *text, char *out, size_t size)
-{
-	const char *p = text + strlen(text);
-	size_t n = 0, lines = 0;
-
-	while (p > text && p[-1] == '\n')
-		p--;
-	for (; p > text; p--)
-		if (p[-1] == '\n' && ++lines == 5)
-			break;
-	out[0] = '\0';
-	while (*p && n < size) {
-		int len = (int)strcspn(p, "\n");
-
-		n += (size_t)snprintf(out + n, size - n, "\n%.*s", len < CHILD_TAIL_LINE ? len : CHILD_TAIL_LINE, p);
-		p += len;
-		p += *p == '\n';
-	}
-}
-
-/*
- * Kernel type and target of a program. A program that others jump to has to be of their kind, and for tracing programs
- * the arguments of the target count: any target of theirs will do.
- */
-static int child_kind(struct child *c, const struct px_program *p, enum bpf_prog_type *type,
-		      struct bpf_prog_load_opts *opts)
-{
-	static const char *const stand_in[PX_PROBES] = {
-		[PX_PROBE_SOCK] = "sock_recv_length", [PX_PROBE_TRACEPOINT] = "sys_exit", [PX_PROBE_FENTRY] = "read",
-	};
-	const char *target = p->hook == PX_HOOK_TAIL ? stand_in[p->probe] : p->target;
-	char function[64];
-	int id;
-
-	if (p->probe == PX_PROBE_KPROBE) {
-		*type = BPF_PROG_TYPE_KPROBE;
-		return 0;
-	}
-	*type = BPF_PROG_TYPE_TRACING;
-	if (p->probe == PX_PROBE_FENTRY) {
-		snprintf(function, sizeof(function), PX_CALL_PREFIX "%s", target);
-		opts->expected_attach_type = BPF_TRACE_FEXIT;
-		id = px_btf_function(c->btf, function);
-	} else {
-		opts->expected_attach_type = BPF_TRACE_RAW_TP;
-		id = px_btf_tracepoint(c->btf, target);
-	}
-	opts->attach_btf_id = (uint32_t)id;
-	if (id)
-		return 0;
-	return px_error_set(&c->reply->error, PX_EXIT_HOST, "use --probe=auto", "this kernel has no %s %s",
-			    p->probe == PX_PROBE_FENTRY ? "system call" : "tracepoint", target);
-}
-
-/* Let the map lead to the program. */
-static int child_link(struct child *c, void *module, const char *map, int fd)
-{
-	uint32_t zero = 0;
-
-	if (bpf_map_update_elem(c->bcc.table(module, map), &zero, &fd, 0) == 0)
-		return 0;
-	return px_error_set(&c->reply->error, PX_EXIT_HOST, NULL, "the kernel refuses tail calls: %s", strerror(errno));
-}
-
-static int child_refused(struct child *c, const char *function, int why)
-{
-	char tail[5 * (CHILD_TAIL_LINE + 1) + 1];
-
-	dprintf(STDERR_FILENO, "%s: %s\n%s\n", function, strerror(why), c->log);
-	child_tail(c->log, tail, sizeof(tail));
-	return px_error_set(&c->reply->error, why == EPERM ? PX_EXIT_PERMISSION : PX_EXIT_HOST,
-			    why == EPERM ? "run as root, or with cap_bpf,cap_perfmon" :
-					   "please report this with the file named above",
-			    "the kernel refuses program %s: %s%s", function, strerror(why), tail);
-}
-
-/* A copy of the code with the program's own constants in it; NULL without memory. */
-static struct bpf_insn *child_patched(const struct bpf_insn *code, size_t count, const struct px_program *p)
-{
-	struct bpf_insn *own = calloc(count, sizeof(*own));
-
-	for (size_t i = 0; own && i < count; i++) {
-		own[i] = code[i];
-		if (code[i].code == (BPF_ALU64 | BPF_MOV | BPF_K) && code[i].imm == PX_ABI_PATCH_DIR)
-			own[i].imm = (int)p->dir;
-	}
-	return own;
-}
-
-static int child_load_one(struct child *c, void *module, size_t index)
-{
-	const struct px_program *p = &px_programs[index];
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .log_buf = c->log, .log_size = CHILD_LOG);
-	const void *code = c->bcc.start(module, p->function);
-	size_t count = c->bcc.size(module, p->function) / sizeof(struct bpf_insn);
-	struct bpf_insn *own;
-	enum bpf_prog_type type;
-	int fd;
-
-	if (!code || !count)
-		return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "the kernel side has no program %s",
-				    p->function);
-	if (child_kind(c, p, &type, &opts) < 0)
-		return -1;
-	own = child_patched(code, count, p);
-	if (!own)
-		return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "no memory");
-	if (c->req->debug)
-		opts.log_level = 4;	/* the verifier's statistics */
-	c->log[0] = '\0';
-	fd = bpf_prog_load(type, p->function, "GPL", own, count, &opts);
-	free(own);
-	if (fd < 0)
-		return child_refused(c, p->function, -fd);
-	if (c->req->debug)
-		dprintf(STDERR_FILENO, "%s: %zu instructions, %s", p->function, count, c->log);
-	if (p->hook == PX_HOOK_TAIL && child_link(c, module, p->target, fd) < 0)
-		return -1;
-	c->fds[PX_MAPS + index] = fd;
-	c->reply->has[PX_MAPS + index] = true;
-	return 0;
-}
-
-static int child_load(struct child *c, void *module, enum px_probe probe)
-{
-	size_t hooked = 0;
-
-	for (size_t i = PX_MAP_RING + 1; i < PX_MAPS; i++) {
-		if ((i == PX_MAP_TARGETS && c->req->pid_count <= PX_LOAD_PIDS_INLINE) ||
-		    (i == PX_MAP_BODY && probe != PX_PROBE_FENTRY))
-			continue;
-		c->fds[i] = c->bcc.table(module, child_maps[i]);
-		c->reply->has[i] = c->fds[i] >= 0;
-		if (c->fds[i] < 0)
-			return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "the kernel side has no map %s",
-					    child_maps[i]);
-	}
-	for (size_t i = 0; i < px_program_count; i++) {
-		const struct px_program *p = &px_programs[i];
-
-		if (p->probe != probe && p->probe != PX_PROBE_AUTO)
-			continue;
-		if (child_load_one(c, module, i) == 0) {
-			hooked += p->probe == probe && p->hook != PX_HOOK_TAIL;
-			continue;
-		}
-		if (!p->optional)
-			return -1;
-		child_note(c, "%.150s", c->reply->error.cause);
-	}
-	return hooked ? 0 : -1;
-}
-
 /* Fill the maps that the programs only read. */
-static int child_tables(struct child *c)
+static int child_tables(struct px_child *c)
 {
 	uint32_t yes = 1;
 
@@ -367,7 +188,7 @@ static int child_tables(struct child *c)
 	return 0;
 }
 
-static int child_ring(struct child *c)
+static int child_ring(struct px_child *c)
 {
 	int fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "px_ring", 0, 0, (uint32_t)c->req->ring_bytes, NULL);
 
@@ -387,7 +208,7 @@ static int child_ring(struct child *c)
  * its helpers by number. So it compiles under another effective user id, with all capabilities kept, where that is
  * allowed. A change of the id forgets the parent-death signal.
  */
-static void *child_compile(struct child *c, const char *text, const char **flags, int count)
+static void *child_compile(struct px_child *c, const char *text, const char **flags, int count)
 {
 	bool is_hidden = geteuid() == 0 && prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP) == 0 &&
 			 seteuid(CHILD_NOBODY) == 0;
@@ -400,7 +221,7 @@ static void *child_compile(struct child *c, const char *text, const char **flags
 }
 
 /* Compile and load one back end. */
-static int child_try(struct child *c, enum px_probe probe)
+static int child_try(struct px_child *c, enum px_probe probe)
 {
 	const char *flags[CHILD_FLAGS];
 	struct px_buf text = px_buf_of(1 << 20);
@@ -418,14 +239,14 @@ static int child_try(struct child *c, enum px_probe probe)
 	if (!module)
 		return px_error_set(&c->reply->error, PX_EXIT_HOST, "please report this with the file named above",
 				    "the kernel side does not compile");
-	if (child_load(c, module, probe) < 0 || child_tables(c) < 0)
+	if (px_child_load(c, module, probe) < 0 || child_tables(c) < 0)
 		return -1;
 	c->reply->probe = probe;
 	return 0;
 }
 
 /* Cheap reasons against a back end; what they let pass may still fail to load. */
-static bool child_can(const struct child *c, enum px_probe probe)
+static bool child_can(const struct px_child *c, enum px_probe probe)
 {
 	if (probe == PX_PROBE_SOCK)
 		return px_btf_tracepoint(c->btf, "sock_recv_length") && px_btf_has_helper(c->btf, "task_pt_regs");
@@ -435,15 +256,16 @@ static bool child_can(const struct child *c, enum px_probe probe)
 }
 
 /* Forget what an attempt left behind. */
-static void child_reset(struct child *c)
+static void child_reset(struct px_child *c)
 {
 	memset(&c->reply->error, 0, sizeof(c->reply->error));
 	memset(c->reply->notes, 0, sizeof(c->reply->notes));
+	memset(c->families, 0, sizeof(c->families));
 	for (size_t i = PX_MAP_RING + 1; i < PX_REPLY_FDS; i++)
 		c->reply->has[i] = false;
 }
 
-static int child_choose(struct child *c)
+static int child_choose(struct px_child *c)
 {
 	/*
 	 * Cheapest first, but what misses no call before what does: kretprobes and trampolines do not see calls that
@@ -465,7 +287,7 @@ static int child_choose(struct child *c)
 	return -1;
 }
 
-static int child_send(struct child *c, int sock)
+static int child_send(struct px_child *c, int sock)
 {
 	union {
 		struct cmsghdr align;
@@ -494,7 +316,7 @@ static int child_send(struct child *c, int sock)
 int px_loader_child(const struct px_load_request *req, const char *dir, int sock)
 {
 	struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
-	struct child c = { .req = req, .dir = dir, .reply = calloc(1, sizeof(*c.reply)), .log = malloc(CHILD_LOG),
+	struct px_child c = { .req = req, .dir = dir, .reply = calloc(1, sizeof(*c.reply)), .log = malloc(PX_CHILD_LOG),
 			   .begin = px_clock_mono_ns() };
 	char headers[160];
 
