@@ -128,13 +128,12 @@ static void table_on_gap(void *owner, enum px_dir dir)
 {
 	struct px_conn *c = owner;
 
-	(void)dir;
 	if (c->control.flags & PX_CTL_COPY_MAX) { /* what was left out may have been more than a body */
 		c->control = (struct px_abi_control){ .copy_max = { UINT32_MAX, UINT32_MAX }, .flags = PX_CTL_COPY_MAX };
 		conn_tell_control(c);
 		c->copies_all = true;
 	}
-	px_matcher_gap(&c->matcher);
+	px_matcher_gap(&c->matcher, px_conn_role(c) == PX_ROLE_UNKNOWN || dir == px_role_request_dir(px_conn_role(c)));
 }
 
 static void table_on_restart(void *owner, uint32_t epoch)
