@@ -633,7 +633,7 @@ void px_table_event(struct px_table *t, const struct px_event *ev)
 			t->stats.conns_evicted++;
 			table_end(t, t->age_first);
 		}
-		c = table_add(t, h, h->kind == PX_ABI_OPEN || h->flags & PX_ABI_F_NEWPOS);
+		c = table_add(t, h, h->kind == PX_ABI_OPEN || h->flags & PX_ABI_F_START);
 		if (!c)
 			return;
 		conn_addresses(c, h);

@@ -177,6 +177,21 @@ START_TEST(all_is_copied_again_from_the_first_chunked_message_on)
 }
 END_TEST
 
+/* Positions that began at 0 when the kernel side met a socket say nothing of what went before. */
+START_TEST(counted_from_now_on_is_not_seen_from_the_start)
+{
+	for (sock_id = 10; sock_id < 12; sock_id++) {
+		pos[0] = pos[1] = 0;
+		event(PX_ABI_DATA, PX_DIR_OUT, PX_ABI_F_NEWPOS | (sock_id == 11 ? PX_ABI_F_START : 0),
+		      PX_BYTES("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+		answer(10, false);
+		ck_assert_uint_eq(seen.flags, sock_id == 11 ? 0 : PX_FLAG_MID_STREAM);
+	}
+	ck_assert_uint_eq(seen.paired, 2);
+	sock_id = 9;
+}
+END_TEST
+
 /* What was left out costs the message it belonged to; a client that is known to wait is paired on behind it. */
 START_TEST(a_lost_end_costs_one_exchange)
 {
@@ -250,6 +265,7 @@ int main(void)
 	tcase_add_test(tc, all_is_copied_of_chunked_messages);
 	tcase_add_test(tc, all_is_copied_again_from_the_first_chunked_message_on);
 	tcase_add_test(tc, a_long_body_is_skipped_to_its_end_and_no_further);
+	tcase_add_test(tc, counted_from_now_on_is_not_seen_from_the_start);
 	tcase_add_test(tc, a_lost_end_costs_one_exchange);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
