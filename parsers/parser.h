@@ -132,6 +132,13 @@ struct px_parse_ctx {
 	const struct px_parse_limits *limits;
 };
 
+/* What px_parser.mask has to remember of one direction from one piece to the next; begins zeroed. */
+struct px_mask {
+	uint8_t mode, len;
+	bool is_parameter, is_cut;
+	char name[92];
+};
+
 enum px_sure { PX_SURE_NO, PX_SURE_MAYBE, PX_SURE_YES };	/* MAYBE: so far so good, more bytes would tell */
 
 /*
@@ -176,6 +183,12 @@ struct px_parser {
 	/* Both directions start afresh behind a loss; state is as parse() left it. Default: zeroed after state_fini. */
 	void (*reset)(void *state);
 	void (*state_fini)(void *state);
+
+	/*
+	 * Overwrite the secrets among the next n bytes of a direction, the length kept: they go into a packet file. What
+	 * parse() makes of them must stay the same but for the secrets. Called also while the protocol is not known yet.
+	 */
+	void (*mask)(struct px_mask *m, char *bytes, size_t n);
 };
 
 /* The end of px_parse_result.hand_over that means "ask all parsers again". */

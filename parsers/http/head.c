@@ -66,6 +66,13 @@ static enum http_header_id http_header_id(struct px_bytes name)
 	return HTTP_OTHER;
 }
 
+bool http_is_secret_header(struct px_bytes name)
+{
+	enum http_header_id id = http_header_id(name);
+
+	return id == HTTP_SECRET || id == HTTP_SET_COOKIE;
+}
+
 bool http_list_next(struct px_bytes *rest, struct px_bytes *item)
 {
 	while (rest->len > 0) {

@@ -403,4 +403,5 @@ const struct px_parser px_parser_http = {
 	.hole = http_hole,
 	.resync = http_resync,
 	.reset = http_reset,
+	.mask = http_mask,
 };

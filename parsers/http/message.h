@@ -226,6 +226,13 @@ void http_describe(const struct px_exchange *ex, struct px_record *rec);
 struct px_bytes http_redact_params(struct px_bytes text, bool is_form, struct px_arena *arena,
 				   bool *found);
 
+/* Is the value of this parameter, or of this header, one that lets its holder in? */
+bool http_is_secret_param(struct px_bytes name);
+bool http_is_secret_header(struct px_bytes name);
+
+/* mask.c: px_parser.mask */
+void http_mask(struct px_mask *m, char *p, size_t n);
+
 /* Overwrite with X what lies in memory of ours; line breaks stay. */
 void http_redact_bytes(struct px_bytes secret);
 

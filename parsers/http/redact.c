@@ -37,8 +37,8 @@ static bool redact_ends(struct px_bytes b, struct px_bytes end)
 	return b.len >= end.len && px_bytes_caseeq(px_bytes_sub(b, b.len - end.len, end.len), end);
 }
 
-/* Parameters whose value lets its holder in; "signature" as in the signed URLs of the large object stores. */
-static bool redact_is_secret(struct px_bytes name)
+/* "signature" as in the signed URLs of the large object stores */
+bool http_is_secret_param(struct px_bytes name)
 {
 	static const struct px_bytes names[] = {
 		PX_BYTES("access_token"), PX_BYTES("api_key"), PX_BYTES("password"), PX_BYTES("sig"),
@@ -102,7 +102,7 @@ static bool redact_next(struct redact_walk *w, struct px_bytes *secret)
 			end++;
 		w->at = end + 1;
 		eq = px_bytes_find(px_bytes_sub(text, 0, end), from, '=');
-		if (eq + 1 < end && redact_is_secret(px_bytes_sub(text, from, eq - from))) {
+		if (eq + 1 < end && http_is_secret_param(px_bytes_sub(text, from, eq - from))) {
 			*secret = px_bytes_sub(text, eq + 1, end - eq - 1);
 			return true;
 		}
