@@ -31,13 +31,14 @@ struct px_conn {
 	bool closed;		/* its end was seen; freed at close_at_ns */
 	bool was_reset;
 	int32_t open_result;	/* 0 or -errno of connect */
-	uint64_t first_ns, last_ns, close_at_ns;	/* source clock */
+	uint64_t first_ns, last_ns, closed_ns, close_at_ns;	/* source clock */
 	uint32_t pid, tid, uid;	/* of the latest call */
 	char comm[16];
 	uint64_t bytes[2];	/* moved by the calls seen, by direction */
 	uint64_t messages, errors;
 	struct px_abi_control control;	/* as told to the kernel side last */
 	bool is_controlled;	/* it has been told something */
+	void *saved;		/* of who receives on_event; released in on_close */
 	uint8_t large_frames[2];	/* in a row, by direction */
 	bool needs_all[2];	/* a message of this direction could not have been followed without all its bytes */
 	bool copies_all;	/* copying less has cost us bytes here: do not ask for it again */

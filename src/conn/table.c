@@ -128,12 +128,13 @@ static void table_on_gap(void *owner, enum px_dir dir)
 {
 	struct px_conn *c = owner;
 
+	(void)dir;
 	if (c->control.flags & PX_CTL_COPY_MAX) { /* what was left out may have been more than a body */
 		c->control = (struct px_abi_control){ .copy_max = { UINT32_MAX, UINT32_MAX }, .flags = PX_CTL_COPY_MAX };
 		conn_tell_control(c);
 		c->copies_all = true;
 	}
-	px_matcher_gap(&c->matcher, px_conn_role(c) == PX_ROLE_UNKNOWN || dir == px_role_request_dir(px_conn_role(c)));
+	px_matcher_gap(&c->matcher);
 }
 
 static void table_on_restart(void *owner, uint32_t epoch)
@@ -378,6 +379,12 @@ static bool conn_must_wait(struct px_conn *c, const struct px_abi_event *h, enum
 	return false;
 }
 
+static void conn_show(struct px_conn *c, const struct px_event *ev, uint64_t pos)
+{
+	if (c->table->opt.on_event)
+		c->table->opt.on_event(c->table->opt.ctx, c, ev, pos);
+}
+
 /* One data event whose turn it is. is_late: what waits for it was reported first, but happened after it. */
 static void conn_data(struct px_conn *c, const struct px_event *ev, bool is_late)
 {
@@ -385,6 +392,7 @@ static void conn_data(struct px_conn *c, const struct px_event *ev, bool is_late
 	enum px_dir dir = h->dir ? PX_DIR_OUT : PX_DIR_IN;
 	struct px_stream *s = &c->streams[dir], *other = &c->streams[px_dir_other(dir)];
 	struct px_seg_info info = { .ts_ns = h->ts_ns, .pid = h->pid, .tid = h->tid, .uid = h->uid };
+	uint64_t pos = conn_pos(c, h);
 
 	memcpy(info.comm, h->comm, sizeof(info.comm));
 	if (h->flags & PX_ABI_F_PEER_POS) {
@@ -399,18 +407,20 @@ static void conn_data(struct px_conn *c, const struct px_event *ev, bool is_late
 	if (c->control.flags)
 		conn_renew_skip(c, dir);
 	if (h->len > 0)
-		px_stream_append(s, conn_pos(c, h), ev->data, h->len, &info);
+		px_stream_append(s, pos, ev->data, h->len, &info);
 	/* All events of a call that consumed a FIN say so; its bytes end with the last of them. */
 	if (((h->flags & PX_ABI_F_FIN && !(h->flags & PX_ABI_F_MORE)) || (h->len == 0 && dir == PX_DIR_IN)) &&
 	    !px_stream_is_waiting(s))
 		s->eof = true;
 	px_decoder_run(&c->decoder, dir);
+	conn_show(c, ev, pos);
 	px_stream_settle(s);
 }
 
 /* The source has put the bytes in order and tells that some are missing. */
-static void conn_lost(struct px_conn *c, const struct px_abi_event *h)
+static void conn_lost(struct px_conn *c, const struct px_event *ev)
 {
+	const struct px_abi_event *h = ev->hdr;
 	enum px_dir dir = h->dir ? PX_DIR_OUT : PX_DIR_IN;
 	struct px_stream *s = &c->streams[dir];
 	struct px_seg_info info = { .ts_ns = h->ts_ns, .pid = h->pid, .tid = h->tid, .uid = h->uid };
@@ -423,6 +433,7 @@ static void conn_lost(struct px_conn *c, const struct px_abi_event *h)
 		c->table->opt.on_lost(c->table->opt.ctx, c, lost);
 	}
 	px_decoder_run(&c->decoder, dir);
+	conn_show(c, ev, pos);
 	px_stream_settle(s);
 }
 
@@ -618,10 +629,13 @@ void px_table_event(struct px_table *t, const struct px_event *ev)
 	bool is_new = false;
 
 	t->stats.events++;
+	if (h->flags & PX_ABI_F_DGRAM && t->opt.on_event)
+		t->opt.on_event(t->opt.ctx, NULL, ev, 0);
 	if (h->kind == PX_ABI_PROC || h->flags & PX_ABI_F_DGRAM)
 		return; /* datagrams are not joined to streams, and no protocol here reads them */
 	if (c && (c->sock_gen != h->sock_gen || (h->kind == PX_ABI_OPEN && (c->role != PX_ROLE_UNKNOWN || c->closed)))) {
 		/* The inode number serves another socket now, or the socket another connection. */
+		c->closed_ns = c->closed ? c->closed_ns : h->ts_ns;
 		c->closed = true;
 		table_end(t, c);
 		c = NULL;
@@ -633,7 +647,7 @@ void px_table_event(struct px_table *t, const struct px_event *ev)
 			t->stats.conns_evicted++;
 			table_end(t, t->age_first);
 		}
-		c = table_add(t, h, h->kind == PX_ABI_OPEN || h->flags & PX_ABI_F_START);
+		c = table_add(t, h, h->kind == PX_ABI_OPEN || h->flags & PX_ABI_F_NEWPOS);
 		if (!c)
 			return;
 		conn_addresses(c, h);
@@ -651,18 +665,21 @@ void px_table_event(struct px_table *t, const struct px_event *ev)
 		conn_open(c, h);
 	else if (h->kind == PX_ABI_NAMES)
 		conn_names(c, ev->data);
+	if (h->kind == PX_ABI_OPEN || h->kind == PX_ABI_NAMES)
+		conn_show(c, ev, 0);
 	if (h->kind != PX_ABI_OPEN || c->family != PX_ABI_AF_UNIX || c->names)
 		conn_tell_open(c);
 	switch (h->kind) {
 	case PX_ABI_DATA:
 		if (h->flags & PX_ABI_F_LOST)
-			conn_lost(c, h);
+			conn_lost(c, ev);
 		else
 			conn_data_event(c, ev);
 		break;
 	case PX_ABI_CLOSE:
 		c->closed = true;
 		c->was_reset = (h->flags & PX_ABI_F_RESET) != 0;
+		c->closed_ns = h->ts_ns;
 		c->close_at_ns = h->ts_ns + t->opt.linger_ns;
 		break;
 	default:
@@ -690,6 +707,7 @@ void px_table_advance(struct px_table *t, uint64_t now_ns)
 	}
 	while ((c = t->age_first) != NULL && c->family == PX_ABI_AF_UNIX && now_ns > c->last_ns + t->opt.idle_unix_ns) {
 		c->closed = true;
+		c->closed_ns = now_ns;
 		table_end(t, c);
 	}
 }

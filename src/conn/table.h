@@ -22,6 +22,11 @@ struct px_table_options {
 	void (*on_close)(void *ctx, struct px_conn *c);	/* also at the end of the run */
 	void (*on_lost)(void *ctx, struct px_conn *c, uint64_t bytes);	/* bytes that never came */
 	/*
+	 * Each event when its turn is, those of a direction in order: OPEN, NAMES, and DATA after it was decoded, with pos
+	 * as the offset of its bytes. A datagram comes with c NULL. The end of the connection is on_close's. May be NULL.
+	 */
+	void (*on_event)(void *ctx, struct px_conn *c, const struct px_event *ev, uint64_t pos);
+	/*
 	 * What the kernel side needs not copy of this connection from now on; the only arrow back. May be NULL.
 	 * Returns false where that cannot be told. ctl NULL: the connection has ended, nothing is to be said of it.
 	 */
