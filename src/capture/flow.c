@@ -154,6 +154,12 @@ void px_flow_orient(struct px_flow *flow, const struct px_segment *s)
 	flow_ends(flow, s, true);
 }
 
+/* Identities of our own, where no inode's number is. */
+static uint64_t flow_serial(struct px_flows *f)
+{
+	return (UINT64_C(1) << 40) + ++f->serial;
+}
+
 static struct px_flow *flow_new(struct px_flows *f, const struct px_segment *s, uint64_t context)
 {
 	struct px_flow *flow = calloc(1, sizeof(*flow));
@@ -170,12 +176,14 @@ static struct px_flow *flow_new(struct px_flows *f, const struct px_segment *s, 
 	ev->type = s->protocol == 17 ? SOCK_DGRAM : SOCK_STREAM;
 	ev->state = s->protocol == 17 ? 0 : TCP_ESTABLISHED;
 	ev->syscall_nr = 0xffff;
-	ev->sock_id = o ? o->sock_id : ++f->serial;
+	ev->sock_id = o ? o->sock_id : flow_serial(f);
 	ev->sock_gen = o ? o->sock_gen : 1;
 	sender_is_local = o ? o->dir == PX_ABI_OUT : flow_sender_is_client(s);
 	flow->is_oriented = o || s->tcp_flags & PX_TCP_SYN;
 	flow_ends(flow, s, sender_is_local);
 	flow->has_origin = o != NULL;
+	flow->is_packet = !o || o->is_packet;
+	ev->scope_id = o ? o->scope_id : 0;
 	if (o && o->family == PX_ABI_AF_UNIX) {
 		flow->has_names = true;
 		flow->names = o->names;
@@ -236,10 +244,11 @@ void px_flow_restart(struct px_flows *f, struct px_flow *flow, uint64_t ts_ns)
 	flow->is_ending = false;
 	flow->is_closed = false;
 	flow->has_events = false;
+	flow->has_told_names = false;
 	flow->has_stray = false;
 	flow->syn_ns = 0;
 	if (!flow->has_origin)
-		flow->ev.sock_id = ++f->serial;
+		flow->ev.sock_id = flow_serial(f);
 	f->stats.flows++;
 }
 
@@ -249,6 +258,9 @@ void px_flow_set_owner(struct px_flow *flow, const struct px_flow_owner *owner)
 	flow->ev.tid = owner->tid;
 	flow->ev.uid = owner->uid;
 	memcpy(flow->ev.comm, owner->comm, sizeof(owner->comm));
+	flow->flags = owner->flags;
+	flow->has_peer = owner->has_peer;
+	flow->peer = owner->peer;
 }
 
 /* A UNIX socket travelled as TCP: its own family again, and first its names. */
@@ -259,7 +271,7 @@ static void flow_emit_names(struct px_flows *f, struct px_flow *flow, uint64_t t
 
 	hdr.kind = PX_ABI_NAMES;
 	hdr.ts_ns = ts_ns;
-	hdr.flags = 0;
+	hdr.flags = flow->is_packet ? PX_ABI_F_PACKET : 0;
 	hdr.family = PX_ABI_AF_UNIX;
 	hdr.protocol = 0;
 	hdr.local_port = hdr.remote_port = 0;
@@ -273,11 +285,15 @@ void px_flow_emit(struct px_flows *f, struct px_flow *flow, uint8_t kind, uint64
 	struct px_abi_event *ev = &flow->ev;
 	struct px_event out = { ev, data };
 
-	if (flow->has_names && !flow->has_events)
+	/* An opening waits for its names, if there are any. */
+	if (flow->has_names && !flow->has_told_names &&
+	    (kind != PX_ABI_OPEN || flow->names.local_len || flow->names.remote_len)) {
+		flow->has_told_names = true;
 		flow_emit_names(f, flow, ts_ns);
+	}
 	ev->kind = kind;
 	ev->ts_ns = ts_ns;
-	ev->flags = flow->has_origin ? flags : flags | PX_ABI_F_PACKET;
+	ev->flags = (uint16_t)(flags | flow->flags | (flow->is_packet ? PX_ABI_F_PACKET : 0));
 	ev->copied = (uint32_t)data.len;
 	if (kind != PX_ABI_DATA)
 		ev->len = 0;

@@ -6,9 +6,12 @@
 #include "capture/packet.h"
 #include "capture/source.h"
 
-/* Who moved the bytes of a segment. */
+/* Who moved the bytes of a segment, and the event's flags that only a note can tell. */
 struct px_flow_owner {
 	uint32_t pid, tid, uid;
+	uint16_t flags;
+	bool has_peer;
+	uint32_t peer;		/* peer_pos, with has_peer */
 	char comm[16];
 };
 
@@ -43,8 +46,12 @@ struct px_flow {
 	uint64_t context;
 	struct px_flow_dir dirs[2];
 	struct px_abi_names names;	/* of a UNIX socket that was written as TCP */
-	bool has_names;
-	bool has_origin;	/* the process is known */
+	bool has_names, has_told_names;
+	bool has_origin;	/* written by pxtrace: identity and ends are known, and its end will be told */
+	bool is_packet;		/* the process is not known */
+	bool has_peer;
+	uint32_t peer;		/* peer_pos of the event to come, with has_peer */
+	uint16_t flags;		/* of the events to come, beside those that the packets tell */
 	bool is_oriented;	/* which end is local is known, not guessed */
 	bool is_open;		/* its OPEN has been handed over */
 	bool is_ending;		/* a reset is being handed over */

@@ -46,22 +46,46 @@ static char *note_name(char *to, const char *name, size_t len)
 	return to;
 }
 
+static char *note_value(char *to, const char *word, uint64_t v, unsigned int base)
+{
+	return v ? note_number(note_text(to, word), v, base) : to;
+}
+
 size_t px_note_format(const struct px_origin *o, char to[PX_NOTE_MAX])
 {
 	char *at = note_text(to, "pxtrace ");
 
-	at = note_name(at, o->comm, strnlen(o->comm, sizeof(o->comm)));
-	*at++ = '[';
-	at = note_number(at, o->pid, 10);
-	at = note_text(at, o->dir == PX_ABI_OUT ? "] out conn=" : "] in conn=");
+	if (o->is_packet) {
+		*at++ = '-';
+	} else {
+		at = note_name(at, o->comm, strnlen(o->comm, sizeof(o->comm)));
+		*at++ = '[';
+		at = note_number(at, o->pid, 10);
+		*at++ = ']';
+	}
+	at = note_text(at, o->dir == PX_ABI_OUT ? " out conn=" : " in conn=");
 	at = note_number(at, o->sock_id, 16);
 	*at++ = '.';
 	at = note_number(at, o->sock_gen, 16);
-	at = note_text(at, " tid=");
-	at = note_number(at, o->tid, 10);
-	at = note_text(at, " uid=");
-	at = note_number(at, o->uid, 10);
-	if (o->is_tls)
+	if (!o->is_packet) {
+		at = note_text(at, " tid=");
+		at = note_number(at, o->tid, 10);
+		at = note_text(at, " uid=");
+		at = note_number(at, o->uid, 10);
+	}
+	at = note_value(at, " flags=", o->flags & PX_NOTE_FLAGS & ~PX_ABI_F_TLS, 16);
+	at = note_value(at, " lost=", o->lost, 10);
+	at = note_value(at, " error=", o->error, 10);
+	at = note_value(at, " scope=", o->scope_id, 10);
+	if (o->has_peer)
+		at = note_number(note_text(at, " peer="), o->peer, 10);
+	if (o->has_no_ack)
+		at = note_text(at, " noack");
+	if (o->is_open)
+		at = note_text(at, " open");
+	if (o->is_end)
+		at = note_text(at, " end");
+	if (o->flags & PX_ABI_F_TLS)
 		at = note_text(at, " tls");
 	if (o->family == PX_ABI_AF_UNIX) {
 		at = note_text(at, " unix=");
@@ -136,39 +160,85 @@ static bool note_eat_name(struct px_cur *c, char *to, size_t max, size_t *len)
 	return true;
 }
 
+/* " word=number", if it is there; false where the number is none. */
+static bool note_eat_value(struct px_cur *c, const char *word, unsigned int base, uint64_t max, uint64_t *out)
+{
+	*out = 0;
+	return !note_eat(c, word) || note_eat_number(c, base, max, out);
+}
+
+static bool note_eat_process(struct px_cur *c, struct px_origin *out)
+{
+	uint64_t pid;
+	size_t len;
+
+	out->is_packet = note_eat(c, "- ");
+	if (out->is_packet)
+		return true;
+	if (!note_eat_name(c, out->comm, sizeof(out->comm), &len) || !note_eat(c, "[") ||
+	    !note_eat_number(c, 10, UINT32_MAX, &pid) || !note_eat(c, "] "))
+		return false;
+	out->pid = (uint32_t)pid;
+	return true;
+}
+
+static bool note_eat_names(struct px_cur *c, struct px_abi_names *names)
+{
+	size_t len;
+
+	if (!note_eat_name(c, names->local, sizeof(names->local), &len) || !note_eat(c, ","))
+		return false;
+	names->local_len = (uint16_t)len;
+	if (!note_eat_name(c, names->remote, sizeof(names->remote), &len))
+		return false;
+	names->remote_len = (uint16_t)len;
+	return true;
+}
+
 bool px_note_parse(struct px_bytes text, struct px_origin *out)
 {
 	struct px_cur c = px_cur_of(text);
-	uint64_t pid, tid, uid;
-	size_t len;
+	uint64_t tid = 0, uid = 0, flags, lost, error, scope, peer = 0;
 
 	memset(out, 0, sizeof(*out));
-	if (!note_eat(&c, "pxtrace ") || !note_eat_name(&c, out->comm, sizeof(out->comm), &len) ||
-	    !note_eat(&c, "[") || !note_eat_number(&c, 10, UINT32_MAX, &pid))
+	if (!note_eat(&c, "pxtrace ") || !note_eat_process(&c, out))
 		return false;
-	if (note_eat(&c, "] out conn="))
+	if (note_eat(&c, "out conn="))
 		out->dir = PX_ABI_OUT;
-	else if (note_eat(&c, "] in conn="))
+	else if (note_eat(&c, "in conn="))
 		out->dir = PX_ABI_IN;
 	else
 		return false;
 	if (!note_eat_number(&c, 16, UINT64_MAX, &out->sock_id) || !note_eat(&c, ".") ||
-	    !note_eat_number(&c, 16, UINT64_MAX, &out->sock_gen) || !note_eat(&c, " tid=") ||
-	    !note_eat_number(&c, 10, UINT32_MAX, &tid) || !note_eat(&c, " uid=") ||
-	    !note_eat_number(&c, 10, UINT32_MAX, &uid))
+	    !note_eat_number(&c, 16, UINT64_MAX, &out->sock_gen))
 		return false;
-	out->pid = (uint32_t)pid;
+	if (!out->is_packet && (!note_eat(&c, " tid=") || !note_eat_number(&c, 10, UINT32_MAX, &tid) ||
+				!note_eat(&c, " uid=") || !note_eat_number(&c, 10, UINT32_MAX, &uid)))
+		return false;
+	if (!note_eat_value(&c, " flags=", 16, UINT16_MAX, &flags) ||
+	    !note_eat_value(&c, " lost=", 10, UINT32_MAX, &lost) ||
+	    !note_eat_value(&c, " error=", 10, 4095, &error) ||
+	    !note_eat_value(&c, " scope=", 10, UINT32_MAX, &scope))
+		return false;
+	out->has_peer = note_eat(&c, " peer=");
+	if (out->has_peer && !note_eat_number(&c, 10, UINT32_MAX, &peer))
+		return false;
 	out->tid = (uint32_t)tid;
 	out->uid = (uint32_t)uid;
-	out->is_tls = note_eat(&c, " tls");
+	out->flags = (uint16_t)flags & PX_NOTE_FLAGS;
+	out->lost = (uint32_t)lost;
+	out->error = (uint32_t)error;
+	out->scope_id = (uint32_t)scope;
+	out->peer = (uint32_t)peer;
+	out->has_no_ack = note_eat(&c, " noack");
+	out->is_open = note_eat(&c, " open");
+	out->is_end = note_eat(&c, " end");
+	if (note_eat(&c, " tls"))
+		out->flags |= PX_ABI_F_TLS;
 	if (note_eat(&c, " unix=")) {
 		out->family = PX_ABI_AF_UNIX;
-		if (!note_eat_name(&c, out->names.local, sizeof(out->names.local), &len))
+		if (!note_eat_names(&c, &out->names))
 			return false;
-		out->names.local_len = (uint16_t)len;
-		if (!note_eat(&c, ",") || !note_eat_name(&c, out->names.remote, sizeof(out->names.remote), &len))
-			return false;
-		out->names.remote_len = (uint16_t)len;
 	}
 	return c.pos == c.end;
 }

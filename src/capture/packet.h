@@ -37,13 +37,22 @@ struct px_packet {
 #define PX_TCP_RST 0x04
 #define PX_TCP_ACK 0x10
 
-/* Who sent or received a segment, where the file's writer knew it (sink/pcapng_note.h). */
+/* Whose a segment is and what else was known of it, where the file's writer knew (capture/note.h). */
 struct px_origin {
 	uint64_t sock_id, sock_gen;
 	uint32_t pid, tid, uid;
+	uint32_t scope_id;	/* as in struct px_abi_event */
+	uint32_t lost;		/* so many bytes before this segment were not seen and never will be */
+	uint32_t peer;		/* peer_pos of the event, with has_peer; else it is the acknowledgment number */
+	uint32_t error;		/* a connect that failed: its errno */
+	uint16_t flags;		/* PX_ABI_F_ flags of the event, as far as no packet can tell them: PX_NOTE_FLAGS */
 	uint8_t dir;		/* PX_ABI_IN, PX_ABI_OUT: of this segment */
 	uint8_t family;		/* PX_ABI_AF_UNIX where the packet stands for a UNIX socket */
-	bool is_tls;
+	bool is_packet;		/* from a packet capture: no process is known */
+	bool has_peer;
+	bool has_no_ack;	/* the acknowledgment number is made up */
+	bool is_open;		/* the connection began here; the segment has no numbers */
+	bool is_end;		/* the connection's end was seen, and nothing follows */
 	char comm[16];
 	struct px_abi_names names;	/* of a UNIX socket */
 };

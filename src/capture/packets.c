@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "capture/packets.h"
 
-#include "base/buf.h"
 #include "capture/note.h"
 #include "capture/pcap.h"
 #include "capture/pcapng.h"
@@ -17,7 +16,6 @@ struct px_packets {
 	struct px_fragments *frags;
 	struct px_flows flows;
 	struct px_origin origin;
-	struct px_buf aligned;	/* of an event between packets */
 	uint64_t known_links, unknown_links;	/* packets */
 };
 
@@ -32,7 +30,6 @@ struct px_packets *px_packets_new(void)
 
 	if (!p)
 		return NULL;
-	p->aligned = px_buf_of(2 * PX_PACKET_MAX);
 	p->frags = px_fragments_new();
 	if (!p->frags || px_flows_init(&p->flows) != 0) {
 		px_fragments_free(p->frags);
@@ -49,7 +46,6 @@ void px_packets_free(struct px_packets *p)
 	px_flows_fini(&p->flows);
 	px_fragments_free(p->frags);
 	px_pcapng_fini(&p->ng);
-	px_buf_fini(&p->aligned);
 	free(p);
 }
 
@@ -81,28 +77,10 @@ static int packets_begin(struct px_packets *p, struct px_input *in, const char *
 	return 0;
 }
 
-/* An event that no packet can stand for, as the writer put it between the packets. */
-static void packets_take_event(struct px_packets *p, struct px_bytes block)
-{
-	struct px_event ev;
-
-	if (p->ng.swapped || !px_bytes_starts(block, PX_BYTES(PX_PCAPNG_EVENT_MAGIC)))
-		return;
-	block = px_bytes_sub(block, sizeof(PX_PCAPNG_EVENT_MAGIC) - 1, SIZE_MAX);
-	/* Blocks are aligned to 4 bytes only. */
-	px_buf_drop(&p->aligned, p->aligned.len);
-	if (px_buf_append(&p->aligned, block) == 0 && px_event_of(p->aligned.ptr, block.len, &ev))
-		p->flows.fn(p->flows.ctx, &ev);
-}
-
 static void packets_take(struct px_packets *p, const struct px_packet *packet)
 {
 	struct px_segment s;
 
-	if (packet->link == PX_PCAPNG_NO_PACKET) {
-		packets_take_event(p, packet->data);
-		return;
-	}
 	if (!px_link_is_known(packet->link)) {
 		p->unknown_links++;
 		return;

@@ -267,7 +267,7 @@ int px_pcapng_next(struct px_pcapng *p, struct px_input *in, struct px_packet *o
 			return -EBADMSG;
 		}
 		if (type != NG_INTERFACE && type != NG_PACKET && type != NG_SIMPLE && type != NG_ENHANCED &&
-		    type != PX_PCAPNG_EVENT_BLOCK) {
+		    type != PX_PCAPNG_HIDDEN_BLOCK) {
 			p->skip = len;
 			continue;
 		}
@@ -292,11 +292,15 @@ int px_pcapng_next(struct px_pcapng *p, struct px_input *in, struct px_packet *o
 			px_input_drop(in, len);
 			continue;
 		}
+		if (type == PX_PCAPNG_HIDDEN_BLOCK) {
+			if (!px_bytes_starts(body, PX_BYTES(PX_PCAPNG_HIDDEN_MAGIC))) { /* somebody else's */
+				px_input_drop(in, len);
+				continue;
+			}
+			type = NG_ENHANCED;
+			body = px_bytes_sub(body, sizeof(PX_PCAPNG_HIDDEN_MAGIC) - 1, SIZE_MAX);
+		}
 		*size = len;
-		if (type != PX_PCAPNG_EVENT_BLOCK)
-			return ng_packet(p, type, body, out, why);
-		out->link = PX_PCAPNG_NO_PACKET;
-		out->data = body;
-		return 0;
+		return ng_packet(p, type, body, out, why);
 	}
 }

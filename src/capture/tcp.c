@@ -28,6 +28,9 @@ static struct px_flow_owner owner_of(const struct px_segment *s)
 		owner.pid = s->origin->pid;
 		owner.tid = s->origin->tid;
 		owner.uid = s->origin->uid;
+		owner.flags = s->origin->flags;
+		owner.has_peer = s->origin->has_peer;
+		owner.peer = s->origin->peer;
 		memcpy(owner.comm, s->origin->comm, sizeof(owner.comm));
 	}
 	return owner;
@@ -85,6 +88,8 @@ static void tcp_hand_over(struct px_flows *f, struct px_flow *flow, uint8_t dir,
 		if (other->is_known && seq_diff(ack, other->next) > 0)
 			ack = other->next;
 		flow->ev.peer_pos = other->is_over && ack == other->next ? ack - 1 : ack;
+		if (flow->has_peer)
+			flow->ev.peer_pos = flow->peer;
 	}
 	flow->ev.dir = dir;
 	flow->ev.pos = d->next;
@@ -101,7 +106,7 @@ static void tcp_hand_over(struct px_flows *f, struct px_flow *flow, uint8_t dir,
 		px_flow_emit(f, flow, PX_ABI_DATA, ts_ns, flags | PX_ABI_F_FIN, px_bytes_of(NULL, 0));
 		d->next++;
 		d->is_over = true;
-		if (other->is_over)
+		if (other->is_over && !flow->has_origin)
 			tcp_close(f, flow, ts_ns, 0);
 	}
 	if (tcp_flags & PX_TCP_RST)
@@ -117,11 +122,6 @@ static void tcp_lose(struct px_flows *f, struct px_flow *flow, uint8_t dir, uint
 	if (!d->has_data && !d->has_syn) {
 		d->next = seq; /* the stream is joined here */
 		d->first = seq;
-		return;
-	}
-	/* A single confirmed byte behind all others is most likely the FIN. */
-	if (missing == 1 && !d->held) {
-		d->next = seq;
 		return;
 	}
 	tcp_open_late(f, flow);
@@ -202,7 +202,11 @@ static void tcp_force(struct px_flows *f, struct px_flow *flow, uint8_t dir)
 
 			if (other->held && seq_diff(other->held->seq, end) < 0)
 				end = other->held->seq;
-			tcp_lose(f, flow, !dir, end, h->ts_ns);
+			/* A single confirmed byte behind all others is most likely the FIN. */
+			if (end - other->next == 1 && !other->held && (other->has_data || other->has_syn))
+				other->next = end;
+			else
+				tcp_lose(f, flow, !dir, end, h->ts_ns);
 		}
 	}
 	tcp_drain(f, flow);
@@ -395,6 +399,10 @@ static bool tcp_syn(struct px_flows *f, struct px_flow **flow, uint8_t *dir, con
 	d->next = d->first = s->seq + 1;
 	if (!(*flow)->syn_ns)
 		(*flow)->syn_ns = s->ts_ns;
+	if (s->origin && s->origin->error) {
+		tcp_open(f, *flow, s->ts_ns, true, -(int32_t)s->origin->error);
+		return true;
+	}
 	if (is_answer) {
 		if (!other->is_known) {
 			other->is_known = true;
@@ -527,6 +535,50 @@ static void udp_datagram(struct px_flows *f, struct px_flow *flow, uint8_t dir, 
 	px_flow_emit(f, flow, PX_ABI_DATA, s->ts_ns, PX_ABI_F_DGRAM, s->data);
 }
 
+/* What pxtrace noted beside the packet when it wrote it. */
+static void tcp_note(struct px_flows *f, struct px_flow *flow, uint8_t dir, struct px_segment *s)
+{
+	const struct px_origin *o = s->origin;
+	struct px_flow_dir *d = &flow->dirs[dir];
+	int32_t ahead = seq_diff(s->seq, d->next);
+
+	if (o->family == PX_ABI_AF_UNIX && memcmp(&o->names, &flow->names, sizeof(o->names)) != 0) {
+		flow->names = o->names;
+		flow->has_told_names = false;
+	}
+	if (o->has_no_ack)
+		s->tcp_flags &= (uint8_t)~PX_TCP_ACK;
+	if (o->lost == 0 || flow->is_closed || d->held)
+		return;
+	if (!d->has_data && !d->has_syn) { /* the first that was known to be there is missing */
+		d->is_known = d->has_data = true;
+		d->next = d->first = s->seq - o->lost;
+	} else if (ahead <= 0 || (uint32_t)ahead > o->lost) {
+		return;
+	}
+	tcp_lose(f, flow, dir, s->seq, s->ts_ns);
+}
+
+/* The beginning of one, told before the numbers of its handshake were known. */
+static void tcp_open_again(struct px_flows *f, struct px_flow *flow, const struct px_segment *s)
+{
+	struct px_flow_owner owner = owner_of(s);
+
+	if (flow->has_events)
+		px_flow_restart(f, flow, s->ts_ns);
+	owner.flags = 0;
+	px_flow_set_owner(flow, &owner);
+	tcp_open(f, flow, s->ts_ns, !(s->origin->flags & PX_ABI_F_ACCEPT), 0);
+}
+
+/* The end of a connection that pxtrace wrote. Packets that come later than this are late indeed. */
+static void tcp_end(struct px_flows *f, struct px_flow *flow, uint64_t ts_ns)
+{
+	if (flow->dirs[PX_ABI_IN].held || flow->dirs[PX_ABI_OUT].held)
+		tcp_force_all(f, flow);
+	tcp_close(f, flow, ts_ns, 0);
+}
+
 void px_tcp_segment(struct px_flows *f, const struct px_segment *given)
 {
 	struct px_segment s = *given;
@@ -544,6 +596,13 @@ void px_tcp_segment(struct px_flows *f, const struct px_segment *given)
 		struct px_flow_owner owner = owner_of(&s);
 
 		px_flow_set_owner(flow, &owner);
+	}
+	if (s.origin) {
+		tcp_note(f, flow, dir, &s);
+		if (s.origin->is_open) {
+			tcp_open_again(f, flow, &s);
+			return;
+		}
 	}
 	if (s.tcp_flags & PX_TCP_SYN) {
 		if (tcp_syn(f, &flow, &dir, &s))
@@ -564,6 +623,8 @@ void px_tcp_segment(struct px_flows *f, const struct px_segment *given)
 		tcp_take(f, flow, dir, &s);
 	if (flow->is_waiting)
 		tcp_drain(f, flow);
+	if (s.origin && s.origin->is_end)
+		tcp_end(f, flow, s.ts_ns);
 	if (f->wait_first)
 		tcp_limit(f, flow, s.ts_ns);
 }

@@ -1,0 +1,578 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "capture/wire.h"
+
+#include "capture/note.h"
+#include "capture/pcapng.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define WIRE_BUCKETS 4096u	/* a power of two */
+#define WIRE_HEAD_MAX (14 + 40 + 20 + 8)
+
+#define IP_TCP 6
+#define IP_UDP 17
+#define TCP_PSH 0x08
+#define SOCK_DGRAM 2
+#define UNIX_PORT_FIRST 49152	/* of the range that no service has (RFC 6335) */
+#define UNIX_PORTS 16384
+#define UNIX_PEER_PORT 1
+
+/* One direction. */
+struct wire_dir {
+	uint32_t next;		/* sequence number behind what was written, with is_known */
+	uint32_t acked;		/* highest acknowledgment number written for it, with is_known */
+	bool is_known;
+	bool has_data;
+	bool has_fin;		/* it stands at next */
+};
+
+struct px_wire_conn {
+	struct px_origin origin;
+	uint8_t family;		/* of the packets: AF_INET or AF_INET6 */
+	uint16_t local_port, remote_port;
+	uint8_t local[16], remote[16];
+	struct wire_dir dirs[2];	/* by PX_ABI_IN, PX_ABI_OUT */
+	bool is_hidden;
+	bool has_packets;
+	/* The handshake waits for the first bytes: they tell its numbers. */
+	bool is_opening;
+	uint8_t client;		/* PX_ABI_IN, PX_ABI_OUT: who sends the SYN */
+	uint64_t opening_ns;
+	struct px_wire_conn *hash_next;	/* unless hidden */
+};
+
+static const uint8_t wire_mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+
+static int32_t wire_diff(uint32_t a, uint32_t b)
+{
+	return (int32_t)(a - b);
+}
+
+int px_wire_init(struct px_wire *w)
+{
+	memset(w, 0, sizeof(*w));
+	w->buf = px_buf_of(PX_WIRE_BUF_MAX);
+	w->buckets = calloc(WIRE_BUCKETS, sizeof(*w->buckets));
+	return w->buckets ? 0 : -ENOMEM;
+}
+
+void px_wire_fini(struct px_wire *w)
+{
+	px_buf_fini(&w->buf);
+	free(w->buckets);
+	w->buckets = NULL;
+}
+
+int px_wire_begin(struct px_wire *w)
+{
+	return px_pcapng_write_begin(&w->buf);
+}
+
+/* Which connections are shown */
+
+static size_t wire_slot(const struct px_wire_conn *c)
+{
+	uint64_t a[2], b[2];
+
+	memcpy(a, c->local, sizeof(a));
+	memcpy(b, c->remote, sizeof(b));
+	a[0] = (a[0] ^ a[1] ^ c->local_port) * 0x9e3779b97f4a7c15ull;
+	b[0] = (b[0] ^ b[1] ^ c->remote_port) * 0x9e3779b97f4a7c15ull;
+	return (size_t)((a[0] + b[0]) >> 40) & (WIRE_BUCKETS - 1); /* the same from both ends */
+}
+
+static bool wire_is_same(const struct px_wire_conn *a, const struct px_wire_conn *b)
+{
+	if (a->family != b->family)
+		return false;
+	if (a->local_port == b->local_port && a->remote_port == b->remote_port &&
+	    memcmp(a->local, b->local, 16) == 0 && memcmp(a->remote, b->remote, 16) == 0)
+		return true;
+	return a->local_port == b->remote_port && a->remote_port == b->local_port &&
+	       memcmp(a->local, b->remote, 16) == 0 && memcmp(a->remote, b->local, 16) == 0;
+}
+
+/* Other programs tell connections apart by their ends alone: of two with the same ends they are shown one. */
+static void wire_register(struct px_wire *w, struct px_wire_conn *c)
+{
+	struct px_wire_conn **bucket = &w->buckets[wire_slot(c)], *other;
+
+	for (other = *bucket; other && !wire_is_same(other, c); other = other->hash_next)
+		;
+	c->is_hidden = other != NULL;
+	if (!other) {
+		c->hash_next = *bucket;
+		*bucket = c;
+	}
+}
+
+static void wire_forget(struct px_wire *w, struct px_wire_conn *c)
+{
+	struct px_wire_conn **at = &w->buckets[wire_slot(c)];
+
+	while (*at && *at != c)
+		at = &(*at)->hash_next;
+	if (*at)
+		*at = c->hash_next;
+}
+
+static bool wire_is_mapped(const uint8_t addr[16])
+{
+	return memcmp(addr, wire_mapped, sizeof(wire_mapped)) == 0;
+}
+
+/* A connection to an IPv4 host through an IPv6 socket travels as IPv4. */
+static void wire_ends(struct px_wire_conn *c, const struct px_abi_event *h)
+{
+	c->family = h->family;
+	c->local_port = h->local_port;
+	c->remote_port = h->remote_port;
+	memcpy(c->local, h->local_addr, 16);
+	memcpy(c->remote, h->remote_addr, 16);
+	if (h->family == PX_ABI_AF_INET6 && wire_is_mapped(c->local) && wire_is_mapped(c->remote)) {
+		c->family = PX_ABI_AF_INET;
+		memset(c->local, 0, 16);
+		memset(c->remote, 0, 16);
+		memcpy(c->local, h->local_addr + 12, 4);
+		memcpy(c->remote, h->remote_addr + 12, 4);
+	}
+}
+
+static void wire_ends_of_unix(struct px_wire *w, struct px_wire_conn *c, const struct px_abi_event *h)
+{
+	uint8_t inode[3] = { (uint8_t)(h->sock_id >> 16), (uint8_t)(h->sock_id >> 8), (uint8_t)h->sock_id };
+
+	c->family = PX_ABI_AF_INET;
+	c->local_port = (uint16_t)(UNIX_PORT_FIRST + w->serial % UNIX_PORTS);
+	c->remote_port = UNIX_PEER_PORT;
+	memcpy(c->local, (const uint8_t[]){ 127, inode[0] | 0x80, inode[1], inode[2] }, 4);
+	memcpy(c->remote, (const uint8_t[]){ 127, 128, 0, 0 }, 4);
+}
+
+static void wire_conn_init(struct px_wire *w, struct px_wire_conn *c, const struct px_abi_event *h)
+{
+	w->serial++;
+	c->origin.sock_id = h->sock_id;
+	c->origin.sock_gen = h->sock_gen;
+	c->origin.family = h->family;
+	c->origin.scope_id = h->scope_id;
+	c->origin.is_packet = (h->flags & PX_ABI_F_PACKET) != 0;
+	if (h->family == PX_ABI_AF_UNIX)
+		wire_ends_of_unix(w, c, h);
+	else
+		wire_ends(c, h);
+}
+
+/* Packets */
+
+static char *wire_put_be16(char *to, uint32_t v)
+{
+	to[0] = (char)(v >> 8);
+	to[1] = (char)v;
+	return to + 2;
+}
+
+static char *wire_put_be32(char *to, uint32_t v)
+{
+	return wire_put_be16(wire_put_be16(to, v >> 16), v);
+}
+
+/* The internet checksum (RFC 1071): 16-bit words, in any byte order as long as it is the same everywhere. */
+static uint64_t wire_sum(uint64_t sum, const char *p, size_t n)
+{
+	uint32_t word;
+	uint16_t last = 0;
+
+	for (; n >= sizeof(word); p += sizeof(word), n -= sizeof(word)) {
+		memcpy(&word, p, sizeof(word));
+		sum += word;
+	}
+	while (n >= sizeof(last)) {
+		memcpy(&last, p, sizeof(last));
+		sum += last;
+		p += sizeof(last);
+		n -= sizeof(last);
+	}
+	if (n) {
+		last = 0;
+		memcpy(&last, p, 1);
+		sum += last;
+	}
+	return sum;
+}
+
+static void wire_put_checksum(char *to, uint64_t sum)
+{
+	uint16_t folded;
+
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	folded = (uint16_t)~sum;
+	memcpy(to, &folded, sizeof(folded));
+}
+
+struct wire_packet {
+	uint64_t ts_ns;
+	uint8_t dir;		/* PX_ABI_IN, PX_ABI_OUT */
+	uint8_t protocol;
+	uint8_t flags;		/* of TCP */
+	uint32_t seq, ack;
+	struct px_bytes data;
+	uint32_t len;
+	bool is_hidden;
+};
+
+/* Ethernet and IP; the packet's payload has len bytes. Returns the end, and where the addresses are. */
+static char *wire_put_ip(struct px_wire *w, const struct px_wire_conn *c, const struct wire_packet *p, uint32_t len,
+			 char *at, char **addresses)
+{
+	bool is_out = p->dir == PX_ABI_OUT;
+	const uint8_t *src = is_out ? c->local : c->remote, *dst = is_out ? c->remote : c->local;
+	size_t width = c->family == PX_ABI_AF_INET6 ? 16 : 4;
+
+	/* Locally administered addresses: the host's ends in 1, all others are 2. */
+	memcpy(at, is_out ? "\2\0\0\0\0\2\2\0\0\0\0\1" : "\2\0\0\0\0\1\2\0\0\0\0\2", 12);
+	at += 12;
+	if (width == 16) {
+		at = wire_put_be16(at, 0x86dd);
+		at = wire_put_be32(at, 0x60000000);
+		at = wire_put_be16(at, len);
+		*at++ = (char)p->protocol;
+		*at++ = 64;
+	} else {
+		char *ip = wire_put_be16(at, 0x0800);
+
+		at = wire_put_be16(ip, 0x4500);
+		at = wire_put_be16(at, 20 + len);
+		at = wire_put_be16(at, w->ip_id++);
+		at = wire_put_be16(at, 0x4000); /* not to be fragmented */
+		*at++ = 64;
+		*at++ = (char)p->protocol;
+		at = wire_put_be16(at, 0);
+		wire_put_checksum(at - 2, wire_sum(wire_sum(wire_sum(0, ip, 12), (const char *)src, 4),
+						   (const char *)dst, 4));
+	}
+	*addresses = at;
+	memcpy(at, src, width);
+	memcpy(at + width, dst, width);
+	return at + 2 * width;
+}
+
+static char *wire_put_tcp(const struct px_wire_conn *c, const struct wire_packet *p, char *at)
+{
+	bool is_out = p->dir == PX_ABI_OUT;
+	bool is_syn = p->flags & PX_TCP_SYN;
+
+	at = wire_put_be16(at, is_out ? c->local_port : c->remote_port);
+	at = wire_put_be16(at, is_out ? c->remote_port : c->local_port);
+	at = wire_put_be32(at, p->seq);
+	at = wire_put_be32(at, p->flags & PX_TCP_ACK ? p->ack : 0);
+	*at++ = is_syn ? 7 << 4 : 5 << 4;
+	*at++ = (char)p->flags;
+	at = wire_put_be16(at, 65535);
+	at = wire_put_be32(at, 0);
+	if (is_syn) { /* largest segment, window scale 14: no dissector shall find the window full */
+		memcpy(at, "\2\4\xff\xd7\1\3\3\xe", 8);
+		at += 8;
+	}
+	return at;
+}
+
+static void wire_put(struct px_wire *w, struct px_wire_conn *c, const struct wire_packet *p)
+{
+	char head[WIRE_HEAD_MAX], note[PX_NOTE_MAX], *addresses, *transport, *at;
+	uint32_t head_len = p->protocol == IP_UDP ? 8 : p->flags & PX_TCP_SYN ? 28 : 20;
+	struct px_pcapng_write block = {
+		.ts_ns = p->ts_ns,
+		.data = p->data,
+		.data_len = p->len,
+		.is_out = p->dir == PX_ABI_OUT,
+		.is_hidden = c->is_hidden || p->is_hidden,
+	};
+
+	transport = wire_put_ip(w, c, p, head_len + p->len, head, &addresses);
+	if (p->protocol == IP_UDP) {
+		at = wire_put_be16(transport, block.is_out ? c->local_port : c->remote_port);
+		at = wire_put_be16(at, block.is_out ? c->remote_port : c->local_port);
+		at = wire_put_be16(at, 8 + p->len);
+		at = wire_put_be16(at, 0);
+	} else {
+		at = wire_put_tcp(c, p, transport);
+		if (p->data.len == p->len && !block.is_hidden) {
+			uint64_t sum = wire_sum(0, addresses, (size_t)(at - addresses));
+			char pseudo[4];
+
+			wire_put_be16(wire_put_be16(pseudo, IP_TCP), head_len + p->len);
+			sum = wire_sum(wire_sum(sum, pseudo, sizeof(pseudo)), p->data.ptr, p->data.len);
+			wire_put_checksum(transport + 16, sum);
+		}
+	}
+	c->origin.dir = p->dir;
+	block.head = px_bytes_of(head, (size_t)(at - head));
+	block.comment = px_bytes_of(note, px_note_format(&c->origin, note));
+	c->has_packets = true;
+	c->origin.flags &= PX_ABI_F_TLS;
+	c->origin.lost = c->origin.error = 0;
+	c->origin.has_peer = c->origin.has_no_ack = c->origin.is_open = c->origin.is_end = false;
+	if (px_pcapng_write(&w->buf, &block) != 0)
+		w->dropped_packets++;
+	else if (block.is_hidden)
+		w->hidden_packets++;
+	else
+		w->packets++;
+}
+
+/* The acknowledgment number for what dir sends: what was written of the other direction, the FIN included. */
+static struct wire_packet wire_packet_of(const struct px_wire_conn *c, uint8_t dir, uint8_t flags, uint64_t ts_ns)
+{
+	const struct wire_dir *d = &c->dirs[dir], *other = &c->dirs[!dir];
+
+	return (struct wire_packet){
+		.ts_ns = ts_ns,
+		.dir = dir,
+		.protocol = IP_TCP,
+		.flags = (uint8_t)(flags | (other->is_known ? PX_TCP_ACK : 0)),
+		.seq = d->next + d->has_fin,
+		.ack = other->next + other->has_fin,
+	};
+}
+
+/* A packet without bytes for pxtrace alone. */
+static void wire_tell(struct px_wire *w, struct px_wire_conn *c, uint8_t dir, uint64_t ts_ns)
+{
+	struct wire_packet p = wire_packet_of(c, dir, 0, ts_ns);
+
+	p.is_hidden = true;
+	wire_put(w, c, &p);
+}
+
+/* The three packets, with the numbers in front of what comes first in each direction. */
+static void wire_handshake(struct px_wire *w, struct px_wire_conn *c, uint32_t out, uint32_t in)
+{
+	struct wire_packet p;
+
+	c->is_opening = false;
+	c->dirs[PX_ABI_OUT] = (struct wire_dir){ .next = out, .acked = out, .is_known = true };
+	c->dirs[PX_ABI_IN] = (struct wire_dir){ .next = in, .acked = in, .is_known = true };
+	p = wire_packet_of(c, c->client, PX_TCP_SYN, c->opening_ns);
+	p.seq--;
+	p.flags &= (uint8_t)~PX_TCP_ACK;
+	wire_put(w, c, &p);
+	p = wire_packet_of(c, !c->client, PX_TCP_SYN, c->opening_ns);
+	p.seq--;
+	wire_put(w, c, &p);
+	p = wire_packet_of(c, c->client, 0, c->opening_ns);
+	wire_put(w, c, &p);
+}
+
+static void wire_open(struct px_wire *w, struct px_wire_conn *c, const struct px_abi_event *h, uint64_t ts_ns)
+{
+	struct wire_packet p;
+
+	if (c->has_packets)
+		return; /* too late to tell of it */
+	c->client = h->flags & PX_ABI_F_ACCEPT ? PX_ABI_IN : PX_ABI_OUT;
+	if (h->result < 0) {
+		c->dirs[c->client] = (struct wire_dir){ .next = h->pos, .is_known = true };
+		p = wire_packet_of(c, c->client, PX_TCP_SYN, ts_ns);
+		p.seq--;
+		c->origin.error = (uint32_t)-h->result;
+		wire_put(w, c, &p);
+		return;
+	}
+	c->opening_ns = ts_ns;
+	if (h->flags & PX_ABI_F_SEQ && h->flags & PX_ABI_F_PEER_POS) {
+		wire_handshake(w, c, h->pos, h->peer_pos);
+		return;
+	}
+	c->is_opening = true;
+	c->origin.is_open = true;
+	c->origin.flags |= h->flags & PX_ABI_F_ACCEPT;
+	wire_tell(w, c, PX_ABI_OUT, ts_ns);
+}
+
+/* Nothing was seen between what was written last and seq. */
+static void wire_gap(struct px_wire *w, struct px_wire_conn *c, uint8_t dir, uint32_t seq, uint64_t ts_ns)
+{
+	struct wire_dir *d = &c->dirs[dir];
+
+	c->origin.lost = seq - d->next;
+	d->next = seq;
+	d->has_data = true;
+	wire_tell(w, c, dir, ts_ns);
+}
+
+/* What the sender of this packet had received by then, as far as it was written. */
+static uint32_t wire_ack(struct px_wire_conn *c, const struct px_abi_event *h)
+{
+	struct wire_dir *other = &c->dirs[!h->dir];
+	uint32_t ack = h->peer_pos;
+
+	if (!(h->flags & PX_ABI_F_PEER_POS)) {
+		c->origin.has_no_ack = true;
+		return other->acked + other->has_fin;
+	}
+	if (!other->is_known)
+		*other = (struct wire_dir){ .next = ack, .acked = ack, .is_known = true };
+	if (wire_diff(ack, other->next) > 0) {
+		c->origin.has_peer = true;
+		c->origin.peer = ack;
+		ack = other->next;
+	}
+	if (wire_diff(ack, other->acked) > 0)
+		other->acked = ack;
+	/* A FIN that was read counts in the socket's own numbers as well. */
+	return ack == other->next && other->has_fin ? ack + 1 : ack;
+}
+
+static void wire_data(struct px_wire *w, struct px_wire_conn *c, const struct px_event *ev, uint32_t pos, uint64_t ts_ns)
+{
+	const struct px_abi_event *h = ev->hdr;
+	struct wire_dir *d = &c->dirs[h->dir];
+	bool ends = ((h->flags & PX_ABI_F_FIN && !(h->flags & PX_ABI_F_MORE)) || (h->len == 0 && h->dir == PX_ABI_IN)) &&
+		    !d->has_fin;
+	uint32_t done = 0, ack;
+	bool has_peer;
+
+	if (d->has_fin || (h->len == 0 && !ends))
+		return;
+	if (c->is_opening) {
+		wire_handshake(w, c, h->dir == PX_ABI_OUT ? pos : h->peer_pos, h->dir == PX_ABI_OUT ? h->peer_pos : pos);
+		c->dirs[!h->dir].is_known = (h->flags & PX_ABI_F_PEER_POS) != 0;
+	}
+	if (h->flags & PX_ABI_F_LOST) {
+		if (!d->is_known)
+			*d = (struct wire_dir){ .next = pos, .acked = pos, .is_known = true };
+		if (wire_diff(pos + h->len, d->next) > 0)
+			wire_gap(w, c, h->dir, pos + h->len, ts_ns);
+		return;
+	}
+	if (h->len > 0) {
+		if (!d->is_known || (!d->has_data && wire_diff(pos, d->next) < 0))
+			*d = (struct wire_dir){ .next = pos, .acked = pos, .is_known = true };
+		if (wire_diff(pos, d->next) > 0)
+			wire_gap(w, c, h->dir, pos, ts_ns);
+		/* Two writers at the same moment may claim the same place; they come here one after the other. */
+		d->has_data = true;
+	} else if (!d->is_known) {
+		*d = (struct wire_dir){ .next = pos, .acked = pos, .is_known = true };
+	}
+	ack = wire_ack(c, h);
+	has_peer = c->origin.has_peer;
+	c->origin.flags |= h->flags & PX_NOTE_FLAGS;
+	do {
+		uint32_t n = h->len - done < PX_WIRE_PAYLOAD_MAX ? h->len - done : PX_WIRE_PAYLOAD_MAX;
+		struct wire_packet p = wire_packet_of(c, h->dir, 0, ts_ns);
+
+		c->origin.has_peer = has_peer;
+		p.ack = ack;
+		p.data = px_bytes_sub(ev->data, done, n);
+		p.len = n;
+		done += n;
+		if (done == h->len)
+			p.flags |= (uint8_t)((n ? TCP_PSH : 0) | (ends ? PX_TCP_FIN : 0));
+		if (h->flags & PX_ABI_F_PEER_POS)
+			p.flags |= PX_TCP_ACK;
+		else
+			c->origin.has_no_ack = true;
+		wire_put(w, c, &p);
+		d->next += n;
+	} while (done < h->len);
+	d->has_fin = ends;
+}
+
+static void wire_process(struct px_wire_conn *c, const struct px_abi_event *h)
+{
+	if (!h->pid && !h->tid)
+		return;
+	c->origin.pid = h->pid;
+	c->origin.tid = h->tid;
+	c->origin.uid = h->uid;
+	memcpy(c->origin.comm, h->comm, sizeof(c->origin.comm));
+}
+
+void px_wire_event(struct px_wire *w, struct px_wire_conn **slot, const struct px_event *ev, uint64_t pos, uint64_t ts_ns)
+{
+	const struct px_abi_event *h = ev->hdr;
+	struct px_wire_conn *c = *slot;
+
+	if (!c) {
+		c = calloc(1, sizeof(*c));
+		if (!c) {
+			w->dropped_packets++;
+			return;
+		}
+		wire_conn_init(w, c, h);
+		wire_register(w, c);
+		*slot = c;
+	}
+	wire_process(c, h);
+	if (h->flags & PX_ABI_F_TLS)
+		c->origin.flags |= PX_ABI_F_TLS;
+	switch (h->kind) {
+	case PX_ABI_OPEN:
+		wire_open(w, c, h, ts_ns);
+		break;
+	case PX_ABI_NAMES:
+		if (ev->data.len >= sizeof(c->origin.names))
+			memcpy(&c->origin.names, ev->data.ptr, sizeof(c->origin.names));
+		break;
+	case PX_ABI_DATA:
+		if (h->family == PX_ABI_AF_UNIX) { /* counted from 0; sequence numbers are from 1, behind the SYN */
+			struct px_abi_event counted = *h;
+			struct px_event from_one = { &counted, ev->data };
+
+			counted.peer_pos++;
+			wire_data(w, c, &from_one, (uint32_t)pos + 1, ts_ns);
+			break;
+		}
+		wire_data(w, c, ev, (uint32_t)pos, ts_ns);
+		break;
+	default:
+		break;
+	}
+}
+
+void px_wire_datagram(struct px_wire *w, const struct px_event *ev, uint64_t ts_ns)
+{
+	const struct px_abi_event *h = ev->hdr;
+	struct px_wire_conn c = { 0 };
+	struct wire_packet p = { .ts_ns = ts_ns, .dir = h->dir, .protocol = IP_UDP, .data = ev->data, .len = h->len };
+
+	if (h->kind != PX_ABI_DATA || h->type != SOCK_DGRAM)
+		return;
+	if (p.len > PX_WIRE_PAYLOAD_MAX) /* none that comes from IP is longer */
+		p.len = PX_WIRE_PAYLOAD_MAX;
+	p.data = px_bytes_sub(p.data, 0, p.len);
+	wire_conn_init(w, &c, h);
+	wire_process(&c, h);
+	wire_put(w, &c, &p);
+}
+
+void px_wire_end(struct px_wire *w, struct px_wire_conn **slot, enum px_wire_end how, uint64_t ts_ns)
+{
+	struct px_wire_conn *c = *slot;
+	struct wire_packet p;
+
+	if (!c)
+		return;
+	*slot = NULL;
+	if (c->has_packets && how != PX_WIRE_GIVEN_UP) {
+		if (c->is_opening) /* nothing came: any numbers do */
+			wire_handshake(w, c, 1, 1);
+		c->origin.is_end = true;
+		if (how == PX_WIRE_RESET) {
+			p = wire_packet_of(c, PX_ABI_IN, PX_TCP_RST, ts_ns);
+			wire_put(w, c, &p);
+		} else if (!c->dirs[PX_ABI_OUT].has_fin && !c->origin.is_packet) {
+			p = wire_packet_of(c, PX_ABI_OUT, PX_TCP_FIN, ts_ns);
+			wire_put(w, c, &p);
+		} else {
+			wire_tell(w, c, PX_ABI_OUT, ts_ns);
+		}
+	}
+	if (!c->is_hidden)
+		wire_forget(w, c);
+	free(c);
+}
