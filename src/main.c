@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static void main_list_protocols(void)
 {
@@ -61,12 +62,25 @@ static void main_targets(const struct px_pids *pids, char *text, size_t size)
 	}
 }
 
+/* Writing to the file that is read would empty it first. */
+static bool main_is_same_file(const char *one, const char *other)
+{
+	struct stat a, b;
+
+	return stat(one, &a) == 0 && stat(other, &b) == 0 && S_ISREG(a.st_mode) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
 static int main_replay(const struct px_options *o, int signal_fd)
 {
 	struct px_run_info run = { 0 };
 	struct px_source *source;
 	struct px_error err;
 
+	if ((o->write_file && main_is_same_file(o->read_file, o->write_file)) ||
+	    (o->output_file && main_is_same_file(o->read_file, o->output_file))) {
+		px_log(PX_LOG_ERROR, "%s: cannot be read and written at once", o->read_file);
+		return PX_EXIT_USAGE;
+	}
 	if (px_replay_open(o->read_file, &source, &err) != 0) {
 		px_error_print(&err);
 		return (int)err.code;

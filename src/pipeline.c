@@ -75,6 +75,15 @@ static void pipeline_close(void *ctx, struct px_conn *c)
 	struct px_pipeline *p = ctx;
 
 	px_report_close(&p->report, c);
+	if (p->save)
+		px_save_close(p->save, c, p->source->wall_offset_ns);
+}
+
+static void pipeline_saved(void *ctx, struct px_conn *c, const struct px_event *ev, uint64_t pos)
+{
+	struct px_pipeline *p = ctx;
+
+	px_save_event(p->save, c, ev, pos, p->source->wall_offset_ns);
 }
 
 static void pipeline_lost(void *ctx, struct px_conn *c, uint64_t bytes)
@@ -158,12 +167,12 @@ static void pipeline_watch_pids(struct px_pipeline *p)
 static void pipeline_sleep(struct px_pipeline *p, uint64_t timeout_ns, bool is_armed)
 {
 	struct timespec ts = { .tv_sec = (time_t)(timeout_ns / 1000000000ull), .tv_nsec = (long)(timeout_ns % 1000000000ull) };
-	struct pollfd few[8], *fds = few;
+	struct pollfd few[9], *fds = few;
 	nfds_t count = 0;
 	size_t first_pid;
 
-	if (p->pid_count + 4 > PX_COUNT(few)) {
-		fds = malloc((p->pid_count + 4) * sizeof(*fds));
+	if (p->pid_count + 5 > PX_COUNT(few)) {
+		fds = malloc((p->pid_count + 5) * sizeof(*fds));
 		if (!fds)
 			return;
 	}
@@ -172,6 +181,8 @@ static void pipeline_sleep(struct px_pipeline *p, uint64_t timeout_ns, bool is_a
 		fds[count++] = (struct pollfd){ .fd = p->source->fd, .events = POLLIN };
 	if (px_out_fd_wants_write(p->out) >= 0)
 		fds[count++] = (struct pollfd){ .fd = px_out_fd_wants_write(p->out), .events = POLLOUT };
+	if (p->save && px_save_fd_wants_write(p->save) >= 0)
+		fds[count++] = (struct pollfd){ .fd = px_save_fd_wants_write(p->save), .events = POLLOUT };
 	first_pid = count;
 	for (size_t i = 0; i < p->pid_count; i++)
 		fds[count++] = (struct pollfd){ .fd = p->pid_fds[i], .events = POLLIN };
@@ -222,6 +233,24 @@ static void pipeline_tick(struct px_pipeline *p, uint64_t now_ns)
 		pipeline_explain(p);
 }
 
+/* What -w has gathered; is_calm: no more is there for now. */
+static void pipeline_flush_save(struct px_pipeline *p, bool is_calm)
+{
+	int status = p->save ? px_save_flush(p->save, is_calm) : 0;
+
+	if (status == PX_SAVE_FULL)
+		pipeline_stop(p, "file count");
+	else if (status)
+		pipeline_stop(p, status == -EPIPE ? "reader gone" : "output failed");
+}
+
+static size_t pipeline_pending(const struct px_pipeline *p)
+{
+	size_t saved = p->save ? px_save_pending(p->save) : 0, printed = px_out_pending(p->out);
+
+	return saved > printed ? saved : printed;
+}
+
 /* One batch. Returns the number of events, or a negative errno. */
 static int pipeline_drain(struct px_pipeline *p, size_t *count)
 {
@@ -232,6 +261,7 @@ static int pipeline_drain(struct px_pipeline *p, size_t *count)
 	p->report.wall_offset_ns = p->source->wall_offset_ns; /* of a tape in a pipe it is not known before */
 	px_table_advance(&p->table, p->is_live ? px_clock_mono_ns() : p->event_now_ns);
 	px_report_flush(&p->report);
+	pipeline_flush_save(p, p->is_live && *count < PIPELINE_BATCH);
 	if (px_report_is_full(&p->report))
 		pipeline_stop(p, "count");
 	if (p->report.sink_error)
@@ -257,7 +287,7 @@ static void pipeline_loop(struct px_pipeline *p)
 			break;
 		}
 		if (!p->is_live) { /* files do not run away: wait for who reads the output instead */
-			if (px_out_pending(p->out) > PX_OUT_QUEUE_DEFAULT / 2)
+			if (pipeline_pending(p) > PX_OUT_QUEUE_DEFAULT / 2)
 				pipeline_sleep(p, PIPELINE_IDLE_NS, false);
 			else if (count == 0 && p->source->ops->arm(p->source))
 				pipeline_sleep(p, PIPELINE_IDLE_NS, true); /* a pipe with nothing in it yet */
@@ -335,6 +365,8 @@ static int pipeline_open_output(struct px_pipeline *p, int *fd)
 	int rc;
 
 	*fd = STDOUT_FILENO;
+	if (!px_options_print(p->opt))
+		return px_out_new(&p->out, STDERR_FILENO, "standard error", PX_OUT_QUEUE_DEFAULT); /* gets nothing */
 	if (path && strcmp(path, "-") != 0) {
 		*fd = px_file_create(path, &err);
 		if (*fd < 0) {
@@ -346,6 +378,53 @@ static int pipeline_open_output(struct px_pipeline *p, int *fd)
 	if (rc)
 		px_log(PX_LOG_ERROR, "%s: %s", path ? path : "stdout", strerror(-rc));
 	return rc;
+}
+
+static int pipeline_open_save(struct px_pipeline *p)
+{
+	const struct px_options *o = p->opt;
+	struct px_save_options save = {
+		.path = o->write_file,
+		.size_max = o->file_size * 1000000,
+		.period_s = o->file_period_s,
+		.file_count = o->file_count,
+		.command = o->file_command,
+		.no_redact = o->no_redact,
+		.wall_ns = p->is_live ? px_clock_wall_ns() : 0,
+	};
+	struct px_error err;
+
+	if (!o->write_file || px_save_new(&save, &p->save, &err) == 0)
+		return 0;
+	px_error_print(&err);
+	return -1;
+}
+
+/* Everything has come: complete the files, and say what is in them. False where something could not be written. */
+static bool pipeline_finish_save(struct px_pipeline *p)
+{
+	struct px_save_stats stats;
+	int status;
+
+	if (!p->save)
+		return true;
+	status = px_save_finish(p->save, (int)(PIPELINE_DRAIN_NS / MS));
+	stats = px_save_stats(p->save);
+	if (status < 0 && status != -EPIPE)
+		px_log(PX_LOG_ERROR, "%s", px_save_error(p->save));
+	if (stats.dropped_bytes)
+		px_log(PX_LOG_WARN, "%llu bytes of packets were not written: the reader was too slow",
+		       (unsigned long long)stats.dropped_bytes);
+	if (strcmp(p->opt->write_file, "-") != 0 && stats.files == 1)
+		px_log(PX_LOG_NOTE, "%s: %llu packets, %llu bytes", px_save_path(p->save),
+		       (unsigned long long)stats.packets, (unsigned long long)stats.bytes);
+	else if (stats.files > 1)
+		px_log(PX_LOG_NOTE, "%s: the last of %llu files, %llu packets, %llu bytes in all", px_save_path(p->save),
+		       (unsigned long long)stats.files, (unsigned long long)stats.packets,
+		       (unsigned long long)stats.bytes);
+	px_save_free(p->save);
+	p->save = NULL;
+	return status >= 0 || status == -EPIPE;
 }
 
 static struct px_sink *pipeline_make_sink(struct px_pipeline *p, int fd)
@@ -407,6 +486,8 @@ int px_pipeline_run(const struct px_options *opt, struct px_source *source, cons
 	table.on_open = pipeline_open;
 	table.on_close = pipeline_close;
 	table.on_lost = pipeline_lost;
+	if (opt->write_file)
+		table.on_event = pipeline_saved;
 	if (p.is_live)
 		table.on_control = pipeline_control;
 	table.ctx = &p;
@@ -416,14 +497,18 @@ int px_pipeline_run(const struct px_options *opt, struct px_source *source, cons
 	}
 	if (pipeline_open_output(&p, &fd) != 0)
 		goto out_table;
-	p.report.sinks[0] = pipeline_make_sink(&p, fd);
-	if (!p.report.sinks[0]) {
-		px_log(PX_LOG_ERROR, "out of memory");
-		goto out_output;
+	if (px_options_print(opt)) {
+		p.report.sinks[0] = pipeline_make_sink(&p, fd);
+		if (!p.report.sinks[0]) {
+			px_log(PX_LOG_ERROR, "out of memory");
+			goto out_output;
+		}
+		p.report.sink_count = 1;
 	}
-	p.report.sink_count = 1;
+	if (pipeline_open_save(&p) != 0)
+		goto out_sink;
 	pipeline_watch_pids(&p);
-	rc = p.is_live ? px_privilege_drop() : 0;
+	rc = p.is_live ? px_privilege_drop(opt->file_size || opt->file_period_s) : 0;
 	if (rc)
 		px_log(PX_LOG_WARN, "privileges are not given up: %s", strerror(-rc));
 	p.started_ns = px_clock_mono_ns();
@@ -452,13 +537,18 @@ int px_pipeline_run(const struct px_options *opt, struct px_source *source, cons
 			px_log(PX_LOG_ERROR, "%s", why);
 			code = PX_EXIT_FAILED;
 		}
-		pipeline_summary(&p, &stop);
 	}
-	p.report.sinks[0]->ops->free(p.report.sinks[0]);
+	if (!pipeline_finish_save(&p))
+		code = PX_EXIT_FAILED;
+	if (!stdout_gone)
+		pipeline_summary(&p, &stop);
 	for (size_t i = 0; i < p.pid_count; i++)
 		if (p.pid_fds[i] >= 0)
 			close(p.pid_fds[i]);
 	free(p.pid_fds);
+out_sink:
+	if (p.report.sink_count)
+		p.report.sinks[0]->ops->free(p.report.sinks[0]);
 out_output:
 	px_out_free(p.out);
 	if (fd > STDERR_FILENO)

@@ -7,6 +7,7 @@
 #include "cli/options.h"
 #include "conn/table.h"
 #include "report.h"
+#include "save.h"
 #include "sink/out.h"
 
 struct px_pipeline {
@@ -15,6 +16,7 @@ struct px_pipeline {
 	struct px_table table;
 	struct px_report report;
 	struct px_out *out;
+	struct px_save *save;	/* -w, or NULL */
 	struct px_sink *text;	/* the text output, told of the terminal's width; NULL with another format */
 	int signal_fd;
 	int *pid_fds;		/* of the processes named with -p, -1 once they are gone */

@@ -24,13 +24,14 @@ static const char help_tail[] =
 	"  sudo pxtrace -jp 4242 | jq -c 'select(.latency_ns>2e8)|{op,target,status}'\n"
 	"  sudo pxtrace -p 4242 --duration 30s -jo trace.json\n"
 	"  pxtrace -r capture.pcapng                 what a packet capture holds\n"
+	"  sudo pxtrace -p 4242 -w trace.pcapng      packets, for Wireshark or -r\n"
 	"\n"
 	"The manual, pxtrace(8), explains every option, column and key.\n";
 
 static const char *const group_titles[] = {
 	[PX_GROUP_TARGET] = "Target", [PX_GROUP_CAPTURE] = "Capture", [PX_GROUP_LIMITS] = "Limits",
-	[PX_GROUP_TEXT] = "Text",     [PX_GROUP_FORMAT] = "Output",   [PX_GROUP_SAFETY] = "Safety",
-	[PX_GROUP_MISC] = "Other",    [PX_GROUP_HABIT] = "",
+	[PX_GROUP_TEXT] = "Text",     [PX_GROUP_FORMAT] = "Output",   [PX_GROUP_FILES] = "Packet files",
+	[PX_GROUP_SAFETY] = "Safety", [PX_GROUP_MISC] = "Other",      [PX_GROUP_HABIT] = "",
 };
 
 const char *px_group_title(enum px_group group)

@@ -130,6 +130,12 @@ static const struct px_kind kind_file = {
 	.complete = PX_COMPLETE_FILES,
 };
 
+static const struct px_kind kind_command = {
+	.read = read_file,
+	.noun = "a command",
+	.form = "name a program, found as the shell would: gzip, /usr/local/bin/upload",
+};
+
 static const char *const probe_words[] = { "auto", "sock", "tracepoint", "kprobe", "fentry", NULL };
 static const char *const color_words[] = { "auto", "always", "never", NULL };
 
@@ -164,6 +170,13 @@ const struct px_option px_options_table[] = {
 	{ 'j', "json",     NULL,           PX_GROUP_FORMAT, "JSON, an object per line", &kind_flag, OPT(json) },
 	{ 'o', NULL,       "FILE",         PX_GROUP_FORMAT, "write to FILE instead of standard output", &kind_file, OPT(output_file) },
 	{ 'l', NULL,       NULL,           PX_GROUP_FORMAT, "accepted: output comes line by line anyway", &kind_flag, OPT(line_buffered) },
+
+	{ 'w', NULL,       "FILE",         PX_GROUP_FILES, "write packets to FILE (pcapng, for Wireshark and -r), - is standard output", &kind_file, OPT(write_file) },
+	{ 0,   "print",    NULL,           PX_GROUP_FILES, "with -w, print messages too", &kind_flag, OPT(print) },
+	{ 'C', NULL,       "MILLIONS",     PX_GROUP_FILES, "begin the next file after so many million bytes", &kind_number, OPT(file_size), NULL, 1, 1000000 },
+	{ 'G', NULL,       "SECONDS",      PX_GROUP_FILES, "begin the next file after SECONDS; FILE is a form for strftime(3)", &kind_number, OPT(file_period_s), NULL, 1, 1000000000 },
+	{ 'W', NULL,       "COUNT",        PX_GROUP_FILES, "keep COUNT files with -C; end after COUNT files with -G", &kind_number, OPT(file_count), NULL, 1, 1000000 },
+	{ 'z', NULL,       "COMMAND",      PX_GROUP_FILES, "run COMMAND with the name of each file that -C or -G has ended", &kind_command, OPT(file_command) },
 
 	{ 0,   "no-redact", NULL,          PX_GROUP_SAFETY, "show passwords, tokens and cookies as they are", &kind_flag, OPT(no_redact) },
 
@@ -411,6 +424,27 @@ static int options_check_target(const struct px_options *o, struct px_error *err
 	return 0;
 }
 
+static int options_check_files(const struct px_options *o, struct px_error *err)
+{
+	bool rotates = o->file_size || o->file_period_s;
+
+	if (!o->write_file && (o->print || rotates || o->file_count || o->file_command))
+		return px_error_set(err, PX_EXIT_USAGE, "name a file: -w FILE.pcapng",
+				    "--print, -C, -G, -W and -z go with -w");
+	if (!rotates && (o->file_count || o->file_command))
+		return px_error_set(err, PX_EXIT_USAGE, "say when the next file begins: -C MILLIONS or -G SECONDS",
+				    "-W and -z go with -C or -G");
+	if (o->write_file && strcmp(o->write_file, "-") == 0) {
+		if (rotates)
+			return px_error_set(err, PX_EXIT_USAGE, "name a file: -w FILE.pcapng",
+					    "-C and -G cannot divide standard output");
+		if (px_options_print(o) && (!o->output_file || strcmp(o->output_file, "-") == 0))
+			return px_error_set(err, PX_EXIT_USAGE, "print to a file: -o FILE",
+					    "packets and messages cannot share standard output");
+	}
+	return 0;
+}
+
 int px_options_parse(int argc, char **argv, struct px_options *out, struct px_error *err)
 {
 	struct getopt_form form;
@@ -436,7 +470,9 @@ int px_options_parse(int argc, char **argv, struct px_options *out, struct px_er
 	if (optind < argc)
 		return px_error_set(err, PX_EXIT_USAGE, "start it yourself, then: pxtrace -p PID",
 				    "'%s': this version does not start commands", argv[optind]);
-	return out->action == PX_ACTION_TRACE ? options_check_target(out, err) : 0;
+	if (out->action != PX_ACTION_TRACE)
+		return 0;
+	return options_check_target(out, err) ? -1 : options_check_files(out, err);
 }
 
 void px_options_warn(const struct px_options *o, void (*say)(const char *line))

@@ -59,6 +59,13 @@ struct px_options {
 	bool json;
 	const char *output_file;	/* -o: "-" is standard output; NULL: standard output */
 
+	const char *write_file;		/* -w: packets go here, "-" is standard output; NULL: nowhere */
+	bool print;			/* records too, with -w */
+	uint64_t file_size;		/* -C: millions of bytes after which the next file begins; 0: never */
+	uint64_t file_period_s;		/* -G: seconds after which it does; 0: never */
+	uint64_t file_count;		/* -W: 0: no limit */
+	const char *file_command;	/* -z: run with the name of each file that a rotation has finished */
+
 	bool no_redact;
 	bool quiet;
 	bool debug;
@@ -71,6 +78,12 @@ struct px_options {
  */
 PX_MUST_USE int px_options_parse(int argc, char **argv, struct px_options *out,
 				 struct px_error *err);
+
+/* Are records printed? With -w only if --print or -o says so. */
+static inline bool px_options_print(const struct px_options *o)
+{
+	return !o->write_file || o->print || o->output_file;
+}
 
 /*
  * What was given that does no good but is no error: calls say() once for each with a line for the
@@ -93,6 +106,7 @@ enum px_group {
 	PX_GROUP_LIMITS,
 	PX_GROUP_TEXT,
 	PX_GROUP_FORMAT,
+	PX_GROUP_FILES,
 	PX_GROUP_SAFETY,
 	PX_GROUP_MISC,
 	PX_GROUP_HABIT,	/* not options: letters that people type out of habit, and get an answer */

@@ -9,10 +9,11 @@
  * Call once, when probes are attached and outputs are open. From then on parsers read bytes that
  * strangers chose: of all capabilities only cap_bpf stays, to read counters and write control
  * words; no program that is started can have more; memory with other people's messages is neither
- * dumped nor shown to the user's other processes.
+ * dumped nor shown to the user's other processes. With keeps_files more files will be created in
+ * folders of the user behind sudo: what root may do with other people's files stays too.
  *
  * Returns 0, or the first -errno; what could be given up has been given up then too.
  */
-int px_privilege_drop(void);
+int px_privilege_drop(bool keeps_files);
 
 #endif

@@ -31,7 +31,7 @@ START_TEST(drop)
 	uint64_t before = status_number("CapEff", 16);
 	struct rlimit core;
 
-	ck_assert_int_eq(px_privilege_drop(), 0);
+	ck_assert_int_eq(px_privilege_drop(false), 0);
 	ck_assert_uint_eq(status_number("NoNewPrivs", 10), 1);
 	ck_assert_uint_eq(status_number("CapEff", 16), before & BPF);
 	ck_assert_uint_eq(status_number("CapPrm", 16) & ~BPF, 0);
@@ -39,7 +39,7 @@ START_TEST(drop)
 	ck_assert_int_eq(getrlimit(RLIMIT_CORE, &core), 0);
 	ck_assert_uint_eq(core.rlim_max, 0);
 	/* A second time changes nothing. */
-	ck_assert_int_eq(px_privilege_drop(), 0);
+	ck_assert_int_eq(px_privilege_drop(false), 0);
 	ck_assert_uint_eq(status_number("CapEff", 16), before & BPF);
 }
 END_TEST
@@ -54,7 +54,7 @@ START_TEST(files)
 	close(fd);
 	if (geteuid() == 0) {
 		ck_assert_int_eq(chown(path, 65534, 65534), 0);
-		ck_assert_int_eq(px_privilege_drop(), 0);
+		ck_assert_int_eq(px_privilege_drop(false), 0);
 		ck_assert_int_eq(open(path, O_RDONLY | O_CLOEXEC), -1);
 		ck_assert_int_eq(errno, EACCES);
 	}

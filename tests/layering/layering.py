@@ -24,8 +24,9 @@ PICTURE = {
     "cli": {"base"},
     # what joins the stages
     "report": {"base", "record", "parsers", "capture", "match", "conn", "sink"},
+    "save": {"base", "record", "parsers", "capture", "conn", "sink"},
     "pipeline": {"base", "record", "parsers", "stream", "capture", "decode", "match", "conn", "sink",
-                 "cli", "report"},
+                 "cli", "report", "save"},
     "main": {"base", "record", "parsers", "sink", "cli", "pipeline", "capture"},
 }
 

@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "save.h"
+
+#include "base/file.h"
+#include "capture/wire.h"
+#include "sink/out.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SAVE_BATCH ((size_t)64 << 10)	/* bytes gathered before the output gets them */
+#define SAVE_CHILDREN_MAX 64	/* commands under way that are waited for */
+#define SAVE_SCRATCH_MAX ((size_t)4 << 20)	/* bytes of one event */
+
+struct px_save {
+	struct px_save_options opt;
+	struct px_wire wire;
+	struct px_out *out;
+	int fd;
+	char path[PATH_MAX];
+	uint64_t size;		/* bytes of this file, written or not */
+	uint64_t number;	/* of this file among those of -C */
+	uint64_t periods;	/* of -G that are over */
+	int64_t period_begin_s;
+	bool has_begun;		/* the first packet's time is known */
+	struct px_buf scratch;	/* bytes of one event, secrets overwritten */
+	pid_t children[SAVE_CHILDREN_MAX];
+	struct px_save_stats stats;
+	int status;		/* of px_save_flush() */
+	char error[PATH_MAX + 128];
+};
+
+/* What is kept of a connection. */
+struct save_conn {
+	struct px_wire_conn *wire;
+	struct px_mask masks[2];
+};
+
+/* As many digits as the highest number has, so that names sort. */
+static int save_digits(const struct px_save_options *o)
+{
+	int digits = 0;
+
+	if (o->size_max)
+		for (uint64_t n = o->file_count ? o->file_count - 1 : 0; n > 0; n /= 10)
+			digits++;
+	return digits;
+}
+
+static int save_name(struct px_save *s)
+{
+	const struct px_save_options *o = &s->opt;
+	time_t begin = (time_t)s->period_begin_s;
+	int digits = save_digits(o), used;
+	struct tm tm;
+
+	if (o->period_s) {
+		localtime_r(&begin, &tm);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral" /* the form is the user's, and strftime takes no arguments from it */
+		used = (int)strftime(s->path, sizeof(s->path), o->path, &tm);
+#pragma GCC diagnostic pop
+		if (used == 0)
+			return -ENAMETOOLONG;
+	} else {
+		used = snprintf(s->path, sizeof(s->path), "%s", o->path);
+	}
+	if (used < (int)sizeof(s->path) && o->size_max && (s->number > 0 || digits > 0))
+		used += snprintf(s->path + used, sizeof(s->path) - (size_t)used, "%0*llu", digits,
+				 (unsigned long long)s->number);
+	return used < (int)sizeof(s->path) ? 0 : -ENAMETOOLONG;
+}
+
+static int save_open(struct px_save *s, struct px_error *err)
+{
+	int rc = save_name(s);
+
+	if (rc)
+		return px_error_set(err, PX_EXIT_FAILED, NULL, "%s: %s", s->opt.path, strerror(-rc));
+	s->fd = px_file_create(s->path, err);
+	if (s->fd < 0)
+		return -1;
+	rc = px_out_new(&s->out, s->fd, strcmp(s->path, "-") == 0 ? "standard output" : s->path, PX_OUT_QUEUE_DEFAULT);
+	if (!rc)
+		rc = px_wire_begin(&s->wire);
+	if (rc)
+		return px_error_set(err, PX_EXIT_FAILED, NULL, "%s: %s", s->path, strerror(-rc));
+	s->size = s->wire.buf.len;
+	s->stats.files++;
+	return 0;
+}
+
+static void save_shut(struct px_save *s)
+{
+	if (s->out)
+		s->stats.bytes += px_out_stats(s->out).written_bytes;
+	px_out_free(s->out);
+	s->out = NULL;
+	if (s->fd >= 0)
+		close(s->fd);
+	s->fd = -1;
+}
+
+int px_save_new(const struct px_save_options *opt, struct px_save **out, struct px_error *err)
+{
+	struct px_save *s = calloc(1, sizeof(*s));
+
+	if (!s || px_wire_init(&s->wire) != 0) {
+		free(s);
+		return px_error_set(err, PX_EXIT_FAILED, NULL, "%s: out of memory", opt->path);
+	}
+	s->opt = *opt;
+	s->fd = -1;
+	s->scratch = px_buf_of(SAVE_SCRATCH_MAX);
+	s->period_begin_s = opt->wall_ns / 1000000000;
+	s->has_begun = opt->wall_ns != 0;
+	/* With -G the name tells a time: of a file that is read it is that of the first packet. */
+	if ((s->has_begun || !opt->period_s) && (save_open(s, err) != 0 || px_save_flush(s, true) < 0)) {
+		if (s->status < 0)
+			px_error_set(err, PX_EXIT_FAILED, NULL, "%s", px_save_error(s));
+		px_save_free(s);
+		return -1;
+	}
+	*out = s;
+	return 0;
+}
+
+void px_save_free(struct px_save *s)
+{
+	if (!s)
+		return;
+	save_shut(s);
+	px_wire_fini(&s->wire);
+	px_buf_fini(&s->scratch);
+	free(s);
+}
+
+static int save_fail(struct px_save *s, int status, const char *why)
+{
+	if (!s->status) {
+		s->status = status;
+		snprintf(s->error, sizeof(s->error), "%s", why ? why : "");
+	}
+	return s->status;
+}
+
+/* From the buffer to the output's queue; a batch is one record of it, whole blocks. */
+static int save_pass(struct px_save *s)
+{
+	int rc;
+
+	if (s->status || s->wire.buf.len == 0)
+		return s->status;
+	rc = px_out_record(s->out, px_buf_bytes(&s->wire.buf));
+	px_buf_drop(&s->wire.buf, s->wire.buf.len);
+	return rc ? save_fail(s, rc, px_out_take_error(s->out)) : 0;
+}
+
+/* Those that have ended. */
+static void save_reap(struct px_save *s)
+{
+	for (size_t i = 0; i < SAVE_CHILDREN_MAX; i++)
+		if (s->children[i] > 0 && waitpid(s->children[i], NULL, WNOHANG) != 0)
+			s->children[i] = 0;
+}
+
+/* Run `COMMAND FILE` beside us, at the lowest priority; what it prints is no data of ours. */
+static void save_run_command(struct px_save *s)
+{
+	char *argv[] = { (char *)(uintptr_t)s->opt.command, s->path, NULL };
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attr;
+	sigset_t none, pipe;
+	pid_t pid;
+	int rc;
+
+	save_reap(s);
+	sigemptyset(&none);
+	sigemptyset(&pipe);
+	sigaddset(&pipe, SIGPIPE);
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setsigmask(&attr, &none);
+	posix_spawnattr_setsigdefault(&attr, &pipe);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
+	rc = posix_spawnp(&pid, s->opt.command, &actions, &attr, argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attr);
+	if (rc) {
+		char why[256];
+
+		snprintf(why, sizeof(why), "%.200s: %s", s->opt.command, strerror(rc));
+		save_fail(s, -rc, why);
+		return;
+	}
+	setpriority(PRIO_PROCESS, (id_t)pid, 19);
+	for (size_t i = 0; i < SAVE_CHILDREN_MAX; i++)
+		if (s->children[i] == 0) {
+			s->children[i] = pid;
+			break;
+		}
+}
+
+/* Finish this file. */
+static void save_complete(struct px_save *s)
+{
+	int rc;
+
+	if (save_pass(s) != 0)
+		return;
+	rc = px_out_finish(s->out, 1000);
+	if (rc)
+		save_fail(s, rc, px_out_take_error(s->out));
+	s->stats.dropped_bytes += px_out_stats(s->out).dropped_bytes;
+	save_shut(s);
+	if (!s->status && s->opt.command)
+		save_run_command(s);
+}
+
+static void save_next(struct px_save *s)
+{
+	struct px_error err;
+
+	if (!s->status && save_open(s, &err) != 0)
+		save_fail(s, -EIO, err.cause);
+}
+
+/*
+ * As tcpdump has it: a file is over when a packet comes behind its time, or finds it longer than it may be; where both
+ * fall together it is the time that counts.
+ */
+static void save_rotate(struct px_save *s, int64_t wall_ns)
+{
+	const struct px_save_options *o = &s->opt;
+	int64_t now_s = wall_ns / 1000000000;
+
+	if (!s->has_begun) {
+		s->has_begun = true;
+		s->period_begin_s = now_s;
+		if (!s->out)
+			save_next(s);
+	}
+	if (s->status)
+		return;
+	if (o->period_s && now_s - s->period_begin_s >= (int64_t)o->period_s) {
+		save_complete(s);
+		s->period_begin_s = now_s;
+		s->periods++;
+		s->number = 0;
+		if (!o->size_max && o->file_count && s->periods >= o->file_count)
+			save_fail(s, PX_SAVE_FULL, NULL);
+		else
+			save_next(s);
+	} else if (o->size_max && s->size > o->size_max) {
+		save_complete(s);
+		s->number++;
+		if (o->file_count && s->number >= o->file_count)
+			s->number = 0;
+		save_next(s);
+	}
+}
+
+static struct save_conn *save_conn_of(struct px_conn *c)
+{
+	if (!c->saved)
+		c->saved = calloc(1, sizeof(struct save_conn));
+	return c->saved;
+}
+
+/* The event with its secrets overwritten. False when memory is short: then none of its bytes are written. */
+static bool save_mask(struct px_save *s, const struct px_conn *c, struct save_conn *own, struct px_event *ev)
+{
+	const struct px_parser *known = c->decoder.parser;
+
+	px_buf_drop(&s->scratch, s->scratch.len);
+	if (px_buf_append(&s->scratch, ev->data) != 0)
+		return false;
+	/* As long as nobody knows the protocol, it may be any; behind a change of protocol the last one's bytes may come. */
+	for (size_t i = 0; px_parsers[i]; i++)
+		if (px_parsers[i]->mask && (!known || known == px_parsers[i]))
+			px_parsers[i]->mask(&own->masks[ev->hdr->dir], s->scratch.ptr, s->scratch.len);
+	ev->data = px_buf_bytes(&s->scratch);
+	return true;
+}
+
+void px_save_event(struct px_save *s, struct px_conn *c, const struct px_event *ev, uint64_t pos, int64_t wall_offset_ns)
+{
+	int64_t wall_ns = (int64_t)ev->hdr->ts_ns + wall_offset_ns;
+	struct px_event masked = *ev;
+	struct save_conn *own;
+	size_t had;
+
+	if (s->status)
+		return;
+	save_rotate(s, wall_ns);
+	if (s->status)
+		return;
+	had = s->wire.buf.len;
+	if (!c) {
+		px_wire_datagram(&s->wire, ev, (uint64_t)wall_ns);
+	} else {
+		own = save_conn_of(c);
+		if (!own)
+			return;
+		if (ev->hdr->kind == PX_ABI_DATA && ev->data.len > 0 && !s->opt.no_redact && !save_mask(s, c, own, &masked))
+			masked.data = px_bytes_of(NULL, 0);
+		px_wire_event(&s->wire, &own->wire, &masked, pos, (uint64_t)wall_ns);
+	}
+	s->size += s->wire.buf.len - had;
+	if (s->wire.buf.len >= SAVE_BATCH)
+		save_pass(s);
+}
+
+void px_save_close(struct px_save *s, struct px_conn *c, int64_t wall_offset_ns)
+{
+	struct save_conn *own = c->saved;
+	int64_t wall_ns = (int64_t)(c->closed_ns > c->last_ns ? c->closed_ns : c->last_ns) + wall_offset_ns;
+	size_t had = s->wire.buf.len;
+
+	if (!own)
+		return;
+	px_wire_end(&s->wire, &own->wire,
+		    s->status || !c->closed ? PX_WIRE_GIVEN_UP : c->was_reset ? PX_WIRE_RESET : PX_WIRE_CLOSED,
+		    (uint64_t)wall_ns);
+	s->size += s->wire.buf.len - had;
+	free(own);
+	c->saved = NULL;
+}
+
+int px_save_flush(struct px_save *s, bool is_calm)
+{
+	int rc;
+
+	save_reap(s);
+	if (!s->out || save_pass(s) != 0)
+		return s->status;
+	rc = px_out_flush(s->out);
+	/* Files are written in large blocks otherwise; this waits for nobody. */
+	if (!rc && is_calm && px_out_fd_wants_write(s->out) < 0)
+		rc = px_out_finish(s->out, 0);
+	return rc ? save_fail(s, rc, px_out_take_error(s->out)) : 0;
+}
+
+const char *px_save_error(struct px_save *s)
+{
+	return s->error;
+}
+
+int px_save_fd_wants_write(const struct px_save *s)
+{
+	return s->out ? px_out_fd_wants_write(s->out) : -1;
+}
+
+size_t px_save_pending(const struct px_save *s)
+{
+	return s->out ? px_out_pending(s->out) : 0;
+}
+
+struct px_save_stats px_save_stats(const struct px_save *s)
+{
+	struct px_save_stats stats = s->stats;
+
+	stats.packets = s->wire.packets;
+	if (s->out) {
+		stats.bytes += px_out_stats(s->out).written_bytes;
+		stats.dropped_bytes += px_out_stats(s->out).dropped_bytes;
+	}
+	return stats;
+}
+
+const char *px_save_path(const struct px_save *s)
+{
+	return s->path;
+}
+
+int px_save_finish(struct px_save *s, int timeout_ms)
+{
+	int rc;
+
+	/* Nothing came, so there is no time for the name; now has to do. */
+	if (!s->out && !s->status) {
+		struct px_error err;
+
+		s->period_begin_s = s->has_begun ? s->period_begin_s : (int64_t)time(NULL);
+		if (save_open(s, &err) != 0)
+			return save_fail(s, -EIO, err.cause);
+	}
+	if (!s->out || save_pass(s) != 0)
+		return s->status;
+	rc = px_out_finish(s->out, timeout_ms);
+	return rc ? save_fail(s, rc, px_out_take_error(s->out)) : 0;
+}
