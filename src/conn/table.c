@@ -128,13 +128,12 @@ static void table_on_gap(void *owner, enum px_dir dir)
 {
 	struct px_conn *c = owner;
 
-	(void)dir;
 	if (c->control.flags & PX_CTL_COPY_MAX) { /* what was left out may have been more than a body */
 		c->control = (struct px_abi_control){ .copy_max = { UINT32_MAX, UINT32_MAX }, .flags = PX_CTL_COPY_MAX };
 		conn_tell_control(c);
 		c->copies_all = true;
 	}
-	px_matcher_gap(&c->matcher);
+	px_matcher_gap(&c->matcher, px_conn_role(c) == PX_ROLE_UNKNOWN || dir == px_role_request_dir(px_conn_role(c)));
 }
 
 static void table_on_restart(void *owner, uint32_t epoch)
@@ -647,7 +646,7 @@ void px_table_event(struct px_table *t, const struct px_event *ev)
 			t->stats.conns_evicted++;
 			table_end(t, t->age_first);
 		}
-		c = table_add(t, h, h->kind == PX_ABI_OPEN || h->flags & PX_ABI_F_NEWPOS);
+		c = table_add(t, h, h->kind == PX_ABI_OPEN || h->flags & PX_ABI_F_START);
 		if (!c)
 			return;
 		conn_addresses(c, h);

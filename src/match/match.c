@@ -86,14 +86,15 @@ static void match_flush(struct px_matcher *m, unsigned int flags)
 		match_emit(m, NULL, f, flags | PX_FLAG_UNPAIRED);
 }
 
-void px_matcher_gap(struct px_matcher *m)
+void px_matcher_gap(struct px_matcher *m, bool maybe_requests)
 {
 	m->epoch++;
 	if (m->is_joined && !m->has_begun)
 		return; /* what went by is the rest of a message that had begun before us: we join behind it */
 	m->is_certain = false;
 	m->is_joined = false;
-	m->answered_to++; /* a request in the hole has had an answer, too, before the next one is sent */
+	if (maybe_requests)
+		m->answered_to++; /* a request in the hole has had an answer, too, before the next one is sent */
 	if (m->sync == PX_MATCH_SYNCED)
 		m->sync = PX_MATCH_PLACING;
 	if (m->sends_ahead)

@@ -58,8 +58,11 @@ void px_matcher_fini(struct px_matcher *m);
 /* Takes the frame. */
 void px_matcher_frame(struct px_matcher *m, enum px_match how, struct px_frame *f);
 
-/* Bytes were lost in either direction; frames of epochs after this call are counted afresh. */
-void px_matcher_gap(struct px_matcher *m);
+/*
+ * Bytes were lost, maybe_requests: in the direction of the requests, as far as one knows; frames of epochs after this
+ * call are counted afresh.
+ */
+void px_matcher_gap(struct px_matcher *m, bool maybe_requests);
 
 /* The connection speaks another protocol from here on, from its beginning; its frames are of this epoch. */
 void px_matcher_restart(struct px_matcher *m, uint32_t epoch);

@@ -48,14 +48,14 @@ static bool on_control(void *ctx, struct px_conn *c, const struct px_abi_control
 	return true;
 }
 
-/* Bytes that were not copied: len of them, nothing here. */
-static uint32_t left_out;
+static uint32_t left_out;	/* bytes of the next events that were moved, and not copied */
+static uint64_t sock_id = 9;
 
 static void event(enum px_abi_kind kind, enum px_dir dir, unsigned int flags, struct px_bytes data)
 {
 	const struct px_abi_event h = {
 		.ts_ns = now_ns += 1000,
-		.sock_id = 9,
+		.sock_id = sock_id,
 		.sock_gen = 1,
 		.kind = (uint8_t)kind,
 		.dir = (uint8_t)dir,
@@ -177,6 +177,45 @@ START_TEST(all_is_copied_again_from_the_first_chunked_message_on)
 }
 END_TEST
 
+/* Positions that began at 0 when the kernel side met a socket say nothing of what went before. */
+START_TEST(counted_from_now_on_is_not_seen_from_the_start)
+{
+	for (sock_id = 10; sock_id < 12; sock_id++) {
+		pos[0] = pos[1] = 0;
+		event(PX_ABI_DATA, PX_DIR_OUT, PX_ABI_F_NEWPOS | (sock_id == 11 ? PX_ABI_F_START : 0),
+		      PX_BYTES("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+		answer(10, false);
+		ck_assert_uint_eq(seen.flags, sock_id == 11 ? 0 : PX_FLAG_MID_STREAM);
+	}
+	ck_assert_uint_eq(seen.paired, 2);
+	sock_id = 9;
+}
+END_TEST
+
+/* What was left out costs the message it belonged to; a client that is known to wait is paired on behind it. */
+START_TEST(a_lost_end_costs_one_exchange)
+{
+	for (int i = 0; i < 20; i++) {
+		ask();
+		answer(10, false);
+	}
+	ask();
+	event(PX_ABI_DATA, PX_DIR_IN, PX_ABI_F_MORE, PX_BYTES("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"));
+	left_out = 1000;
+	event(PX_ABI_DATA, PX_DIR_IN, 0, PX_BYTES(""));
+	left_out = 0;
+	ck_assert_uint_eq(seen.paired, 21);
+	ck_assert_uint_eq(seen.flags, PX_FLAG_GAP);
+	for (unsigned int i = 1; i <= 5; i++) {
+		ask();
+		answer(10, false);
+		ck_assert_uint_eq(seen.paired, 21 + i);
+		ck_assert_uint_eq(seen.flags, 0);
+	}
+	ck_assert_uint_eq(seen.alone, 0);
+}
+END_TEST
+
 /* The mark is 32 bits wide: it moves along in a message of many gigabytes, and never points at what comes behind. */
 START_TEST(a_long_body_is_skipped_to_its_end_and_no_further)
 {
@@ -226,6 +265,8 @@ int main(void)
 	tcase_add_test(tc, all_is_copied_of_chunked_messages);
 	tcase_add_test(tc, all_is_copied_again_from_the_first_chunked_message_on);
 	tcase_add_test(tc, a_long_body_is_skipped_to_its_end_and_no_further);
+	tcase_add_test(tc, counted_from_now_on_is_not_seen_from_the_start);
+	tcase_add_test(tc, a_lost_end_costs_one_exchange);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

@@ -6,6 +6,7 @@ from harness.account import NOREPLY, Exchange, agree
 from harness.raw import Client, chunked
 from harness.registry import live
 from harness.servers import RawServer, free_port
+from servers.calls import KINDS
 
 
 def traced(t, drive, address=None):
@@ -115,12 +116,12 @@ def close_delimited(t):
 
 @live()
 def large_headers(t):
-    """Heads of 60 kB, both ways."""
+    """Heads of 60 to 70 kB, both ways: below and above what is kept of one."""
     def drive(connect):
         with connect() as client:
-            fill = [(f"X-Fill-{i}", "h" * 1000) for i in range(60)]
+            fill = [(f"X-Fill-{i}", "h" * 1000) for i in range(66)]
             for i in range(3):
-                client.ask("GET", f"/headers/64000?i={i}", headers=fill)
+                client.ask("GET", f"/headers/{60_000 + i * 5000}?i={i}", headers=fill[:60 + i * 3])
                 client.ask("GET", f"/bytes/1?i={i}")
     traced(t, drive)
 
@@ -138,6 +139,61 @@ def large_bodies(t):
             client.ask("GET", f"/chunked/{size}")
             client.ask("GET", "/bytes/11")
     traced(t, drive)
+
+
+@live()
+def beyond_one_call(t):
+    """More chunks in one call than are copied: that answer says so, and no other suffers"""
+    server = t.start(RawServer(t.folder))
+    with t.trace(server.pids, clean=False) as tracer:
+        with Client(server.address, t.account) as client:
+            client.sock.settimeout(60)
+            for i in range(20):
+                client.ask("GET", f"/bytes/{i}")
+            client.ask("GET", "/once/20000000")
+            for i in range(5):
+                client.ask("GET", f"/bytes/{i}?after")
+    t.expect(tracer.process.returncode == 0, f"exit status {tracer.process.returncode}: {tracer.errors}")
+    told = [rec for rec in tracer.messages() if not {"gap", "truncated"} & set(rec["flags"])]
+    t.check_records([ex.seen_as("server") for ex in t.account if not ex.url.startswith("/once")], told)
+    rest = [rec for rec in tracer.messages() if rec not in told]
+    t.expect(1 <= len(rest) <= 2 and any(rec.get("target") == "/once/20000000" for rec in rest), f"of the cut answer: {rest}")
+
+
+@live()
+def large_then_chunked(t):
+    """Chunks after many large answers, of which less was copied: one of them may lose its framing, and says so"""
+    server = t.start(RawServer(t.folder))
+    with t.trace(server.pids, clean=False) as tracer:
+        with Client(server.address, t.account) as client:
+            for turn in range(2):
+                for i in range(20):
+                    client.ask("GET", f"/bytes/{50_000 + i}?turn={turn}")
+                for i in range(5):
+                    client.ask("GET", f"/chunked/{60_000 + i}?turn={turn}")
+    t.expect(tracer.process.returncode == 0, f"exit status {tracer.process.returncode}: {tracer.errors}")
+    told = [rec for rec in tracer.messages() if "gap" not in rec["flags"]]
+    rest = [rec for rec in tracer.messages() if rec not in told]
+    t.expect(len(rest) <= 2, f"of the one that was cut: {rest}")
+    t.check_records([ex.seen_as("server") for ex in t.account if not rest or ex.url != "/chunked/60000?turn=0"], told)
+
+
+@live(vm=True)
+def every_call(t):
+    """The same exchange by each system call that moves bytes, with buffers in many parts; a look ahead moves none"""
+    servers = {name: t.start(RawServer(t.folder, calls=name)) for name in KINDS}
+    with t.trace([pid for server in servers.values() for pid in server.pids]) as tracer:
+        for name, server in servers.items():
+            with Client(server.address, t.account) as client:
+                for i in range(5):
+                    client.ask("GET", f"/bytes/{i * 9000}?by={name}&i={i}")
+                    client.ask("POST", f"/echo?by={name}&i={i}", body=b"b" * (i * 11_000))
+                    if name not in ("trunc", "sendfile"):  # they leave out the framing
+                        client.ask("PUT", f"/chunked/{i * 20_000}?by={name}&i={i}", body=b"c" * 30_000,
+                                   framed=chunked(b"c" * 30_000))
+                    client.ask("HEAD", f"/bytes/7?by={name}&i={i}")
+                client.ask("GET", f"/bytes/300000?by={name}&last")
+    t.check([ex.seen_as("server") for ex in t.account], tracer)
 
 
 @live()
@@ -210,6 +266,9 @@ def aborted(t):
                 pass
             ex.status, ex.flags, ex.resp_body = "200", ("aborted",), 50_000
             extra.append(ex)
+        client = Client(server.address, [])
+        extra.append(client.send("GET", "/never?reset"))
+        client.reset()
         with Client(server.address, t.account) as client:
             client.ask("GET", "/bytes/10?after")
     t.check([ex.seen_as("server") for ex in t.account + extra], tracer)

@@ -98,6 +98,21 @@ def nginx_big_file(t):
 
 
 @live()
+def nginx_sendfile(t):
+    """The same by sendfile, where no user memory holds the body: sizes are exact all the same"""
+    server = t.start(Nginx(t.folder, sendfile="on"))
+    with t.trace(server.pids) as tracer:
+        with Client(server.address, t.account) as client:
+            for i in range(3):
+                client.ask("GET", f"/small?i={i}")
+                client.ask("GET", f"/page?i={i}")
+                client.ask("GET", f"/page?part={i}", headers=[("Range", "bytes=1000-40999")])
+            client.ask("GET", "/big")
+            client.ask("GET", "/small?last")
+    t.check([ex.seen_as("server") for ex in t.account], tracer)
+
+
+@live()
 def nginx_proxy(t):
     """nginx in front of another server: each exchange is seen twice, as server and as client"""
     upstream = t.start(RawServer(t.folder))

@@ -47,10 +47,13 @@ class Context:
 
     def check(self, exchanges, tracer):
         """Every exchange is a record and every record is an exchange."""
-        problems = compare(exchanges, tracer.messages())
+        self.check_records(exchanges, tracer.messages())
+
+    def check_records(self, exchanges, records):
+        problems = compare(exchanges, records)
         if problems:
             more = f"\n    ... and {len(problems) - 12} more" if len(problems) > 12 else ""
-            raise Failed(f"{len(exchanges)} exchanges, {len(tracer.messages())} records:\n    "
+            raise Failed(f"{len(exchanges)} exchanges, {len(records)} records:\n    "
                          + "\n    ".join(problems[:12]) + more)
         if not exchanges:
             raise Failed("the test made no exchange")

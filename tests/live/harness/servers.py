@@ -83,12 +83,12 @@ class Server:
 class RawServer(Server):
     """servers/raw.py, which tells its own account."""
 
-    def __init__(self, folder, address=None):
+    def __init__(self, folder, address=None, calls="recvfrom"):
         self.path = os.path.join(folder, f"account-{time.monotonic_ns()}")
         address = address or ("127.0.0.1", free_port())
         text = address if isinstance(address, str) else f"{address[0]}:{address[1]}"
         open(self.path, "w").close()
-        super().__init__([PYTHON, f"{LIVE}/servers/raw.py", text, self.path], address)
+        super().__init__([PYTHON, f"{LIVE}/servers/raw.py", text, self.path, calls], address)
 
     def account(self):
         with open(self.path) as file:

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""raw.py ADDRESS ACCOUNT: an HTTP/1.1 server over bare sockets that writes an account line per exchange before it answers.
+"""raw.py ADDRESS ACCOUNT [CALLS]: an HTTP/1.1 server over bare sockets that writes an account line per exchange before it answers.
 
 ADDRESS is host:port or a path. What it answers is in the request's path:
   /bytes/N /chunked/N /close/N /headers/N   a body or head of N bytes, framed as named
   /status/CODE /echo /early/CODE            an empty answer; the request body's size; 103 first, then CODE
   /abort/N                                  half of the N bytes it announces, then it leaves
   /never                                    no answer, it leaves
+  /once/N                                   /chunked/N, but written in one call, whatever its size
+CALLS is a name in calls.py: by which system calls it reads and writes.
 """
 import json
 import os
@@ -16,6 +18,7 @@ import threading
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from harness.account import NOREPLY, address_of  # noqa: E402
 from harness.raw import Wire, chunked, parse_head  # noqa: E402
+from servers.calls import KINDS  # noqa: E402
 
 PIECE = 1 << 20  # of one call; what a call moves beyond 2 MB is announced, but not copied
 FILL = b"0123456789abcde\n" * (1 << 16)
@@ -35,7 +38,7 @@ def answer(op, url, got):
         body = content(n)
         head.append(f"Content-Length: {n}")
         keep = kind == "bytes"
-    elif kind == "chunked":
+    elif kind in ("chunked", "once"):
         head += ["Transfer-Encoding: chunked", "Trailer: X-Sum"]
         body = chunked(content(n), extension=';name="v;x"', trailers=[("X-Sum", str(n))])
         sent_body = n
@@ -69,7 +72,8 @@ def answer(op, url, got):
 
 
 class Server:
-    def __init__(self, address, account):
+    def __init__(self, address, account, calls="recvfrom"):
+        self.calls = KINDS[calls]
         self.account = open(account, "a", buffering=1)
         self.lock = threading.Lock()
         if address.startswith("/"):
@@ -92,6 +96,7 @@ class Server:
             try:
                 if conn.family != socket.AF_UNIX:
                     conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                conn = self.calls(conn)
                 wire = Wire(conn)
                 while self.exchange(conn, wire):
                     pass
@@ -120,8 +125,9 @@ class Server:
             return False
         status, out, sent_body, keep = answer(op, url, got)
         self.enter(conn, op, url, status, wire.taken, got, interim + len(out), sent_body)
-        for at in range(0, len(out), PIECE):
-            conn.sendall(out[at:at + PIECE])
+        piece = len(out) if url.startswith("/once/") else PIECE
+        for at in range(0, len(out), piece):
+            conn.sendall(out[at:at + piece])
         return keep and headers.get("connection", "").lower() != "close"
 
     def enter(self, conn, op, url, status, req_bytes, req_body, resp_bytes, resp_body):
@@ -134,4 +140,4 @@ class Server:
 
 
 if __name__ == "__main__":
-    Server(sys.argv[1], sys.argv[2]).run()
+    Server(*sys.argv[1:]).run()
