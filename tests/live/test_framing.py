@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Framing of messages, one kind a test, between a bare-socket client and a bare-socket server: each byte is accounted for."""
 import os
+import signal
+import threading
 
 from harness.account import NOREPLY, Exchange, agree
 from harness.raw import Client, chunked
 from harness.registry import live
-from harness.servers import RawServer, free_port
+from harness.servers import RawServer, blocked_server, free_port
 from servers.calls import KINDS
 
 
@@ -266,9 +268,26 @@ def aborted(t):
                 pass
             ex.status, ex.flags, ex.resp_body = "200", ("aborted",), 50_000
             extra.append(ex)
-        client = Client(server.address, [])
-        extra.append(client.send("GET", "/never?reset"))
-        client.reset()
         with Client(server.address, t.account) as client:
             client.ask("GET", "/bytes/10?after")
+    t.check([ex.seen_as("server") for ex in t.account + extra], tracer)
+
+
+@live(vm=True)
+def reset_before_read(t):
+    """A client that sends a request and a RST behind it, before the server comes to read: the request is told all the same"""
+    server = t.start(blocked_server(t.folder))
+    extra = []
+    with t.trace(server.pids) as tracer:
+        os.kill(server.process.pid, signal.SIGSTOP)
+        for i in range(5):
+            client = Client(server.address, [])
+            extra.append(client.send("GET", f"/never?reset={i}"))
+            client.reset()
+        os.kill(server.process.pid, signal.SIGCONT)
+        with Client(server.address, t.account) as client:
+            client.ask("GET", "/after")
+        threading.Event().wait(0.2)
+    for ex in extra:
+        ex.resp_bytes = None
     t.check([ex.seen_as("server") for ex in t.account + extra], tracer)

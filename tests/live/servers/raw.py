@@ -100,7 +100,7 @@ class Server:
                 wire = Wire(conn)
                 while self.exchange(conn, wire):
                     pass
-            except (ConnectionError, EOFError, ValueError):
+            except (OSError, EOFError, ValueError):
                 pass
 
     def exchange(self, conn, wire):
