@@ -77,6 +77,18 @@ def cpu_ns(pid):
     return total
 
 
+def busy_share(seconds=0.5):
+    """How much of all CPUs was in use in this time, in which the caller does nothing."""
+    def read():
+        with open("/proc/stat") as file:
+            times = [int(word) for word in file.readline().split()[1:9]]
+        return sum(times), times[3] + times[4]
+    total, idle = read()
+    time.sleep(seconds)
+    later, idler = read()
+    return 1 - (idler - idle) / max(1, later - total)
+
+
 def resident_kb(pid):
     """(all, without BPF maps such as the ring) resident memory in kB."""
     total = rings = 0
