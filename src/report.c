@@ -73,9 +73,11 @@ static void report_conn(struct px_record *rec, struct px_conn *c)
 		px_record_str(rec, PX_F_ROLE, role == PX_ROLE_SERVER ? PX_BYTES("server") : PX_BYTES("client"));
 	px_record_str(rec, PX_F_NET,
 		      c->family == PX_ABI_AF_UNIX ? PX_BYTES("unix") : c->type == 2 ? PX_BYTES("udp") : PX_BYTES("tcp"));
-	px_record_str(rec, PX_F_LOCAL_ADDR, swap ? px_conn_remote(c) : px_conn_local(c));
+	if (px_conn_has_names(c))
+		px_record_str(rec, PX_F_LOCAL_ADDR, swap ? px_conn_remote(c) : px_conn_local(c));
 	px_record_int(rec, PX_F_LOCAL_PORT, swap ? c->remote_port : c->local_port);
-	px_record_str(rec, PX_F_REMOTE_ADDR, swap ? px_conn_local(c) : px_conn_remote(c));
+	if (px_conn_has_names(c))
+		px_record_str(rec, PX_F_REMOTE_ADDR, swap ? px_conn_local(c) : px_conn_remote(c));
 	px_record_int(rec, PX_F_REMOTE_PORT, swap ? c->local_port : c->remote_port);
 	px_record_bool(rec, PX_F_TLS, c->is_tls);
 	px_record_str(rec, PX_F_CONN, px_bytes_str(c->id));

@@ -56,6 +56,12 @@ struct px_conn {
 	char local_text[PX_CONN_ADDR_TEXT], remote_text[PX_CONN_ADDR_TEXT];	/* made when first asked for */
 };
 
+/* An empty path says that a socket has no name: only once that is known. */
+static inline bool px_conn_has_names(const struct px_conn *c)
+{
+	return c->family != PX_ABI_AF_UNIX || c->names;
+}
+
 /* Addresses as texts: "10.0.0.2", "::1", "fe80::1%eth0", a path, "@abstract" or "". */
 struct px_bytes px_conn_local(struct px_conn *c);
 struct px_bytes px_conn_remote(struct px_conn *c);
