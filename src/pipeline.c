@@ -490,6 +490,7 @@ int px_pipeline_run(const struct px_options *opt, struct px_source *source, cons
 		table.on_event = pipeline_saved;
 	if (p.is_live)
 		table.on_control = pipeline_control;
+	table.marks_start = p.is_live && strcmp(info->probe, "sock") == 0;
 	table.ctx = &p;
 	if (px_table_init(&p.table, &table) != 0) {
 		px_log(PX_LOG_ERROR, "out of memory");

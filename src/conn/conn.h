@@ -26,6 +26,7 @@ struct px_conn {
 	enum px_role role;
 	bool from_start;	/* its opening was seen */
 	bool opens;		/* and not told yet: a UNIX socket's names come behind it */
+	bool has_begun;		/* a data event was seen */
 	bool is_packet;		/* from a packet capture: no process */
 	bool is_tls;
 	bool closed;		/* its end was seen; freed at close_at_ns */

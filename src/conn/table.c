@@ -356,6 +356,12 @@ static uint64_t conn_pos(const struct px_conn *c, const struct px_abi_event *h)
 	return pos;
 }
 
+/* Is this the end of a stream, with its place? Then bytes that are missing before it show. */
+static bool conn_tells_end(const struct px_conn *c, const struct px_abi_event *h)
+{
+	return h->len == 0 && h->dir == PX_DIR_IN && h->flags & PX_ABI_F_PEER_POS && !c->is_packet;
+}
+
 /*
  * Must this event wait, and for bytes of which direction? For those before it in its own direction; and an incoming one
  * for the outgoing bytes that it answers: when two threads share a connection, the writer may be interrupted on its way
@@ -367,7 +373,7 @@ static bool conn_must_wait(struct px_conn *c, const struct px_abi_event *h, enum
 	struct px_stream *s = &c->streams[dir], *other = &c->streams[px_dir_other(dir)];
 
 	*missing = dir;
-	if (s->end != 0 && h->len > 0 && conn_pos(c, h) > s->end)
+	if (s->end != 0 && (h->len > 0 || conn_tells_end(c, h)) && conn_pos(c, h) > s->end)
 		return true;
 	*missing = PX_DIR_OUT;
 	if (dir == PX_DIR_IN && h->flags & PX_ABI_F_PEER_POS && other->end != 0 && !c->is_packet) {
@@ -382,6 +388,24 @@ static void conn_show(struct px_conn *c, const struct px_event *ev, uint64_t pos
 {
 	if (c->table->opt.on_event)
 		c->table->opt.on_event(c->table->opt.ctx, c, ev, pos);
+}
+
+/*
+ * The opening was seen, and no position with it: then the first bytes are these only if their event says so. Back ends
+ * that never say it are believed.
+ */
+static void conn_check_start(struct px_conn *c, const struct px_abi_event *h)
+{
+	struct px_table *t = c->table;
+	bool knows_place = c->streams[PX_DIR_IN].end != 0 || c->streams[PX_DIR_OUT].end != 0;
+
+	c->has_begun = true;
+	if (!c->from_start || knows_place || h->flags & PX_ABI_F_START || !t->opt.marks_start)
+		return;
+	c->from_start = false;
+	t->stats.conns_from_start--;
+	c->decoder.mid_stream = true;
+	px_matcher_init(&c->matcher, &t->match_env, c, true);
 }
 
 /* One data event whose turn it is. is_late: what waits for it was reported first, but happened after it. */
@@ -416,24 +440,32 @@ static void conn_data(struct px_conn *c, const struct px_event *ev, bool is_late
 	px_stream_settle(s);
 }
 
-/* The source has put the bytes in order and tells that some are missing. */
-static void conn_lost(struct px_conn *c, const struct px_event *ev)
+/* The bytes up to end are missing for good. */
+static void conn_lost(struct px_conn *c, const struct px_abi_event *h, uint64_t pos, uint64_t end)
 {
-	const struct px_abi_event *h = ev->hdr;
 	enum px_dir dir = h->dir ? PX_DIR_OUT : PX_DIR_IN;
 	struct px_stream *s = &c->streams[dir];
 	struct px_seg_info info = { .ts_ns = h->ts_ns, .pid = h->pid, .tid = h->tid, .uid = h->uid };
-	uint64_t pos = conn_offset(s, h->pos), lost;
+	uint64_t lost;
 
 	memcpy(info.comm, h->comm, sizeof(info.comm));
-	lost = px_stream_lose(s, pos, pos + h->len, &info);
+	lost = px_stream_lose(s, pos, end, &info);
 	if (lost) {
 		c->table->stats.lost_bytes += lost;
 		c->table->opt.on_lost(c->table->opt.ctx, c, lost);
 	}
 	px_decoder_run(&c->decoder, dir);
-	conn_show(c, ev, pos);
 	px_stream_settle(s);
+}
+
+/* The source has put the bytes in order and tells that some are missing. */
+static void conn_lost_event(struct px_conn *c, const struct px_event *ev)
+{
+	const struct px_abi_event *h = ev->hdr;
+	uint64_t pos = conn_offset(&c->streams[h->dir ? PX_DIR_OUT : PX_DIR_IN], h->pos);
+
+	conn_lost(c, h, pos, pos + h->len);
+	conn_show(c, ev, pos);
 }
 
 static struct px_event held_event(const struct px_held *held)
@@ -474,6 +506,8 @@ static void conn_give_up(struct px_conn *c)
 	struct px_event ev = held_event(first);
 	uint64_t lost;
 
+	if (s->end != 0 && conn_tells_end(c, &first->hdr) && conn_pos(c, &first->hdr) > s->end)
+		conn_lost(c, &first->hdr, s->end, conn_pos(c, &first->hdr));
 	conn_data(c, &ev, false);
 	if (px_stream_is_waiting(s)) {
 		/* Of two writers at the same moment the other one claims an overlapping place: see px_stream_give_up. */
@@ -535,6 +569,8 @@ static void conn_data_event(struct px_conn *c, const struct px_event *ev)
 	enum px_dir dir = ev->hdr->dir ? PX_DIR_OUT : PX_DIR_IN;
 	enum px_dir missing;
 
+	if (!c->has_begun)
+		conn_check_start(c, ev->hdr);
 	if (!c->held) {
 		if (conn_must_wait(c, ev->hdr, &c->missing))
 			conn_hold(c, ev);
@@ -630,6 +666,7 @@ void px_table_event(struct px_table *t, const struct px_event *ev)
 	t->stats.events++;
 	if (h->flags & PX_ABI_F_DGRAM && t->opt.on_event)
 		t->opt.on_event(t->opt.ctx, NULL, ev, 0);
+	t->opt.marks_start |= (h->flags & PX_ABI_F_START) != 0;
 	if (h->kind == PX_ABI_PROC || h->flags & PX_ABI_F_DGRAM)
 		return; /* datagrams are not joined to streams, and no protocol here reads them */
 	if (c && (c->sock_gen != h->sock_gen || (h->kind == PX_ABI_OPEN && (c->role != PX_ROLE_UNKNOWN || c->closed)))) {
@@ -671,7 +708,7 @@ void px_table_event(struct px_table *t, const struct px_event *ev)
 	switch (h->kind) {
 	case PX_ABI_DATA:
 		if (h->flags & PX_ABI_F_LOST)
-			conn_lost(c, ev);
+			conn_lost_event(c, ev);
 		else
 			conn_data_event(c, ev);
 		break;

@@ -15,6 +15,7 @@ struct px_table_options {
 	size_t frames_bytes_max;	/* of all messages under way */
 	uint64_t reorder_ns;		/* how long missing bytes are waited for */
 	uint64_t linger_ns;		/* how long after its end a connection's late events are waited for */
+	bool marks_start;		/* the source says of which connections it has the first event; else that is learned */
 	uint64_t idle_unix_ns;		/* UNIX sockets without traffic are given up after this: their end may go unseen */
 
 	void (*on_exchange)(void *ctx, struct px_conn *c, const struct px_exchange *ex);
