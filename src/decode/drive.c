@@ -80,6 +80,17 @@ static void decode_gap(struct px_decoder *d, enum px_dir dir)
 	d->env->on_gap(d->owner, dir);
 }
 
+static void decode_reset(struct px_decoder *d)
+{
+	if (d->parser->reset) {
+		d->parser->reset(d->state);
+	} else if (d->state) {
+		if (d->parser->state_fini)
+			d->parser->state_fini(d->state);
+		memset(d->state, 0, d->parser->state_size);
+	}
+}
+
 /* Framing is lost in this direction, by a hole or by bytes that break the protocol. */
 static void decode_lost(struct px_decoder *d, enum px_dir dir)
 {
@@ -89,13 +100,7 @@ static void decode_lost(struct px_decoder *d, enum px_dir dir)
 		decode_deliver(d, dir, PX_FLAG_GAP);
 	else
 		decode_drop_frame(d, dir);
-	if (d->parser->reset)
-		d->parser->reset(d->state);
-	else if (d->state) {
-		if (d->parser->state_fini)
-			d->parser->state_fini(d->state);
-		memset(d->state, 0, d->parser->state_size);
-	}
+	decode_reset(d);
 	d->dirs[dir].resyncing = true;
 	decode_gap(d, dir);
 }
@@ -122,7 +127,7 @@ static bool decode_adopt(struct px_decoder *d, const struct px_parser *parser, e
 	d->last_parser = parser;
 	d->mode = PX_DECODE_PARSE;
 	d->ever_parsed = false;
-	d->dirs[dir].resyncing = false;
+	d->dirs[dir].resyncing = d->mid_stream || !d->dirs[dir].aligned;
 	other->resyncing = d->mid_stream || !other->aligned;
 	if (d->role == PX_ROLE_UNKNOWN && parser->kind) {
 		enum px_frame_kind kind = parser->kind(px_stream_view(d->streams[dir]));
@@ -234,8 +239,8 @@ static void decode_hole(struct px_decoder *d, enum px_dir dir, const struct px_p
 		if (r.status == PX_PARSE_FRAME && r.consumed == 0)
 			decode_deliver(d, dir, 0);
 	}
+	decode_lost(d, dir); /* before the hole is passed: how much of it was the message's nobody knows */
 	px_stream_consume(s, n - took);
-	decode_lost(d, dir);
 }
 
 static bool decode_resync(struct px_decoder *d, enum px_dir dir)
@@ -249,6 +254,7 @@ static bool decode_resync(struct px_decoder *d, enum px_dir dir)
 
 		if (front->kind != PX_PIECE_DATA) {
 			px_stream_consume(s, front->len);
+			decode_reset(d); /* messages may have been in it */
 			continue;
 		}
 		if (d->parser->resync)
@@ -258,6 +264,8 @@ static bool decode_resync(struct px_decoder *d, enum px_dir dir)
 			at = view.len;
 		}
 		decode_throw_away(d, dir, at);
+		if (at > 0)
+			decode_reset(d);
 		if (at < view.len) {
 			d->dirs[dir].resyncing = false;
 			return true;

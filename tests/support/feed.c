@@ -283,8 +283,8 @@ void px_feed_hole(struct px_feed *f, enum px_dir dir, uint64_t n, bool is_cut)
 	if (took == n)
 		return;
 	feed_consume(d, d->len);
-	d->pos += n - took;
 	feed_lost(f, dir, "a hole");
+	d->pos += n - took;
 }
 
 void px_feed_eof(struct px_feed *f, enum px_dir dir)
