@@ -126,6 +126,8 @@ static enum px_sure http_lacks_body(const struct px_parse_ctx *ctx, struct px_by
 			return PX_SURE_YES;
 		return px_bytes_starts(version, rest) ? PX_SURE_MAYBE : PX_SURE_NO;
 	}
+	if (st->continued > m->ordinal)
+		return PX_SURE_NO;
 	if (rest.len == 0)
 		return PX_SURE_MAYBE;
 	return st->answered > m->ordinal ? http_start_known(rest) : PX_SURE_NO;
@@ -176,8 +178,10 @@ static bool http_is_interim(const struct http_start *start)
 }
 
 /* An interim answer is part of the final one. Of its head nothing is kept: any number of them may come. */
-static struct px_parse_result http_interim(struct http_msg *m, size_t pos)
+static struct px_parse_result http_interim(struct http_state *st, struct http_msg *m, size_t pos)
 {
+	if (m->start.status == 100 && st->answered < st->requests)
+		st->continued = st->answered + 1;
 	m->start.reason_len = 0;
 	m->head = (struct http_block){ 0 };
 	m->facts = (struct http_facts){ 0 };
@@ -222,7 +226,7 @@ static struct px_parse_result http_head_tail(const struct px_parse_ctx *ctx, str
 	m->head_bytes += pos;
 	if (scan.has_ended) {
 		if (http_is_interim(&m->start))
-			return http_interim(m, pos);
+			return http_interim(ctx->state, m, pos);
 		http_head_finish(ctx->state, m, out);
 		return http_body(ctx, in, pos, out);
 	}
@@ -296,7 +300,7 @@ static struct px_parse_result http_head(const struct px_parse_ctx *ctx, struct p
 	}
 	m->start = start;
 	if (scan.has_ended && http_is_interim(&start))
-		return http_interim(m, pos);
+		return http_interim(st, m, pos);
 	if (!http_block_keep(&m->head, &scan, in, &out->arena))
 		return px_parse_bad("out of memory");
 	m->facts = facts;
@@ -371,19 +375,25 @@ static uint64_t http_hole(const struct px_parse_ctx *ctx, uint64_t n, bool is_cu
 
 	if (!m || m->phase <= HTTP_IN_HEAD_TAIL)
 		return 0;
+	if (m->may_lack_body && !is_cut) /* what was lost may be the next message instead */
+		return 0;
 	taken = http_body_hole(ctx, n, is_cut, out);
 	if (taken > 0)
 		m->may_lack_body = false;
 	return taken;
 }
 
-/* The counts go on; which request the next response belongs to is open again. */
+/*
+ * The counts go on; which request the next response belongs to is open again. If it was the answer to an Upgrade or
+ * CONNECT that was lost, what follows may be another protocol's, with anything in it: nobody looks for messages there.
+ */
 static void http_reset(void *state)
 {
 	struct http_state *st = state;
 
+	st->may_have_switched |= st->switch_at > st->answered;
 	for (size_t i = 0; i < PX_COUNT(st->dir); i++)
-		st->dir[i] = (struct http_dir){ .kind = st->dir[i].kind };
+		st->dir[i] = (struct http_dir){ .kind = st->dir[i].kind, .is_opaque = st->may_have_switched };
 	st->answered = st->requests;
 	st->switch_at = 0;
 	st->is_joined = true;

@@ -126,7 +126,9 @@ struct http_state {
 	uint64_t requests, responses;	/* heads seen: the keys that come next */
 	uint64_t answered;		/* the request that the next response belongs to, as far as we know */
 	uint64_t switch_at;		/* 1 + ordinal of the last CONNECT or Upgrade request, 0: none */
+	uint64_t continued;		/* 1 + ordinal of the last request that was answered by 100 Continue, 0: none */
 	bool switch_is_connect;
+	bool may_have_switched;		/* the answer that tells was lost */
 	bool is_joined;			/* earlier messages were not seen, or lost */
 	bool is_pipelined;		/* a request was sent before the one before it was answered */
 	uint8_t asked[HTTP_PENDING / 4];
