@@ -3,7 +3,7 @@
 # Build the fuzz targets and run each of them: run.sh [SECONDS | EXECUTIONSx] [TARGET...]
 #   run.sh 60              a minute each
 #   run.sh 10000000x http  ten million executions of fuzz_http
-# BUILD and CORPUS name the folders for the build and the growing corpora; findings stay in BUILD.
+# BUILD and CORPUS name the folders for the build and the growing corpora; findings stay in BUILD. OPTIONS are for libFuzzer.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -25,6 +25,6 @@ for name in $targets; do
 	[ -f "$here/$name/$name.dict" ] && dict="-dict=$here/$name/$name.dict"
 	echo "fuzz_$name $limit"
 	# shellcheck disable=SC2086
-	"$BUILD/tests/fuzz_$name" $limit $dict -artifact_prefix="$BUILD/$name-" -timeout=10 -rss_limit_mb=1024 \
+	"$BUILD/tests/fuzz_$name" $limit $dict ${OPTIONS:-} -artifact_prefix="$BUILD/$name-" -timeout=10 -rss_limit_mb=1024 \
 		-print_final_stats=1 "$CORPUS/$name" "$here/$name/seeds"
 done

@@ -95,6 +95,9 @@ def untruths(name, out, schema):
         account = [json.loads(line) for line in file]
     records = [json.loads(line) for line in out.splitlines()]
     messages = [rec for rec in records if rec["type"] == "message"]
+    aborted = sum("aborted" in rec["flags"] for rec in messages)
+    if aborted != sum("aborted" in line.get("flags", ()) for line in account):
+        yield f"{aborted} messages are said to be aborted"
     lone = [rec["status"] for rec in messages if rec["req"] is None and "unpaired" in rec["flags"]]
     if lone != [line["unpaired"] for line in account if "unpaired" in line]:
         yield f"answers without their requests: {lone}"
