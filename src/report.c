@@ -97,6 +97,7 @@ void px_report_exchange(struct px_report *r, struct px_conn *c, const struct px_
 	const struct px_mark *first = &(req ? req : resp)->first, *last = &(resp ? resp : req)->last;
 	struct px_record *rec;
 	unsigned int flags = ex->flags;
+	uint64_t refused = r->arenas.refused;
 
 	if (px_report_is_full(r))
 		return;
@@ -123,6 +124,8 @@ void px_report_exchange(struct px_report *r, struct px_conn *c, const struct px_
 	rec->has_req = req != NULL;
 	rec->has_resp = resp != NULL;
 	ex->parser->describe(ex, rec);
+	if (r->arenas.refused != refused)
+		flags |= PX_FLAG_TRUNCATED; /* for want of memory something was left out */
 	px_record_flags(rec, flags | rec->flags);
 	r->messages++;
 	if (px_record_has(rec, PX_F_OK) && !rec->common[PX_F_OK].b) {
