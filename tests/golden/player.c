@@ -61,9 +61,14 @@ static uint64_t digest_value(uint64_t h, enum px_type type, const struct px_valu
 	}
 }
 
+static bool is_time(int f)
+{
+	return f == PX_F_TS || f == PX_F_TS_US || f == PX_F_LATENCY_NS || f == PX_F_TTFB_NS;
+}
+
 static bool is_digested(int f)
 {
-	return f != PX_F_SEQ && f != PX_F_CONN && f != PX_F_LOCAL_ADDR && f != PX_F_REMOTE_ADDR;
+	return !is_time(f) && f != PX_F_SEQ && f != PX_F_CONN && f != PX_F_LOCAL_ADDR && f != PX_F_REMOTE_ADDR;
 }
 
 static uint64_t digest_ends(const struct px_record *r)
@@ -71,6 +76,16 @@ static uint64_t digest_ends(const struct px_record *r)
 	if (!px_record_has(r, PX_F_LOCAL_ADDR) || !px_record_has(r, PX_F_REMOTE_ADDR))
 		return 0;
 	return digest_text(digest_text(1, r->common[PX_F_LOCAL_ADDR].s), r->common[PX_F_REMOTE_ADDR].s);
+}
+
+static uint64_t digest_times(const struct px_record *r)
+{
+	uint64_t h = 1;
+
+	for (int i = 0; i < PX_COMMON_COUNT; i++)
+		if (px_record_has(r, (enum px_common)i) && is_time(i))
+			h = digest_value(h + (uint64_t)i, px_common_fields[i].type, &r->common[i]);
+	return h;
 }
 
 static uint64_t digest_record(const struct px_record *r)
@@ -105,6 +120,7 @@ static int player_record(struct px_sink *sink, const struct px_record *r)
 		return 0;
 	told->flags = r->flags;
 	told->ends = digest_ends(r);
+	told->times = digest_times(r);
 	told->digest = digest_record(r);
 	copy_text(told->op, sizeof(told->op), r, PX_F_OP);
 	copy_text(told->target, sizeof(told->target), r, PX_F_TARGET);
@@ -268,7 +284,12 @@ static const char *say(const struct player_told *t, const char *what)
 	return text;
 }
 
-static const char *untrue(const struct player_run *whole, const struct player_told *t)
+static bool is_left_out(const struct player_told *t, const char *text)
+{
+	return t->flags & PX_FLAG_TRUNCATED && (text[0] == '\0' || strcmp(text, "***") == 0);
+}
+
+static const char *untrue(const struct player_run *whole, const struct player_told *t, bool is_short)
 {
 	const struct player_told *req = t->has_req ? find(whole, t, true) : NULL;
 	const struct player_told *resp = t->has_resp ? find(whole, t, false) : NULL;
@@ -284,16 +305,19 @@ static const char *untrue(const struct player_run *whole, const struct player_to
 	if (!t->has_req && !(t->flags & (PX_FLAG_UNPAIRED | PX_FLAG_MID_STREAM)))
 		return say(t, "a response alone, and no word of it");
 	if ((req ? req : resp)->flags == t->flags && !(t->flags & PX_FLAG_ABORTED) &&
-	    (req ? req : resp)->digest != t->digest)
+	    !(is_short && t->flags & PX_FLAG_TRUNCATED) &&
+	    ((req ? req : resp)->digest != t->digest || (!is_short && (req ? req : resp)->times != t->times)))
 		return say(t, "not what was sent, and no word of it");
 	/* What was cut off in its first line is the beginning of what was sent. */
-	if (req && (strcmp(req->op, t->op) != 0 || strncmp(req->target, t->target, strlen(t->target)) != 0 ||
+	if (req && !is_left_out(t, t->op) && strcmp(req->op, t->op) != 0)
+		return say(t, "another method");
+	if (req && !is_left_out(t, t->target) && (strncmp(req->target, t->target, strlen(t->target)) != 0 ||
 		    (!(t->flags & PX_FLAG_ABORTED) && strcmp(req->target, t->target) != 0)))
 		return say(t, "another request line");
 	if (t->ends && t->ends != (req ? req : resp)->ends)
 		return say(t, "another address");
 	/* An interim answer stands for what was lost behind it. */
-	if (resp && strcmp(resp->status, t->status) != 0 &&
+	if (resp && !is_left_out(t, t->status) && strcmp(resp->status, t->status) != 0 &&
 	    !(t->status[0] == '1' && t->flags & PX_FLAG_ABORTED && t->resp_bytes < resp->resp_bytes))
 		return say(t, "another status");
 	if ((req && t->req_bytes > req->req_bytes) || (resp && t->resp_bytes > resp->resp_bytes))
@@ -305,7 +329,7 @@ const char *player_untrue(const struct player_run *whole, const struct player_ru
 {
 	for (size_t i = 0; i < run->count; i++) {
 		const struct player_told *t = &run->told[i];
-		const char *why = untrue(whole, t);
+		const char *why = untrue(whole, t, run->is_short);
 
 		if (why)
 			return why;

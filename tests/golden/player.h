@@ -21,6 +21,7 @@ struct player_told {
 	uint64_t req_bytes, resp_bytes;
 	unsigned int flags;
 	uint64_t ends;			/* digest of the addresses, 0: they are not told */
+	uint64_t times;			/* digest of the times */
 	uint64_t digest;		/* of all else that the record says but seq and conn */
 	char op[16], target[128], status[16];
 };
@@ -31,6 +32,7 @@ struct player_run {
 	size_t count;
 	uint64_t lost_bytes;	/* in lost records */
 	uint64_t events;	/* that went in */
+	bool is_short;		/* of memory: calls that cannot be told apart share the time of the last one */
 };
 
 struct player_tape {
