@@ -147,8 +147,9 @@ void px_report_open(struct px_report *r, struct px_conn *c)
 	report_conn(rec, c);
 	px_record_null(rec, PX_F_CONNECT_NS);
 	if (c->open_result < 0) {
-		px_record_str(rec, PX_F_ERROR, px_bytes_str(strerrorname_np(-c->open_result) ? strerrorname_np(-c->open_result)
-											     : "unknown"));
+		const char *name = c->open_result > -4096 ? strerrorname_np(-c->open_result) : NULL;
+
+		px_record_str(rec, PX_F_ERROR, px_bytes_str(name ? name : "unknown"));
 		px_record_bool(rec, PX_F_OK, false);
 	} else {
 		px_record_null(rec, PX_F_ERROR);
