@@ -17,14 +17,22 @@ case $length in
 *) limit="-max_total_time=$length" ;;
 esac
 cmake -S "$root" -B "$BUILD" -DCMAKE_C_COMPILER="${CC:-clang}" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DPX_FUZZ=ON >/dev/null
-targets=${*:-$(sed -n 's/^\t&px_parser_\([a-z0-9]*\),.*/\1/p' "$root/parsers/registry.c")}
+targets=${*:-$(sed -n 's/^\t&px_parser_\([a-z0-9]*\),.*/\1/p' "$root/parsers/registry.c") replay}
 for name in $targets; do
 	cmake --build "$BUILD" --target "fuzz_$name" -- >/dev/null
 	mkdir -p "$CORPUS/$name"
+	seeds=$here/$name/seeds
+	if [ "$name" = replay ]; then
+		seeds=$BUILD/tapes
+		mkdir -p "$seeds"
+		for tape in "$root"/tests/golden/*/tape.gz; do
+			gzip -dc "$tape" >"$seeds/$(basename "$(dirname "$tape")")"
+		done
+	fi
 	dict=
 	[ -f "$here/$name/$name.dict" ] && dict="-dict=$here/$name/$name.dict"
 	echo "fuzz_$name $limit"
 	# shellcheck disable=SC2086
 	"$BUILD/tests/fuzz_$name" $limit $dict ${OPTIONS:-} -artifact_prefix="$BUILD/$name-" -timeout=10 -rss_limit_mb=1024 \
-		-print_final_stats=1 "$CORPUS/$name" "$here/$name/seeds"
+		-print_final_stats=1 "$CORPUS/$name" "$seeds"
 done
