@@ -100,6 +100,13 @@ static bool pipeline_control(void *ctx, struct px_conn *c, const struct px_abi_c
 	return px_live_control(p->source, c->sock_id, ctl) == 0;
 }
 
+static bool pipeline_is_new(void *ctx, const struct px_abi_event *h)
+{
+	struct px_pipeline *p = ctx;
+
+	return p->source->ops->is_new(p->source, h->sock_id);
+}
+
 static void pipeline_stop(struct px_pipeline *p, const char *reason)
 {
 	if (!p->stop_reason)
@@ -491,6 +498,8 @@ int px_pipeline_run(const struct px_options *opt, struct px_source *source, cons
 	if (p.is_live)
 		table.on_control = pipeline_control;
 	table.marks_start = p.is_live && strcmp(info->probe, "sock") == 0;
+	if (source->ops->is_new)
+		table.is_new = pipeline_is_new;
 	table.ctx = &p;
 	if (px_table_init(&p.table, &table) != 0) {
 		px_log(PX_LOG_ERROR, "out of memory");

@@ -217,7 +217,19 @@ static void live_free(struct px_source *src)
 	free(l);
 }
 
+/*
+ * Kretprobes and trampolines miss the end of an accept() that was under way when they were attached, and so the opening
+ * of the connection that it returns. The other back ends see it, or the socket's state tells.
+ */
+static bool live_is_new(struct px_source *src, uint64_t sock_id)
+{
+	const struct live *l = live_of(src);
+
+	return (l->loaded.probe == PX_PROBE_KPROBE || l->loaded.probe == PX_PROBE_FENTRY) && !live_is_old(l, sock_id);
+}
+
 static const struct px_source_ops live_ops = {
+	.is_new = live_is_new,
 	.poll = live_poll,
 	.arm = live_arm,
 	.loss = live_loss,
@@ -332,7 +344,7 @@ int px_live_open(const struct px_live_options *opt, struct px_source **out, stru
 		return -1;
 	}
 	/* After attaching: a socket that is made in between is taken for an old one, never the other way round. */
-	for (size_t i = 0; i < opt->pid_count && l->loaded.probe == PX_PROBE_SOCK; i++)
+	for (size_t i = 0; i < opt->pid_count && l->loaded.probe != PX_PROBE_TRACEPOINT; i++)
 		live_add_old(l, opt->pids[i]);
 	if (l->old_count)
 		qsort(l->old, l->old_count, sizeof(*l->old), live_compare);

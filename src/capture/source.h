@@ -33,6 +33,8 @@ struct px_source_ops {
 	void (*loss)(struct px_source *src, struct px_source_loss *out);
 	/* Stop the flow; what is under way can still be polled. */
 	void (*stop)(struct px_source *src);
+	/* Whether the socket was made since the source was opened. NULL: events tell by themselves. */
+	bool (*is_new)(struct px_source *src, uint64_t sock_id);
 	void (*free)(struct px_source *src);
 };
 

@@ -314,6 +314,12 @@ static struct px_conn *table_add(struct px_table *t, const struct px_abi_event *
 	return c;
 }
 
+/* Is this the first that ever happened on the connection? */
+static bool table_is_start(const struct px_table *t, const struct px_abi_event *h)
+{
+	return h->kind == PX_ABI_OPEN || h->flags & PX_ABI_F_START || (t->opt.is_new && t->opt.is_new(t->opt.ctx, h));
+}
+
 /* Offsets are 64 bits in here; a TCP sequence number is the nearest one to where the stream stands. */
 static uint64_t conn_offset(const struct px_stream *s, uint32_t raw)
 {
@@ -683,7 +689,7 @@ void px_table_event(struct px_table *t, const struct px_event *ev)
 			t->stats.conns_evicted++;
 			table_end(t, t->age_first);
 		}
-		c = table_add(t, h, h->kind == PX_ABI_OPEN || h->flags & PX_ABI_F_START);
+		c = table_add(t, h, table_is_start(t, h));
 		if (!c)
 			return;
 		conn_addresses(c, h);

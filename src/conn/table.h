@@ -32,6 +32,8 @@ struct px_table_options {
 	 * Returns false where that cannot be told. ctl NULL: the connection has ended, nothing is to be said of it.
 	 */
 	bool (*on_control)(void *ctx, struct px_conn *c, const struct px_abi_control *ctl);
+	/* Whether a socket that is met for the first time was made since, so that nothing of it was missed. May be NULL. */
+	bool (*is_new)(void *ctx, const struct px_abi_event *h);
 	void *ctx;
 };
 

@@ -90,7 +90,17 @@ class Tracer:
             self.process.kill()
             self.process.wait()
         else:
+            self.settle()
             self.stop()
+
+    def settle(self):
+        """Wait until nothing more is printed: a peer has its answer before the call that sent it returns."""
+        size, deadline = -1, time.monotonic() + 5 * SLOW
+        while self.file and self.process.poll() is None and time.monotonic() < deadline:
+            last, size = size, os.fstat(self.file.fileno()).st_size
+            if size == last:
+                break
+            time.sleep(0.05 * SLOW)
 
     def stop(self, sig=signal.SIGINT):
         """End it and look at how it ended."""
