@@ -120,8 +120,10 @@ px_inline void px_fill_ends(struct px_abi_event *e, const struct px_sock *s, int
 	if (family != PX_ABI_AF_UNIX) {
 		local = PX_COMMON(u32, s, skc_rcv_saddr, typed);
 		remote = PX_COMMON(u32, s, skc_daddr, typed);
-		ports = PX_COMMON(u16, s, skc_num, typed) |
-			(u32)__builtin_bswap16(PX_COMMON(u16, s, skc_dport, typed)) << 16;
+		ports = PX_COMMON(u16, s, skc_num, typed);
+		if (!ports)	/* a reset has taken it out of the table of ports; this copy stays */
+			ports = __builtin_bswap16((u16)px_read32(s->sk, PX_OFF_inet_sock_inet_sport));
+		ports |= (u32)__builtin_bswap16(PX_COMMON(u16, s, skc_dport, typed)) << 16;
 	}
 	if (family == PX_ABI_AF_INET6) {
 		u64 high = PX_COMMON(u64, s, skc_v6_daddr, typed), low = PX_COMMON(u64, s, skc_v6_daddr + 8, typed);

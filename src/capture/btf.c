@@ -17,6 +17,7 @@ static const struct btf_field {
 	{ "fdtable", "fd" },
 	{ "fdtable", "max_fds" },
 	{ "files_struct", "fdt" },
+	{ "inet_sock", "inet_sport" },
 	{ "inode", "i_ino" },
 	{ "inode", "i_mode" },
 	{ "net", "ns" },

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "capture/attach.h"
 #include "capture/loader.h"
 
@@ -30,6 +31,7 @@ struct live {
 	size_t cpus;
 	uint64_t *old;		/* inodes of the targets' sockets when the probes were attached, sorted */
 	size_t old_count, old_room;
+	uint64_t since_ns;	/* when all probes were attached; what came before was seen in part only */
 	/* for the length of a poll */
 	px_event_fn fn;
 	void *ctx;
@@ -126,6 +128,8 @@ static int live_sample(void *ctx, void *data, size_t size)
 		l->malformed++;
 		return 0;
 	}
+	if (ev.hdr->ts_ns < l->since_ns)
+		return 0;
 	if (l->loaded.probe == PX_PROBE_SOCK && (ev.hdr->flags & (PX_ABI_F_START | PX_ABI_F_NEWPOS)))
 		live_first_event(l, &ev);
 	else
@@ -245,22 +249,14 @@ int px_live_control(struct px_source *src, uint64_t sock_id, const struct px_abi
 	return err < 0 && !(!ctl && err == -ENOENT) ? err : 0;
 }
 
-static int64_t live_ns(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 /* Wall time minus the kernel's event clock: the pair of readings that lay closest together, of several. */
 static int64_t live_wall_offset(void)
 {
 	int64_t best = INT64_MAX, offset = 0;
 
 	for (int i = 0; i < 16; i++) {
-		int64_t before = live_ns(CLOCK_MONOTONIC), wall = live_ns(CLOCK_REALTIME);
-		int64_t after = live_ns(CLOCK_MONOTONIC);
+		int64_t before = (int64_t)px_clock_mono_ns(), wall = px_clock_wall_ns();
+		int64_t after = (int64_t)px_clock_mono_ns();
 
 		if (after - before < best) {
 			best = after - before;
@@ -343,6 +339,7 @@ int px_live_open(const struct px_live_options *opt, struct px_source **out, stru
 		live_free(&l->src);
 		return -1;
 	}
+	l->since_ns = px_clock_mono_ns();
 	/* After attaching: a socket that is made in between is taken for an old one, never the other way round. */
 	for (size_t i = 0; i < opt->pid_count && l->loaded.probe != PX_PROBE_TRACEPOINT; i++)
 		live_add_old(l, opt->pids[i]);
