@@ -21,7 +21,7 @@ def traced(t, drive, address=None):
     return server, tracer
 
 
-@live(vm=True)
+@live()
 def keep_alive(t):
     """Many requests on one connection, and a few connections."""
     def drive(connect):
@@ -54,7 +54,7 @@ def pipelining(t):
     traced(t, drive)
 
 
-@live(vm=True)
+@live()
 def no_body_answers(t):
     """HEAD, 204 and 304 have no body, whatever their headers say; the next answer is found right after."""
     def drive(connect):
@@ -105,7 +105,7 @@ def chunked_both_ways(t):
     traced(t, drive)
 
 
-@live(vm=True)
+@live()
 def close_delimited(t):
     """Answers that end with the connection."""
     def drive(connect):

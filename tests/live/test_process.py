@@ -108,7 +108,7 @@ def tracefs_not_mounted(t):
         t.expect(" /sys/kernel/tracing " in file.read(), "the host's tracefs was unmounted by this test")
 
 
-@live(vm=True)
+@live()
 def signals(t):
     """SIGINT, SIGTERM and SIGHUP end it with 0 and a summary; SIGUSR1 prints a line and goes on"""
     server = t.start(Nginx(t.folder))
@@ -166,7 +166,7 @@ def count_and_duration(t):
         t.expect(len(tracer.messages()) > 20, f"{len(tracer.messages())} messages in a second")
 
 
-@live(vm=True)
+@live()
 def reader_leaves(t):
     """| head -5: five lines, then a quiet end with 0"""
     server = t.start(Nginx(t.folder))
