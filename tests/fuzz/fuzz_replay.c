@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The whole way of a tape under libFuzzer: reader, connections, streams, parsers, matcher, records, JSON. The input is a
- * tape whose checksums and sizes are put right first, or they would stop nearly all of what is tried; one whose first
- * byte is 0 is read as it is.
+ * The whole way of a tape under libFuzzer: reader, connections, streams, parsers, matcher, records,
+ * JSON. The input is a tape whose checksums and sizes are put right first, or they would stop
+ * nearly all of what is tried; one whose first byte is 0 is read as it is.
  */
 #include "capture/tape.h"
 #include "golden/player.h"
@@ -11,10 +11,15 @@
 #include <stdlib.h>
 #include <zlib.h>
 
-/* The head, and then each record as far as it is there: sizes that fit, a kind that exists, the right checksum. */
+/*
+ * The head, and then each record as far as it is there: sizes that fit, a kind that exists, the
+ * right checksum.
+ */
 static void fuzz_repair(char *tape, size_t size)
 {
-	struct px_tape_head head = { .magic = PX_TAPE_MAGIC, .endian = PX_TAPE_ENDIAN, .version = PX_TAPE_VERSION,
+	struct px_tape_head head = { .magic = PX_TAPE_MAGIC,
+				     .endian = PX_TAPE_ENDIAN,
+				     .version = PX_TAPE_VERSION,
 				     .event_size = sizeof(struct px_abi_event) };
 	size_t at = sizeof(head);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Memory runs out: each allocation that the replay of a tape causes, from the reader to the JSON output, fails once, and
- * from each one on all of them fail. Nothing breaks, and what is told still is true.
+ * Memory runs out: each allocation that the replay of a tape causes, from the reader to the JSON
+ * output, fails once, and from each one on all of them fail. Nothing breaks, and what is told still
+ * is true.
  */
 #include "golden/player.h"
 
@@ -65,7 +66,8 @@ static long play(const struct player_tape *t, int fd)
 	why = player_untrue(&t->whole, &run);
 	if (!why)
 		return allocations;
-	fprintf(stderr, "%s, allocation %ld%s: %s\n", t->name, fail_at, fails_on ? " and later" : "", why);
+	fprintf(stderr, "%s, allocation %ld%s: %s\n", t->name, fail_at,
+		fails_on ? " and later" : "", why);
 	return -1;
 }
 

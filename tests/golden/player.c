@@ -50,7 +50,8 @@ static uint64_t digest_value(uint64_t h, enum px_type type, const struct px_valu
 		return h * 31 + 2 + v->b;
 	case PX_TYPE_MAP:
 		for (size_t i = 0; i < v->map.count; i++)
-			h = digest_text(digest_text(h, v->map.pairs[i].name), v->map.pairs[i].value);
+			h = digest_text(digest_text(h, v->map.pairs[i].name),
+					v->map.pairs[i].value);
 		return h;
 	case PX_TYPE_LIST:
 		for (size_t i = 0; i < v->list.count; i++)
@@ -68,14 +69,16 @@ static bool is_time(int f)
 
 static bool is_digested(int f)
 {
-	return !is_time(f) && f != PX_F_SEQ && f != PX_F_CONN && f != PX_F_LOCAL_ADDR && f != PX_F_REMOTE_ADDR;
+	return !is_time(f) && f != PX_F_SEQ && f != PX_F_CONN && f != PX_F_LOCAL_ADDR &&
+	       f != PX_F_REMOTE_ADDR;
 }
 
 static uint64_t digest_ends(const struct px_record *r)
 {
 	if (!px_record_has(r, PX_F_LOCAL_ADDR) || !px_record_has(r, PX_F_REMOTE_ADDR))
 		return 0;
-	return digest_text(digest_text(1, r->common[PX_F_LOCAL_ADDR].s), r->common[PX_F_REMOTE_ADDR].s);
+	return digest_text(digest_text(1, r->common[PX_F_LOCAL_ADDR].s),
+			   r->common[PX_F_REMOTE_ADDR].s);
 }
 
 static uint64_t digest_times(const struct px_record *r)
@@ -135,7 +138,9 @@ static int player_flush(struct px_sink *sink)
 	return 0;
 }
 
-static const struct px_sink_ops player_ops = { .record = player_record, .flush = player_flush, .free = player_flush };
+static const struct px_sink_ops player_ops = { .record = player_record,
+					       .flush = player_flush,
+					       .free = player_flush };
 
 static void on_exchange(void *ctx, struct px_conn *c, const struct px_exchange *ex)
 {
@@ -210,7 +215,8 @@ static void player_end(struct player *p)
 	px_report_fini(&p->report);
 }
 
-void player_play(const struct player_tape *tape, const bool *gone, enum player_pace pace, struct player_run *run)
+void player_play(const struct player_tape *tape, const bool *gone, enum player_pace pace,
+		 struct player_run *run)
 {
 	static struct player p;
 
@@ -262,13 +268,15 @@ static bool is_same_response(const struct player_told *w, const struct player_to
 		t->flags & (PX_FLAG_GAP | PX_FLAG_MID_STREAM | PX_FLAG_UNPAIRED));
 }
 
-static const struct player_told *find(const struct player_run *whole, const struct player_told *t, bool by_request)
+static const struct player_told *find(const struct player_run *whole, const struct player_told *t,
+				      bool by_request)
 {
 	for (size_t i = 0; i < whole->count; i++) {
 		const struct player_told *w = &whole->told[i];
 
-		if (w->sock_id == t->sock_id && (by_request ? w->has_req && w->req_pos == t->req_pos
-							     : w->has_resp && is_same_response(w, t)))
+		if (w->sock_id == t->sock_id &&
+		    (by_request ? w->has_req && w->req_pos == t->req_pos
+				: w->has_resp && is_same_response(w, t)))
 			return w;
 	}
 	return NULL;
@@ -278,9 +286,11 @@ static const char *say(const struct player_told *t, const char *what)
 {
 	static char text[400];
 
-	snprintf(text, sizeof(text), "%s: %s %s %s, flags 0x%x, request at %u with %llu bytes, response at %u with %llu bytes", what,
-		 t->op[0] ? t->op : "-", t->target, t->status, t->flags, t->req_pos, (unsigned long long)t->req_bytes, t->resp_pos,
-		 (unsigned long long)t->resp_bytes);
+	snprintf(
+		text, sizeof(text),
+		"%s: %s %s %s, flags 0x%x, request at %u with %llu bytes, response at %u with %llu bytes",
+		what, t->op[0] ? t->op : "-", t->target, t->status, t->flags, t->req_pos,
+		(unsigned long long)t->req_bytes, t->resp_pos, (unsigned long long)t->resp_bytes);
 	return text;
 }
 
@@ -289,7 +299,8 @@ static bool is_left_out(const struct player_told *t, const char *text)
 	return t->flags & PX_FLAG_TRUNCATED && (text[0] == '\0' || strcmp(text, "***") == 0);
 }
 
-static const char *untrue(const struct player_run *whole, const struct player_told *t, bool is_short)
+static const char *untrue(const struct player_run *whole, const struct player_told *t,
+			  bool is_short)
 {
 	const struct player_told *req = t->has_req ? find(whole, t, true) : NULL;
 	const struct player_told *resp = t->has_resp ? find(whole, t, false) : NULL;
@@ -298,6 +309,8 @@ static const char *untrue(const struct player_run *whole, const struct player_to
 		return say(t, "an invented request");
 	if (t->has_resp && !resp)
 		return say(t, "an invented response");
+	if (!req && !resp)
+		return say(t, "neither a request nor a response");
 	if (req && resp && req != resp)
 		return say(t, "a wrong pair");
 	if (!t->has_resp && !(t->flags & PX_FLAG_NOREPLY))
@@ -306,19 +319,22 @@ static const char *untrue(const struct player_run *whole, const struct player_to
 		return say(t, "a response alone, and no word of it");
 	if ((req ? req : resp)->flags == t->flags && !(t->flags & PX_FLAG_ABORTED) &&
 	    !(is_short && t->flags & PX_FLAG_TRUNCATED) &&
-	    ((req ? req : resp)->digest != t->digest || (!is_short && (req ? req : resp)->times != t->times)))
+	    ((req ? req : resp)->digest != t->digest ||
+	     (!is_short && (req ? req : resp)->times != t->times)))
 		return say(t, "not what was sent, and no word of it");
 	/* What was cut off in its first line is the beginning of what was sent. */
 	if (req && !is_left_out(t, t->op) && strcmp(req->op, t->op) != 0)
 		return say(t, "another method");
-	if (req && !is_left_out(t, t->target) && (strncmp(req->target, t->target, strlen(t->target)) != 0 ||
-		    (!(t->flags & PX_FLAG_ABORTED) && strcmp(req->target, t->target) != 0)))
+	if (req && !is_left_out(t, t->target) &&
+	    (strncmp(req->target, t->target, strlen(t->target)) != 0 ||
+	     (!(t->flags & PX_FLAG_ABORTED) && strcmp(req->target, t->target) != 0)))
 		return say(t, "another request line");
 	if (t->ends && t->ends != (req ? req : resp)->ends)
 		return say(t, "another address");
 	/* An interim answer stands for what was lost behind it. */
 	if (resp && !is_left_out(t, t->status) && strcmp(resp->status, t->status) != 0 &&
-	    !(t->status[0] == '1' && t->flags & PX_FLAG_ABORTED && t->resp_bytes < resp->resp_bytes))
+	    !(t->status[0] == '1' && t->flags & PX_FLAG_ABORTED &&
+	      t->resp_bytes < resp->resp_bytes))
 		return say(t, "another status");
 	if ((req && t->req_bytes > req->req_bytes) || (resp && t->resp_bytes > resp->resp_bytes))
 		return say(t, "more bytes than were sent");
@@ -353,8 +369,9 @@ static void keep_event(void *ctx, const struct px_event *ev)
 
 	tape->ev = realloc(tape->ev, (tape->count + 1) * sizeof(*tape->ev));
 	tape->end = realloc(tape->end, (tape->count + 1) * sizeof(*tape->end));
-	if (!tape->ev || !tape->end || !px_event_of(tape->bytes.ptr + at + sizeof(struct px_tape_record), size,
-						    &tape->ev[tape->count]))
+	if (!tape->ev || !tape->end ||
+	    !px_event_of(tape->bytes.ptr + at + sizeof(struct px_tape_record), size,
+			 &tape->ev[tape->count]))
 		abort();
 	tape->end[tape->count++] = at + sizeof(struct px_tape_record) + size + -size % 8;
 }
@@ -413,7 +430,8 @@ size_t player_load(const char *dir, struct player_tape *tapes, size_t max)
 		snprintf(path, sizeof(path), "%s/%s/tape.gz", dir, entries[i]->d_name);
 		if (count < max && access(path, R_OK) == 0) {
 			memset(&tapes[count], 0, sizeof(tapes[count]));
-			snprintf(tapes[count].name, sizeof(tapes[count].name), "%.60s", entries[i]->d_name);
+			snprintf(tapes[count].name, sizeof(tapes[count].name), "%.60s",
+				 entries[i]->d_name);
 			load_one(path, &tapes[count++]);
 		}
 		free(entries[i]);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Plays tapes through everything between source and output, whole or with events missing, and judges what is told: no
- * invented message, no wrong pair, and what is not flagged says exactly what the whole tape says.
+ * Plays tapes through everything between source and output, whole or with events missing, and
+ * judges what is told: no invented message, no wrong pair, and what is not flagged says exactly
+ * what the whole tape says.
  */
 #ifndef PX_TESTS_GOLDEN_PLAYER_H
 #define PX_TESTS_GOLDEN_PLAYER_H
@@ -44,7 +45,10 @@ struct player_tape {
 	struct player_run whole;
 };
 
-/* Read NAME/tape.gz below dir for each folder there; ends the program where it cannot. Returns how many. */
+/*
+ * Read NAME/tape.gz below dir for each folder there; ends the program where it cannot. Returns how
+ * many.
+ */
 size_t player_load(const char *dir, struct player_tape *tapes, size_t max);
 void player_unload(struct player_tape *tape);
 
@@ -54,12 +58,16 @@ enum player_pace {
 };
 
 /* The events of a tape without those whose gone[] is set; gone NULL: all of them. */
-void player_play(const struct player_tape *tape, const bool *gone, enum player_pace pace, struct player_run *run);
+void player_play(const struct player_tape *tape, const bool *gone, enum player_pace pace,
+		 struct player_run *run);
 
 /* The bytes of a tape, through the reader and into the JSON output as well, which goes to fd. */
 void player_play_bytes(struct px_bytes bytes, int fd, struct player_run *run);
 
-/* What a run of a damaged tape says falsely, in a sentence; NULL: nothing. Valid until the next call. */
+/*
+ * What a run of a damaged tape says falsely, in a sentence; NULL: nothing. Valid until the next
+ * call.
+ */
 const char *player_untrue(const struct player_run *whole, const struct player_run *run);
 
 #endif

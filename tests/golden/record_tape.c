@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * record_tape TAPE PID...: the events of these processes, as they come from the kernel, on a tape; until SIGINT or SIGTERM.
- * Says `recording` on standard error when the probes are live. For `record`, which makes the tapes of this folder.
+ * record_tape TAPE PID...: the events of these processes, as they come from the kernel, on a tape;
+ * until SIGINT or SIGTERM. Says `recording` on standard error when the probes are live. For
+ * `record`, which makes the tapes of this folder.
  */
 #include "base/log.h"
 #include "capture/live.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The recorded tapes with events missing: cut at each event, begun at each event, and with events taken out at random.
- * What comes out is true, and what is missing is reported. PX_RUNS in the environment: how many random runs.
+ * The recorded tapes with events missing: cut at each event, begun at each event, and with events
+ * taken out at random. What comes out is true, and what is missing is reported. PX_RUNS in the
+ * environment: how many random runs.
  */
 #include "golden/player.h"
 
@@ -36,7 +37,10 @@ START_TEST(whole_tapes)
 }
 END_TEST
 
-/* The bytes that are missing between others of the same direction: whatever happens, these are noticed. */
+/*
+ * The bytes that are missing between others of the same direction: whatever happens, these are
+ * noticed.
+ */
 static uint64_t bytes_between(const struct player_tape *t)
 {
 	uint64_t sum = 0;
@@ -50,7 +54,8 @@ static uint64_t bytes_between(const struct player_tape *t)
 		for (size_t j = 0; j < t->count; j++) {
 			const struct px_abi_event *o = t->ev[j].hdr;
 
-			if (gone[j] || o->sock_id != h->sock_id || o->kind != PX_ABI_DATA || o->dir != h->dir || o->len == 0)
+			if (gone[j] || o->sock_id != h->sock_id || o->kind != PX_ABI_DATA ||
+			    o->dir != h->dir || o->len == 0)
 				continue;
 			*(j < i ? &before : &behind) = true;
 		}
@@ -77,9 +82,10 @@ static void judge(const struct player_tape *t, const char *how, size_t where, en
 	player_play(t, gone, pace, &run);
 	why = player_untrue(&t->whole, &run);
 	ck_assert_msg(!why, "%s, %s %zu, pace %d: %s", t->name, how, where, (int)pace, why);
-	ck_assert_msg(run.lost_bytes <= bytes_gone(t), "%s, %s %zu: %llu bytes are said to be lost", t->name, how, where,
-		      (unsigned long long)run.lost_bytes);
-	ck_assert_msg(run.lost_bytes >= bytes_between(t), "%s, %s %zu: lost bytes are not told of", t->name, how, where);
+	ck_assert_msg(run.lost_bytes <= bytes_gone(t), "%s, %s %zu: %llu bytes are said to be lost",
+		      t->name, how, where, (unsigned long long)run.lost_bytes);
+	ck_assert_msg(run.lost_bytes >= bytes_between(t), "%s, %s %zu: lost bytes are not told of",
+		      t->name, how, where);
 }
 
 START_TEST(cut_at_each_event)
@@ -124,7 +130,8 @@ END_TEST
 static size_t remove_some(const struct player_tape *t, unsigned int *seed)
 {
 	unsigned int share = 1 + (unsigned int)rand_r(seed) % (rand_r(seed) % 2 ? 30 : 5);
-	size_t begin = rand_r(seed) % 3 ? 0 : (size_t)rand_r(seed) % t->count, left = 0, removed = 0;
+	size_t begin = rand_r(seed) % 3 ? 0 : (size_t)rand_r(seed) % t->count, left = 0,
+	       removed = 0;
 
 	for (size_t i = 0; i < t->count; i++) {
 		if (left == 0 && (unsigned int)rand_r(seed) % 100 < share)
@@ -151,7 +158,8 @@ START_TEST(removed_at_random)
 		sent += t->whole.count;
 	}
 	ck_assert_uint_gt(told, sent / 4); /* caution is no excuse for showing nothing */
-	printf("%lu runs, %lu events removed, %lu of %lu messages told\n", runs, removed, told, sent);
+	printf("%lu runs, %lu events removed, %lu of %lu messages told\n", runs, removed, told,
+	       sent);
 }
 END_TEST
 
