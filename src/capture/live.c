@@ -128,7 +128,7 @@ static int live_sample(void *ctx, void *data, size_t size)
 		l->malformed++;
 		return 0;
 	}
-	if (ev.hdr->ts_ns < l->since_ns)
+	if (ev.hdr->ts_ns < l->since_ns && ev.hdr->kind != PX_ABI_NAMES)	/* names are told once */
 		return 0;
 	if (l->loaded.probe == PX_PROBE_SOCK && (ev.hdr->flags & (PX_ABI_F_START | PX_ABI_F_NEWPOS)))
 		live_first_event(l, &ev);
