@@ -129,6 +129,12 @@ static void match_break(struct px_matcher *m)
 	match_flush(m, match_alone(m));
 }
 
+/* An answer cannot begin before anything of its question was there. */
+static bool match_is_possible(const struct px_frame *request, const struct px_frame *response)
+{
+	return !response->first.has_peer_pos || response->first.peer_pos > request->first.pos;
+}
+
 /* While synced: the n-th answers the n-th, whichever was finished first. */
 static void match_counted(struct px_matcher *m, struct px_frame *f)
 {
@@ -136,6 +142,15 @@ static void match_counted(struct px_matcher *m, struct px_frame *f)
 	struct px_frame *other = is_request ? queue_take(&m->responses, false, f->key + m->delta)
 					    : queue_take(&m->requests, false, f->key - m->delta);
 
+	if (other && !match_is_possible(is_request ? f : other, is_request ? other : f)) {
+		/* The counts went wrong behind the late start or the loss. */
+		match_break(m);
+		match_emit(m, is_request ? NULL : other, is_request ? other : NULL, match_alone(m) |
+			   (is_request ? PX_FLAG_UNPAIRED : PX_FLAG_NOREPLY));
+		match_emit(m, is_request ? f : NULL, is_request ? NULL : f, match_alone(m) |
+			   (is_request ? PX_FLAG_NOREPLY : PX_FLAG_UNPAIRED));
+		return;
+	}
 	if (other) {
 		m->clean_pairs += !m->sends_ahead;
 		match_pair(m, is_request ? f : other, is_request ? other : f);
