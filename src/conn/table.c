@@ -590,6 +590,13 @@ static void conn_data_event(struct px_conn *c, const struct px_event *ev)
 	}
 }
 
+/* The source has put the events in order: what would be waited for will not come. */
+static void conn_settle(struct px_conn *c)
+{
+	while (c->held)
+		conn_give_up(c);
+}
+
 static void conn_update_waiting(struct px_conn *c)
 {
 	if (c->held || c->closed)
@@ -713,10 +720,14 @@ void px_table_event(struct px_table *t, const struct px_event *ev)
 		conn_tell_open(c);
 	switch (h->kind) {
 	case PX_ABI_DATA:
-		if (h->flags & PX_ABI_F_LOST)
+		if (h->flags & PX_ABI_F_LOST) {
+			conn_settle(c);
 			conn_lost_event(c, ev);
-		else
-			conn_data_event(c, ev);
+			break;
+		}
+		conn_data_event(c, ev);
+		if (c->is_packet)
+			conn_settle(c);
 		break;
 	case PX_ABI_CLOSE:
 		c->closed = true;
