@@ -5,7 +5,8 @@
 #include <stdlib.h>
 
 #define FLOWS_MAX 32768u	/* about 550 bytes each */
-#define FLOW_BUCKETS 65536u	/* a power of two */
+#define FLOW_BUCKETS_FIRST 256u	/* powers of two */
+#define FLOW_BUCKETS_MAX 65536u
 #define SOCK_STREAM 1
 #define SOCK_DGRAM 2
 #define TCP_ESTABLISHED 1
@@ -13,7 +14,8 @@
 int px_flows_init(struct px_flows *f)
 {
 	memset(f, 0, sizeof(*f));
-	f->buckets = calloc(FLOW_BUCKETS, sizeof(*f->buckets)); /* untouched pages cost nothing */
+	f->bucket_count = FLOW_BUCKETS_FIRST;
+	f->buckets = calloc(f->bucket_count, sizeof(*f->buckets));
 	return f->buckets ? 0 : -ENOMEM;
 }
 
@@ -58,7 +60,7 @@ static uint64_t flow_mix(uint64_t v)
 }
 
 /* The same for both directions. */
-static size_t flow_slot(const struct px_segment *s, uint64_t context)
+static uint64_t flow_hash(const struct px_segment *s, uint64_t context)
 {
 	uint64_t a[2], b[2], one, two;
 
@@ -66,7 +68,7 @@ static size_t flow_slot(const struct px_segment *s, uint64_t context)
 	memcpy(b, s->dst, sizeof(b));
 	one = flow_mix(a[0] ^ flow_mix(a[1] + s->src_port));
 	two = flow_mix(b[0] ^ flow_mix(b[1] + s->dst_port));
-	return (size_t)flow_mix(one + two + s->protocol + context * 31) & (FLOW_BUCKETS - 1);
+	return flow_mix(one + two + s->protocol + context * 31);
 }
 
 /* Direction of the segment in this flow, or -1 if it belongs to another one. */
@@ -85,6 +87,35 @@ static int flow_direction(const struct px_flow *flow, const struct px_segment *s
 	return -1;
 }
 
+static struct px_flow **flow_bucket(struct px_flows *f, uint64_t hash)
+{
+	return &f->buckets[hash & (f->bucket_count - 1)];
+}
+
+static void flow_grow(struct px_flows *f)
+{
+	size_t old_count = f->bucket_count;
+	struct px_flow **old = f->buckets, **grown;
+
+	if (f->flow_count < old_count || old_count >= FLOW_BUCKETS_MAX)
+		return;
+	grown = calloc(old_count * 4, sizeof(*grown));
+	if (!grown)
+		return; /* longer chains, nothing worse */
+	f->buckets = grown;
+	f->bucket_count = old_count * 4;
+	for (size_t i = 0; i < old_count; i++) {
+		while (old[i]) {
+			struct px_flow *flow = old[i], **bucket = flow_bucket(f, flow->hash);
+
+			old[i] = flow->hash_next;
+			flow->hash_next = *bucket;
+			*bucket = flow;
+		}
+	}
+	free(old);
+}
+
 static void flow_age_unlink(struct px_flows *f, struct px_flow *flow)
 {
 	*(flow->age_prev ? &flow->age_prev->age_next : &f->age_first) = flow->age_next;
@@ -101,13 +132,8 @@ static void flow_age_append(struct px_flows *f, struct px_flow *flow)
 
 static void flow_evict(struct px_flows *f, struct px_flow *flow)
 {
-	struct px_segment s = { .src_port = flow->ev.local_port, .dst_port = flow->ev.remote_port,
-				.protocol = (uint8_t)flow->ev.protocol };
-	struct px_flow **at;
+	struct px_flow **at = flow_bucket(f, flow->hash);
 
-	memcpy(s.src, flow->ev.local_addr, 16);
-	memcpy(s.dst, flow->ev.remote_addr, 16);
-	at = &f->buckets[flow_slot(&s, flow->context)];
 	while (*at != flow)
 		at = &(*at)->hash_next;
 	*at = flow->hash_next;
@@ -194,8 +220,8 @@ static struct px_flow *flow_new(struct px_flows *f, const struct px_segment *s, 
 struct px_flow *px_flow_find(struct px_flows *f, const struct px_segment *s, uint8_t *dir)
 {
 	uint64_t context = s->context;
-	struct px_flow *flow = f->last;
-	size_t slot;
+	struct px_flow *flow = f->last, **bucket;
+	uint64_t hash;
 	int d;
 
 	if (s->origin)
@@ -205,8 +231,8 @@ struct px_flow *px_flow_find(struct px_flows *f, const struct px_segment *s, uin
 		if (d >= 0)
 			goto found;
 	}
-	slot = flow_slot(s, context);
-	for (flow = f->buckets[slot]; flow; flow = flow->hash_next) {
+	hash = flow_hash(s, context);
+	for (flow = *flow_bucket(f, hash); flow; flow = flow->hash_next) {
 		d = flow_direction(flow, s, context);
 		if (d >= 0)
 			goto found;
@@ -216,9 +242,12 @@ struct px_flow *px_flow_find(struct px_flows *f, const struct px_segment *s, uin
 	flow = flow_new(f, s, context);
 	if (!flow)
 		return NULL;
-	flow->hash_next = f->buckets[slot];
-	f->buckets[slot] = flow;
+	flow->hash = hash;
+	bucket = flow_bucket(f, hash);
+	flow->hash_next = *bucket;
+	*bucket = flow;
 	f->flow_count++;
+	flow_grow(f);
 	f->stats.flows++;
 	flow_age_append(f, flow);
 	d = flow_direction(flow, s, context);

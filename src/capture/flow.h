@@ -64,6 +64,7 @@ struct px_flow {
 	uint8_t stray_dir;
 	bool has_stray;
 
+	uint64_t hash;
 	struct px_flow *hash_next;
 	struct px_flow *age_prev, *age_next;	/* least recently used first */
 	struct px_flow *wait_prev, *wait_next;	/* those that hold segments, by waiting_since */
@@ -86,6 +87,7 @@ struct px_flows {
 	void *ctx;
 	struct px_flow_stats stats;
 	struct px_flow **buckets;
+	size_t bucket_count;
 	size_t flow_count;
 	uint64_t serial;
 	struct px_flow *age_first, *age_last;

@@ -39,14 +39,14 @@ struct px_input {
 	ZSTD_DStream *zstd;
 };
 
-static struct px_input *input_new(const char *name)
+static struct px_input *input_new(const char *name, size_t cap)
 {
 	struct px_input *in = calloc(1, sizeof(*in));
 
 	if (!in)
 		return NULL;
 	in->fd = -1;
-	in->cap = INPUT_CAP;
+	in->cap = cap;
 	in->name = strdup(name);
 	in->buf = malloc(in->cap + 8);
 	if (!in->name || !in->buf) {
@@ -59,7 +59,7 @@ static struct px_input *input_new(const char *name)
 int px_input_open(const char *path, struct px_input **out, struct px_error *err)
 {
 	bool is_stdin = strcmp(path, "-") == 0;
-	struct px_input *in = input_new(is_stdin ? "standard input" : path);
+	struct px_input *in = input_new(is_stdin ? "standard input" : path, INPUT_CAP);
 	struct stat st;
 
 	if (!in)
@@ -88,7 +88,7 @@ fail:
 
 struct px_input *px_input_of(struct px_bytes b)
 {
-	struct px_input *in = input_new("memory");
+	struct px_input *in = input_new("memory", b.len < INPUT_CAP ? b.len + 64 : INPUT_CAP);
 
 	if (in) {
 		in->borrowed = b;

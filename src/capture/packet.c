@@ -6,6 +6,8 @@
 
 #define PACKET_LAYERS_MAX 12	/* headers inside one another; tunnels in tunnels end somewhere */
 
+#define PACKET_WIRE_MAX (1u << 20)	/* twice what the kernel hands over in one piece (BIG TCP) */
+
 #define ETHER_IPV4 0x0800
 #define ETHER_IPV6 0x86dd
 #define ETHER_VLAN 0x8100	/* IEEE 802.1Q */
@@ -365,6 +367,8 @@ enum px_packet_result px_packet_dissect(const struct px_packet *p, struct px_fra
 	struct layer l = { .c = px_cur_of(p->data), .len = p->len, .ts_ns = p->ts_ns, .frags = frags };
 	uint32_t type;
 
+	if (l.len > PACKET_WIRE_MAX) /* cannot be: only what was captured counts */
+		l.len = (uint32_t)p->data.len;
 	out->ts_ns = p->ts_ns;
 	switch (p->link) {
 	case PX_LINK_ETHERNET:

@@ -40,6 +40,8 @@ static struct px_flow_owner owner_of(const struct px_segment *s)
 static void tcp_open(struct px_flows *f, struct px_flow *flow, uint64_t ts_ns, bool local_is_client, int32_t result)
 {
 	const struct px_flow_dir *out = &flow->dirs[PX_ABI_OUT], *in = &flow->dirs[PX_ABI_IN];
+	/* What is known from confirmations alone need not be the first byte. */
+	uint16_t places = out->has_syn && in->has_syn ? PX_ABI_F_SEQ | PX_ABI_F_PEER_POS : 0;
 
 	if (flow->is_open)
 		return;
@@ -49,9 +51,7 @@ static void tcp_open(struct px_flows *f, struct px_flow *flow, uint64_t ts_ns, b
 	flow->ev.peer_pos = in->next;
 	flow->ev.result = result;
 	px_flow_emit(f, flow, PX_ABI_OPEN, ts_ns,
-		     (uint16_t)((local_is_client ? 0 : PX_ABI_F_ACCEPT) | (out->is_known ? PX_ABI_F_SEQ : 0) |
-				(in->is_known ? PX_ABI_F_PEER_POS : 0)),
-		     px_bytes_of(NULL, 0));
+		     (uint16_t)((local_is_client ? 0 : PX_ABI_F_ACCEPT) | places), px_bytes_of(NULL, 0));
 	flow->ev.result = 0;
 }
 
@@ -404,7 +404,8 @@ static bool tcp_syn(struct px_flows *f, struct px_flow **flow, uint8_t *dir, con
 		return true;
 	}
 	if (is_answer) {
-		if (!other->is_known) {
+		/* Its answer tells where the other direction began, even if that was captured later or never. */
+		if (!other->has_syn && !other->has_data) {
 			other->is_known = true;
 			other->next = other->first = s->ack;
 			other->has_syn = true;
