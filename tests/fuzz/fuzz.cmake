@@ -20,3 +20,8 @@ add_executable(fuzz_replay ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/fuzz_replay.c ${CMAK
 target_link_libraries(fuzz_replay PRIVATE px_capture px_conn px_sink px_warnings)
 target_include_directories(fuzz_replay PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
 target_link_options(fuzz_replay PRIVATE -fsanitize=fuzzer)
+
+# What reads captures, with everything behind it.
+add_executable(fuzz_capture ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/fuzz_capture.c)
+target_link_libraries(fuzz_capture PRIVATE px_capture px_conn)
+target_link_options(fuzz_capture PRIVATE -fsanitize=fuzzer)

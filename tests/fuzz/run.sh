@@ -17,7 +17,7 @@ case $length in
 *) limit="-max_total_time=$length" ;;
 esac
 cmake -S "$root" -B "$BUILD" -DCMAKE_C_COMPILER="${CC:-clang}" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DPX_FUZZ=ON >/dev/null
-targets=${*:-$(sed -n 's/^\t&px_parser_\([a-z0-9]*\),.*/\1/p' "$root/parsers/registry.c") replay}
+targets=${*:-$(sed -n 's/^\t&px_parser_\([a-z0-9]*\),.*/\1/p' "$root/parsers/registry.c") replay capture}
 for name in $targets; do
 	cmake --build "$BUILD" --target "fuzz_$name" -- >/dev/null
 	mkdir -p "$CORPUS/$name"
@@ -30,6 +30,10 @@ for name in $targets; do
 		done
 	fi
 	dict=
+	if [ "$name" = capture ]; then
+		seeds=$BUILD/capture-seeds
+		python3 "$here/capture_seeds.py" "$seeds"
+	fi
 	[ -f "$here/$name/$name.dict" ] && dict="-dict=$here/$name/$name.dict"
 	echo "fuzz_$name $limit"
 	# shellcheck disable=SC2086
