@@ -6,3 +6,5 @@ add_executable(true_records ${CMAKE_CURRENT_LIST_DIR}/true_records.c)
 target_link_libraries(true_records PRIVATE px_capture px_conn ${CHECK_LIBRARIES})
 target_include_directories(true_records PRIVATE ${CHECK_INCLUDE_DIRS})
 add_test(NAME capture/true_records COMMAND true_records)
+# A hundred; two thousand take minutes: mutate_test.py PXTRACE 2000
+add_test(NAME capture/mutate COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/mutate_test.py $<TARGET_FILE:pxtrace> 100)
