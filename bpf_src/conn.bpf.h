@@ -27,6 +27,7 @@
 
 #define PX_SOCK_DONE 0x2	/* enum sock_flags: set in tcp_fin() and nowhere else */
 #define PX_RCV_SHUTDOWN 1
+#define PX_SEND_SHUTDOWN 2
 #define PX_SHUTDOWN_BOTH 3
 
 /*

@@ -27,12 +27,16 @@ struct px_moved {
 };
 BPF_TABLE("lru_hash", u64, struct px_moved, moved, PX_MOVED_MAX);
 
-/* Who called connect(): the outcome of a TCP connect is known in interrupt context, where no process is. */
-struct px_connecting {
+/*
+ * Whose socket it is that connects, or has sent its FIN: the outcome is known in interrupt context, where no process is,
+ * and the end after the socket has lost its inode.
+ */
+struct px_awaited {
+	u64 ino;	/* 0: still to be had from the socket */
 	u64 comm[2];
 	u32 pid, tid, uid, pad;
 };
-BPF_TABLE("lru_hash", u64, struct px_connecting, connecting, 4096);
+BPF_TABLE("lru_hash", u64, struct px_awaited, awaited, 4096);
 
 /*
  * What each system call does, by number. A table rather than comparisons in the programs: the verifier would follow

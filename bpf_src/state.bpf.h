@@ -6,47 +6,84 @@
 #include "emit.bpf.h"
 #include "target.bpf.h"
 
-px_inline int px_on_connecting(u64 sk)
+/* Remember whose socket it is. Older verifiers lose the type of a pointer whose address is taken, hence the copy. */
+px_inline void px_await(u64 sk, u64 ino)
 {
-	struct px_connecting c = {};
 	u64 id = bpf_get_current_pid_tgid(), key = px_ptr((void *)sk);
 	u64 leader = PX_LOAD(u64, px_current(), PX_OFF_task_struct_group_leader);
+	struct px_awaited a = {};
 
-	if (!px_is_target(id >> 32))
+	a.ino = ino;
+	a.pid = id >> 32;
+	a.tid = (u32)id;
+	a.uid = (u32)bpf_get_current_uid_gid();
+	a.comm[0] = PX_LOAD(u64, leader, PX_OFF_task_struct_comm);
+	a.comm[1] = PX_LOAD(u64, leader, PX_OFF_task_struct_comm + 8);
+	awaited.update(&key, &a);
+}
+
+/* What was awaited has come, in whatever context. */
+px_inline int px_on_awaited(u64 sk, u8 kind, s32 result)
+{
+	u64 key = px_ptr((void *)sk);
+	struct px_awaited *a = awaited.lookup(&key);
+	struct px_abi_event h;
+	struct px_sock s;
+
+	if (!a)
+		return 0;
+	if (px_sock_look(&s, sk, a->ino, PX_TYPED)) {
+		px_fill(&h, &s, kind, 0, result, PX_TYPED);
+		h.pid = a->pid;
+		h.tid = a->tid;
+		h.uid = a->uid;
+		*(u64 *)h.comm = a->comm[0];
+		*(u64 *)(h.comm + 8) = a->comm[1];
+		px_fill_ends(&h, &s, PX_TYPED);
+		px_push(&h);
+	}
+	awaited.delete(&key);
+	return 0;
+}
+
+px_inline int px_on_connecting(u64 sk)
+{
+	if (!px_is_target(bpf_get_current_pid_tgid() >> 32))
 		return 0;
 	/* The flows below an MPTCP connection are grafted onto its struct socket: not theirs to report. */
 	if (PX_LOAD(u64, PX_LOAD(u64, sk, PX_OFF_sock_sk_socket), PX_OFF_socket_sk) != sk)
 		return 0;
-	c.pid = id >> 32;
-	c.tid = (u32)id;
-	c.uid = (u32)bpf_get_current_uid_gid();
-	c.comm[0] = PX_LOAD(u64, leader, PX_OFF_task_struct_comm);
-	c.comm[1] = PX_LOAD(u64, leader, PX_OFF_task_struct_comm + 8);
-	connecting.update(&key, &c);
+	px_await(sk, 0);
 	return 0;
 }
 
-/* The outcome of a connect, in whatever context it became known. */
-px_inline int px_on_connected(u64 sk, int is_up)
+/*
+ * The process ends its direction, or all. close() shuts both directions before it changes the state, a reset does so
+ * after it; after shutdown() of one direction the end is awaited.
+ */
+px_inline int px_on_closing(u64 sk, int is)
 {
-	u64 key = px_ptr((void *)sk);	/* older verifiers lose the type of a pointer whose address is taken */
-	struct px_connecting *c = connecting.lookup(&key);
 	struct px_abi_event h;
 	struct px_sock s;
+	struct px_place place;
+	u32 shut = PX_LOAD(u8, sk, PX_OFF_sock_sk_shutdown);
 
-	if (!c)
+	if (!px_is_target(bpf_get_current_pid_tgid() >> 32) || !px_sock_look(&s, sk, 0, PX_TYPED))
 		return 0;
-	if (px_sock_look(&s, sk, 0, PX_TYPED)) {
-		px_fill(&h, &s, PX_ABI_OPEN, 0, is_up ? 0 : -(s32)PX_LOAD(u32, sk, PX_OFF_sock_sk_err), PX_TYPED);
-		h.pid = c->pid;
-		h.tid = c->tid;
-		h.uid = c->uid;
-		*(u64 *)h.comm = c->comm[0];
-		*(u64 *)(h.comm + 8) = c->comm[1];
-		px_fill_ends(&h, &s, PX_TYPED);
-		px_push(&h);
+	px_fill(&h, &s, PX_ABI_CLOSE, is == PX_TCP_CLOSE ? PX_ABI_F_RESET : 0, 0, PX_TYPED);
+	px_fill_ends(&h, &s, PX_TYPED);
+	if (shut != PX_SHUTDOWN_BOTH) {
+		if (!(shut & PX_SEND_SHUTDOWN) || s.protocol != PX_TCP)
+			return 0;
+		px_place_tcp(&place, &s, PX_ABI_OUT, 0, PX_TYPED);
+		h.kind = PX_ABI_DATA;
+		h.dir = PX_ABI_OUT;
+		h.flags = (place.flags & (PX_ABI_F_SEQ | PX_ABI_F_PEER_POS)) | PX_ABI_F_FIN;
+		h.pos = place.pos;
+		h.peer_pos = place.peer_pos;
+		px_await(sk, s.ino);
 	}
-	connecting.delete(&key);
+	px_push(&h);
 	return 0;
 }
 
@@ -55,26 +92,18 @@ int px_sock_state(u64 *ctx)
 {
 	u64 sk = ctx[0];
 	int was = (int)ctx[1], is = (int)ctx[2];
-	struct px_abi_event h;
-	struct px_sock s;
 
 	if (is == PX_TCP_SYN_SENT)
 		return px_on_connecting(sk);
-	if (was == PX_TCP_SYN_SENT)
-		return px_on_connected(sk, is == PX_TCP_ESTABLISHED);
-	/* Closing from above: close() shuts both directions before it changes the state; a reset does so after it. */
-	if (was != PX_TCP_ESTABLISHED && was != PX_TCP_CLOSE_WAIT)
+	if (was == PX_TCP_ESTABLISHED || was == PX_TCP_CLOSE_WAIT) {
+		if (is != PX_TCP_FIN_WAIT1 && is != PX_TCP_LAST_ACK && is != PX_TCP_CLOSE)
+			return 0;
+		return px_on_closing(sk, is);
+	}
+	if (was != PX_TCP_SYN_SENT && is != PX_TCP_CLOSE)
 		return 0;
-	if (is != PX_TCP_FIN_WAIT1 && is != PX_TCP_LAST_ACK && is != PX_TCP_CLOSE)
-		return 0;
-	if (PX_LOAD(u8, sk, PX_OFF_sock_sk_shutdown) != PX_SHUTDOWN_BOTH)
-		return 0;
-	if (!px_is_target(bpf_get_current_pid_tgid() >> 32) || !px_sock_look(&s, sk, 0, PX_TYPED))
-		return 0;
-	px_fill(&h, &s, PX_ABI_CLOSE, is == PX_TCP_CLOSE ? PX_ABI_F_RESET : 0, 0, PX_TYPED);
-	px_fill_ends(&h, &s, PX_TYPED);
-	px_push(&h);
-	return 0;
+	return px_on_awaited(sk, was == PX_TCP_SYN_SENT ? PX_ABI_OPEN : PX_ABI_CLOSE,
+			     was != PX_TCP_SYN_SENT || is == PX_TCP_ESTABLISHED ? 0 : -(s32)PX_LOAD(u32, sk, PX_OFF_sock_sk_err));
 }
 
 #endif

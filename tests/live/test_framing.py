@@ -11,10 +11,10 @@ from harness.servers import RawServer, blocked_server, free_port
 from servers.calls import KINDS
 
 
-def traced(t, drive, address=None):
+def traced(t, drive, *args, address=None):
     """Run drive(client factory) while the server is traced; compare with the client's account."""
     server = t.start(RawServer(t.folder, address))
-    with t.trace(server.pids) as tracer:
+    with t.trace(server.pids, *args) as tracer:
         drive(lambda: Client(server.address, t.account))
     t.expect(not agree(t.account, server.account()), f"the ends disagree: {agree(t.account, server.account())[:4]}")
     t.check([ex.seen_as("server") for ex in t.account], tracer)
@@ -113,7 +113,11 @@ def close_delimited(t):
             with connect() as client:
                 client.ask("GET", f"/bytes/{size}?first={size}")
                 client.ask("GET", f"/close/{size}")
-    traced(t, drive)
+            with connect() as client:
+                client.ask("GET", f"/half/{size}")
+    _, tracer = traced(t, drive, "--conns")
+    closed = [r for r in tracer.read() if r["type"] == "close"]
+    t.expect(len(closed) == 8, f"{len(closed)} of 8 connections were seen to close")
 
 
 @live()
@@ -232,7 +236,7 @@ def unix_socket(t):
                 client.ask("GET", f"/bytes/{i * 100}?i={i}")
                 client.ask("POST", f"/echo?i={i}", body=b"u" * (i * 1000))
             client.ask("GET", "/bytes/200000")
-    _, tracer = traced(t, drive, os.path.join(t.folder, "server.sock"))
+    _, tracer = traced(t, drive, address=os.path.join(t.folder, "server.sock"))
     t.expect(all(rec["net"] == "unix" for rec in tracer.messages()), "net is not unix")
 
 
@@ -243,7 +247,7 @@ def ipv6(t):
         with connect() as client:
             for i in range(20):
                 client.ask("GET", f"/bytes/{i * 100}?i={i}")
-    traced(t, drive, ("::1", free_port("::1")))
+    traced(t, drive, address=("::1", free_port("::1")))
 
 
 @live(vm=True)

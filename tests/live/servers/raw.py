@@ -3,6 +3,7 @@
 
 ADDRESS is host:port or a path. What it answers is in the request's path:
   /bytes/N /chunked/N /close/N /headers/N   a body or head of N bytes, framed as named
+  /half/N                                   as close, by shutdown() of one direction; then it waits for the peer
   /status/CODE /echo /early/CODE            an empty answer; the request body's size; 103 first, then CODE
   /abort/N                                  half of the N bytes it announces, then it leaves
   /never                                    no answer, it leaves
@@ -42,7 +43,7 @@ def answer(op, url, got):
         head += ["Transfer-Encoding: chunked", "Trailer: X-Sum"]
         body = chunked(content(n), extension=';name="v;x"', trailers=[("X-Sum", str(n))])
         sent_body = n
-    elif kind == "close":
+    elif kind in ("close", "half"):
         head.append("Connection: close")
         body, keep = content(n), False
     elif kind == "headers":
@@ -128,6 +129,9 @@ class Server:
         piece = len(out) if url.startswith("/once/") else PIECE
         for at in range(0, len(out), piece):
             conn.sendall(out[at:at + piece])
+        if url.startswith("/half"):
+            conn.shutdown(socket.SHUT_WR)
+            return True
         return keep and headers.get("connection", "").lower() != "close"
 
     def enter(self, conn, op, url, status, req_bytes, req_body, resp_bytes, resp_body):
