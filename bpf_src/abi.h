@@ -47,6 +47,7 @@ enum px_abi_kind {
  * sock_id    socket inode: the identity of the connection, as in /proc/PID/fd and ss -e
  * sock_gen   tells two sockets apart that had the same inode number one after the other (struct sock's address)
  * pos        offset of data[0] in this direction; see PX_ABI_F_SEQ
+ *            OPEN: of the first outgoing byte to come, and peer_pos that of the first incoming one
  * peer_pos   offset reached in the other direction when this call returned; see PX_ABI_F_PEER_POS
  * len        bytes that this event stands for; copied <= len of them are here
  * result     DATA: the call's return value; OPEN: 0 or -errno

@@ -94,6 +94,19 @@ px_inline void px_fill(struct px_abi_event *h, const struct px_sock *s, u8 kind,
 	px_fill_sock(h, s, typed);
 }
 
+/* Where both directions of a TCP connection stand, in an event that moves nothing: pos outgoing, peer_pos incoming. */
+px_inline void px_fill_place(struct px_abi_event *h, const struct px_sock *s, int typed)
+{
+	struct px_place place;
+
+	if (s->protocol != PX_TCP)
+		return;
+	px_place_tcp(&place, s, PX_ABI_OUT, 0, typed);
+	h->pos = place.pos;
+	h->peer_pos = place.peer_pos;
+	h->flags |= place.flags & (PX_ABI_F_SEQ | PX_ABI_F_PEER_POS);
+}
+
 /* Hand over an event that has a head only. */
 px_inline void px_push(const struct px_abi_event *h)
 {

@@ -40,6 +40,8 @@ px_inline int px_on_awaited(u64 sk, u8 kind, s32 result)
 		*(u64 *)h.comm = a->comm[0];
 		*(u64 *)(h.comm + 8) = a->comm[1];
 		px_fill_ends(&h, &s, PX_TYPED);
+		if (kind == PX_ABI_OPEN)
+			px_fill_place(&h, &s, PX_TYPED);
 		px_push(&h);
 	}
 	awaited.delete(&key);
@@ -65,7 +67,6 @@ px_inline int px_on_closing(u64 sk, int is)
 {
 	struct px_abi_event h;
 	struct px_sock s;
-	struct px_place place;
 	u32 shut = PX_LOAD(u8, sk, PX_OFF_sock_sk_shutdown);
 
 	if (!px_is_target(bpf_get_current_pid_tgid() >> 32) || !px_sock_look(&s, sk, 0, PX_TYPED))
@@ -75,12 +76,10 @@ px_inline int px_on_closing(u64 sk, int is)
 	if (shut != PX_SHUTDOWN_BOTH) {
 		if (!(shut & PX_SEND_SHUTDOWN) || s.protocol != PX_TCP)
 			return 0;
-		px_place_tcp(&place, &s, PX_ABI_OUT, 0, PX_TYPED);
 		h.kind = PX_ABI_DATA;
 		h.dir = PX_ABI_OUT;
-		h.flags = (place.flags & (PX_ABI_F_SEQ | PX_ABI_F_PEER_POS)) | PX_ABI_F_FIN;
-		h.pos = place.pos;
-		h.peer_pos = place.peer_pos;
+		h.flags = PX_ABI_F_FIN;
+		px_fill_place(&h, &s, PX_TYPED);
 		px_await(sk, s.ino);
 	}
 	px_push(&h);

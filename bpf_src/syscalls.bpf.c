@@ -65,6 +65,7 @@ px_inline int px_return_open(const struct px_abi_call *call, u64 regs, s64 ret)
 	px_fill(&h, &s, PX_ABI_OPEN, flags, flags ? 0 : (s32)ret, PX_UNTYPED);
 	h.syscall_nr = (u16)PX_CALL_NR(regs);
 	px_fill_ends(&h, &s, PX_UNTYPED);
+	px_fill_place(&h, &s, PX_UNTYPED);
 	px_push(&h);
 	return 0;
 }
