@@ -482,6 +482,7 @@ int px_pipeline_run(const struct px_options *opt, struct px_source *source, cons
 	bool stdout_gone;
 
 	px_report_init(&p.report, !opt->json, opt->no_redact);
+	p.report.record.no_details = !px_options_print(opt) || !(opt->json || opt->verbose || opt->dump);
 	p.report.with_conns = opt->conns;
 	p.report.count_max = opt->count;
 	p.report.wall_offset_ns = source->wall_offset_ns;

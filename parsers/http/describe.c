@@ -322,6 +322,11 @@ static void describe_side(struct describe *d, const struct px_frame *frame, unsi
 	const struct http_msg *m = frame->msg;
 	struct px_record *rec = d->rec;
 
+	px_record_put_int(rec, side + SIDE_BYTES, (int64_t)frame->bytes);
+	if (rec->no_details) {
+		d->is_cut |= m->hit_limit && describe_body_bytes(frame) > m->body_len;
+		return;
+	}
 	*raw = (struct px_raw){
 		.head = px_bytes_of(m->head.text, m->head.len),
 		.body = px_bytes_of(m->body, m->body_len),
@@ -332,7 +337,6 @@ static void describe_side(struct describe *d, const struct px_frame *frame, unsi
 		describe_block(d, &m->trailers, side + SIDE_TRAILERS);
 	if (http_block_has(&m->head, HTTP_CONTENT_TYPE))
 		describe_put(rec, side + SIDE_CONTENT_TYPE, http_block_value(&m->head, HTTP_CONTENT_TYPE));
-	px_record_put_int(rec, side + SIDE_BYTES, (int64_t)frame->bytes);
 	describe_body(d, frame, side);
 }
 

@@ -217,7 +217,7 @@ bool px_note_parse(struct px_bytes text, struct px_origin *out)
 		return false;
 	if (!note_eat_value(&c, " flags=", 16, UINT16_MAX, &flags) ||
 	    !note_eat_value(&c, " lost=", 10, UINT32_MAX, &lost) ||
-	    !note_eat_value(&c, " error=", 10, 4095, &error) ||
+	    !note_eat_value(&c, " error=", 10, PX_NOTE_ERROR_MAX, &error) ||
 	    !note_eat_value(&c, " scope=", 10, UINT32_MAX, &scope))
 		return false;
 	out->has_peer = note_eat(&c, " peer=");

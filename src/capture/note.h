@@ -19,6 +19,7 @@
  * are the plaintext of a TLS connection.
  */
 #define PX_NOTE_MAX 1024
+#define PX_NOTE_ERROR_MAX 4095	/* the kernel's MAX_ERRNO */
 #define PX_NOTE_FLAGS (PX_ABI_F_ACCEPT | PX_ABI_F_NEWPOS | PX_ABI_F_START | PX_ABI_F_NO_BYTES | PX_ABI_F_TLS)
 
 /* Returns the length; to is not ended by a 0 byte. */

@@ -512,10 +512,11 @@ static void tcp_take(struct px_flows *f, struct px_flow *flow, uint8_t dir, stru
 	}
 	if (ahead == 0 && !d->held &&
 	    tcp_is_confirmed(&flow->dirs[!dir], s->tcp_flags & PX_TCP_ACK, s->ack)) {
-		struct px_flow_owner owner = owner_of(s);
+		if (flow->has_origin) {
+			struct px_flow_owner owner = owner_of(s);
 
-		if (flow->has_origin)
 			px_flow_set_owner(flow, &owner);
+		}
 		tcp_hand_over(f, flow, dir, s->ts_ns, s->data, s->len, s->tcp_flags & PX_TCP_ACK, s->ack,
 			      s->tcp_flags);
 	} else {

@@ -377,7 +377,7 @@ static void wire_open(struct px_wire *w, struct px_wire_conn *c, const struct px
 		c->dirs[c->client] = (struct wire_dir){ .next = h->pos, .is_known = true };
 		p = wire_packet_of(c, c->client, PX_TCP_SYN, ts_ns);
 		p.seq--;
-		c->origin.error = (uint32_t)-h->result;
+		c->origin.error = h->result < -PX_NOTE_ERROR_MAX ? PX_NOTE_ERROR_MAX : (uint32_t)-h->result;
 		wire_put(w, c, &p);
 		return;
 	}
