@@ -16,9 +16,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SAVE_BATCH ((size_t)64 << 10)	/* bytes gathered before the output gets them */
-#define SAVE_CHILDREN_MAX 64	/* commands under way that are waited for */
-#define SAVE_SCRATCH_MAX ((size_t)4 << 20)	/* bytes of one event */
+#define SAVE_BATCH ((size_t)64 << 10) /* bytes gathered before the output gets them */
+#define SAVE_CHILDREN_MAX 64 /* commands under way that are waited for */
+#define SAVE_SCRATCH_MAX ((size_t)4 << 20) /* bytes of one event */
 
 struct px_save {
 	struct px_save_options opt;
@@ -26,15 +26,15 @@ struct px_save {
 	struct px_out *out;
 	int fd;
 	char path[PATH_MAX];
-	uint64_t size;		/* bytes of this file, written or not */
-	uint64_t number;	/* of this file among those of -C */
-	uint64_t periods;	/* of -G that are over */
+	uint64_t size; /* bytes of this file, written or not */
+	uint64_t number; /* of this file among those of -C */
+	uint64_t periods; /* of -G that are over */
 	int64_t period_begin_s;
-	bool has_begun;		/* the first packet's time is known */
-	struct px_buf scratch;	/* bytes of one event, secrets overwritten */
+	bool has_begun; /* the first packet's time is known */
+	struct px_buf scratch; /* bytes of one event, secrets overwritten */
 	pid_t children[SAVE_CHILDREN_MAX];
 	struct px_save_stats stats;
-	int status;		/* of px_save_flush() */
+	int status; /* of px_save_flush() */
 	char error[PATH_MAX + 128];
 };
 
@@ -65,7 +65,8 @@ static int save_name(struct px_save *s)
 	if (o->period_s) {
 		localtime_r(&begin, &tm);
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral" /* the form is the user's, and strftime takes no arguments from it */
+#pragma GCC diagnostic ignored                                                                     \
+	"-Wformat-nonliteral" /* the form is the user's, and strftime takes no arguments from it */
 		used = (int)strftime(s->path, sizeof(s->path), o->path, &tm);
 #pragma GCC diagnostic pop
 		if (used == 0)
@@ -84,11 +85,13 @@ static int save_open(struct px_save *s, struct px_error *err)
 	int rc = save_name(s);
 
 	if (rc)
-		return px_error_set(err, PX_EXIT_FAILED, NULL, "%s: %s", s->opt.path, strerror(-rc));
+		return px_error_set(err, PX_EXIT_FAILED, NULL, "%s: %s", s->opt.path,
+				    strerror(-rc));
 	s->fd = px_file_create(s->path, err);
 	if (s->fd < 0)
 		return -1;
-	rc = px_out_new(&s->out, s->fd, strcmp(s->path, "-") == 0 ? "standard output" : s->path, PX_OUT_QUEUE_DEFAULT);
+	rc = px_out_new(&s->out, s->fd, strcmp(s->path, "-") == 0 ? "standard output" : s->path,
+			PX_OUT_QUEUE_DEFAULT);
 	if (!rc)
 		rc = px_wire_begin(&s->wire);
 	if (rc)
@@ -123,7 +126,8 @@ int px_save_new(const struct px_save_options *opt, struct px_save **out, struct 
 	s->period_begin_s = opt->wall_ns / 1000000000;
 	s->has_begun = opt->wall_ns != 0;
 	/* With -G the name tells a time: of a file that is read it is that of the first packet. */
-	if ((s->has_begun || !opt->period_s) && (save_open(s, err) != 0 || px_save_flush(s, true) < 0)) {
+	if ((s->has_begun || !opt->period_s) &&
+	    (save_open(s, err) != 0 || px_save_flush(s, true) < 0)) {
 		if (s->status < 0)
 			px_error_set(err, PX_EXIT_FAILED, NULL, "%s", px_save_error(s));
 		px_save_free(s);
@@ -277,7 +281,8 @@ static struct save_conn *save_conn_of(struct px_conn *c)
 }
 
 /* The event with its secrets overwritten. False when memory is short: then none of its bytes are written. */
-static bool save_mask(struct px_save *s, const struct px_conn *c, struct save_conn *own, struct px_event *ev)
+static bool save_mask(struct px_save *s, const struct px_conn *c, struct save_conn *own,
+		      struct px_event *ev)
 {
 	const struct px_parser *known = c->decoder.parser;
 
@@ -287,12 +292,14 @@ static bool save_mask(struct px_save *s, const struct px_conn *c, struct save_co
 	/* As long as nobody knows the protocol, it may be any; behind a change of protocol the last one's bytes may come. */
 	for (size_t i = 0; px_parsers[i]; i++)
 		if (px_parsers[i]->mask && (!known || known == px_parsers[i]))
-			px_parsers[i]->mask(&own->masks[ev->hdr->dir], s->scratch.ptr, s->scratch.len);
+			px_parsers[i]->mask(&own->masks[ev->hdr->dir], s->scratch.ptr,
+					    s->scratch.len);
 	ev->data = px_buf_bytes(&s->scratch);
 	return true;
 }
 
-void px_save_event(struct px_save *s, struct px_conn *c, const struct px_event *ev, uint64_t pos, int64_t wall_offset_ns)
+void px_save_event(struct px_save *s, struct px_conn *c, const struct px_event *ev, uint64_t pos,
+		   int64_t wall_offset_ns)
 {
 	int64_t wall_ns = (int64_t)ev->hdr->ts_ns + wall_offset_ns;
 	struct px_event masked = *ev;
@@ -311,7 +318,8 @@ void px_save_event(struct px_save *s, struct px_conn *c, const struct px_event *
 		own = save_conn_of(c);
 		if (!own)
 			return;
-		if (ev->hdr->kind == PX_ABI_DATA && ev->data.len > 0 && !s->opt.no_redact && !save_mask(s, c, own, &masked))
+		if (ev->hdr->kind == PX_ABI_DATA && ev->data.len > 0 && !s->opt.no_redact &&
+		    !save_mask(s, c, own, &masked))
 			masked.data = px_bytes_of(NULL, 0);
 		px_wire_event(&s->wire, &own->wire, &masked, pos, (uint64_t)wall_ns);
 	}
@@ -323,13 +331,16 @@ void px_save_event(struct px_save *s, struct px_conn *c, const struct px_event *
 void px_save_close(struct px_save *s, struct px_conn *c, int64_t wall_offset_ns)
 {
 	struct save_conn *own = c->saved;
-	int64_t wall_ns = (int64_t)(c->closed_ns > c->last_ns ? c->closed_ns : c->last_ns) + wall_offset_ns;
+	int64_t wall_ns =
+		(int64_t)(c->closed_ns > c->last_ns ? c->closed_ns : c->last_ns) + wall_offset_ns;
 	size_t had = s->wire.buf.len;
 
 	if (!own)
 		return;
 	px_wire_end(&s->wire, &own->wire,
-		    s->status || !c->closed ? PX_WIRE_GIVEN_UP : c->was_reset ? PX_WIRE_RESET : PX_WIRE_CLOSED,
+		    s->status || !c->closed ? PX_WIRE_GIVEN_UP
+		    : c->was_reset	    ? PX_WIRE_RESET
+					    : PX_WIRE_CLOSED,
 		    (uint64_t)wall_ns);
 	s->size += s->wire.buf.len - had;
 	free(own);

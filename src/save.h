@@ -9,25 +9,28 @@
 struct px_save;
 
 struct px_save_options {
-	const char *path;	/* "-" is standard output; with period_s, a form for strftime */
-	uint64_t size_max;	/* bytes after which the next file begins (-C); 0: never */
-	uint64_t period_s;	/* seconds of packet time after which it does (-G); 0: never */
-	uint64_t file_count;	/* -W: with size_max files are written over in turn, else the run ends; 0: no limit */
-	const char *command;	/* -z: run on each file that was finished by a rotation; NULL: none */
+	const char *path; /* "-" is standard output; with period_s, a form for strftime */
+	uint64_t size_max; /* bytes after which the next file begins (-C); 0: never */
+	uint64_t period_s; /* seconds of packet time after which it does (-G); 0: never */
+	uint64_t
+		file_count; /* -W: with size_max files are written over in turn, else the run ends; 0: no limit */
+	const char *command; /* -z: run on each file that was finished by a rotation; NULL: none */
 	bool no_redact;
-	int64_t wall_ns;	/* now; with a file that is read it is not known before the first packet: 0 */
+	int64_t wall_ns; /* now; with a file that is read it is not known before the first packet: 0 */
 };
 
-#define PX_SAVE_FULL 1	/* the last file that -G and -W allow is complete */
+#define PX_SAVE_FULL 1 /* the last file that -G and -W allow is complete */
 
 /* Open the first file, created as px_file_create does. Returns 0, or -1 with err filled. */
-PX_MUST_USE int px_save_new(const struct px_save_options *opt, struct px_save **out, struct px_error *err);
+PX_MUST_USE int px_save_new(const struct px_save_options *opt, struct px_save **out,
+			    struct px_error *err);
 
 /*
  * px_table_options.on_event and on_close. wall_offset_ns: from the events' clock to nanoseconds since 1970.
  * Failures are kept for px_save_status().
  */
-void px_save_event(struct px_save *s, struct px_conn *c, const struct px_event *ev, uint64_t pos, int64_t wall_offset_ns);
+void px_save_event(struct px_save *s, struct px_conn *c, const struct px_event *ev, uint64_t pos,
+		   int64_t wall_offset_ns);
 void px_save_close(struct px_save *s, struct px_conn *c, int64_t wall_offset_ns);
 
 /*
@@ -43,9 +46,9 @@ int px_save_fd_wants_write(const struct px_save *s);
 size_t px_save_pending(const struct px_save *s);
 
 struct px_save_stats {
-	uint64_t packets;	/* that other programs can see */
+	uint64_t packets; /* that other programs can see */
 	uint64_t files, bytes;
-	uint64_t dropped_bytes;	/* a pipe whose reader was too slow, or no memory */
+	uint64_t dropped_bytes; /* a pipe whose reader was too slow, or no memory */
 };
 
 struct px_save_stats px_save_stats(const struct px_save *s);

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Secrets overwritten in bytes on their way into a packet file. Unlike redact.c this has no message before it, only what
- * comes, in pieces cut anywhere: names come before values, so one pass does it. It looks for the same names everywhere,
- * in heads, URLs and bodies, and rather overwrites too much than too little; line breaks stay, and so does the framing.
+ * Secrets overwritten in bytes on their way into a packet file. Unlike redact.c this has no message
+ * before it, only what comes, in pieces cut anywhere: names come before values, so one pass does it.
+ * It looks for the same names everywhere, in heads, URLs and bodies, and rather overwrites too much
+ * than too little; line breaks stay, and so does the framing.
  */
 #include "http/message.h"
 
 /* Values of px_mask.mode; a stream begins with a name. */
 enum {
-	MASK_NAME,	/* behind a line break or the beginning of a parameter */
-	MASK_SKIP,	/* anything */
-	MASK_COLON,	/* behind ':' */
-	MASK_SLASH,	/* behind ":/" */
-	MASK_AUTHORITY,	/* behind "://", up to what ends it */
-	MASK_VALUE,	/* of a secret parameter */
-	MASK_LINE,	/* of a secret header */
-	MASK_FOLD,	/* behind its line break: it may be continued */
+	MASK_NAME, /* behind a line break or the beginning of a parameter */
+	MASK_SKIP, /* anything */
+	MASK_COLON, /* behind ':' */
+	MASK_SLASH, /* behind ":/" */
+	MASK_AUTHORITY, /* behind "://", up to what ends it */
+	MASK_VALUE, /* of a secret parameter */
+	MASK_LINE, /* of a secret header */
+	MASK_FOLD, /* behind its line break: it may be continued */
 };
 
 /* Bytes at which something may begin. */
@@ -63,7 +64,8 @@ static bool mask_is_version(const char *p, size_t n)
 
 static bool mask_ends_authority(char c)
 {
-	return c == '/' || c == '?' || c == '#' || c == '"' || c == '\'' || c == '<' || c == '>' || (c >= 0 && c <= ' ');
+	return c == '/' || c == '?' || c == '#' || c == '"' || c == '\'' || c == '<' || c == '>' ||
+	       (c >= 0 && c <= ' ');
 }
 
 /* Returns how many bytes were dealt with. */
@@ -112,7 +114,8 @@ void http_mask(struct px_mask *m, char *p, size_t n)
 			i += mask_authority(m, p + i, n - i);
 			continue;
 		case MASK_VALUE:
-			if (c == '&' || c == '\r' || c == '\n' || (c == ' ' && mask_is_version(p + i, n - i)))
+			if (c == '&' || c == '\r' || c == '\n' ||
+			    (c == ' ' && mask_is_version(p + i, n - i)))
 				mask_start(m, c);
 			else if (c != ' ')
 				p[i] = 'X';

@@ -12,7 +12,7 @@
 #define NG_ORDER 0x1a2b3c4du
 
 #define NG_OPT_COMMENT 1
-#define NG_OPT_EPB_FLAGS 2	/* its two low bits: 1 inbound, 2 outbound */
+#define NG_OPT_EPB_FLAGS 2 /* its two low bits: 1 inbound, 2 outbound */
 #define NG_OPT_SHB_OS 3
 #define NG_OPT_SHB_APPLICATION 4
 #define NG_OPT_IF_NAME 2
@@ -56,10 +56,10 @@ static char *ng_end(char *begin, char *at)
 
 int px_pcapng_write_begin(struct px_buf *to)
 {
-	static const struct px_bytes comment =
-		PX_BYTES("Made of system calls: addresses, ports, sequence numbers, bytes and times are those of the "
-			 "sockets; how the bytes were cut into packets, link layer and checksums are made up. "
-			 "UNIX sockets are shown as TCP. The comments tell the process.");
+	static const struct px_bytes comment = PX_BYTES(
+		"Made of system calls: addresses, ports, sequence numbers, bytes and times are those of the "
+		"sockets; how the bytes were cut into packets, link layer and checksums are made up. "
+		"UNIX sockets are shown as TCP. The comments tell the process.");
 	char block[1024], os[256], *at = block;
 	struct utsname name;
 	int err;

@@ -13,7 +13,7 @@
 #include "capture/flow.h"
 
 /* Take one TCP segment or UDP datagram; f->fn gets the events that follow from it. */
-void px_tcp_segment(struct px_flows *f, const struct px_segment *s);
+void px_tcp_segment(struct px_flows *f, const struct px_segment *given);
 
 /* Nothing will follow: hand over what waits. */
 void px_tcp_finish(struct px_flows *f);

@@ -7,39 +7,39 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define WIRE_BUCKETS 4096u	/* a power of two */
+#define WIRE_BUCKETS 4096u /* a power of two */
 #define WIRE_HEAD_MAX (14 + 40 + 20 + 8)
 
 #define IP_TCP 6
 #define IP_UDP 17
 #define TCP_PSH 0x08
 #define SOCK_DGRAM 2
-#define UNIX_PORT_FIRST 49152	/* of the range that no service has (RFC 6335) */
+#define UNIX_PORT_FIRST 49152 /* of the range that no service has (RFC 6335) */
 #define UNIX_PORTS 16384
 #define UNIX_PEER_PORT 1
 
 /* One direction. */
 struct wire_dir {
-	uint32_t next;		/* sequence number behind what was written, with is_known */
-	uint32_t acked;		/* highest acknowledgment number written for it, with is_known */
+	uint32_t next; /* sequence number behind what was written, with is_known */
+	uint32_t acked; /* highest acknowledgment number written for it, with is_known */
 	bool is_known;
 	bool has_data;
-	bool has_fin;		/* it stands at next */
+	bool has_fin; /* it stands at next */
 };
 
 struct px_wire_conn {
 	struct px_origin origin;
-	uint8_t family;		/* of the packets: AF_INET or AF_INET6 */
+	uint8_t family; /* of the packets: AF_INET or AF_INET6 */
 	uint16_t local_port, remote_port;
 	uint8_t local[16], remote[16];
-	struct wire_dir dirs[2];	/* by PX_ABI_IN, PX_ABI_OUT */
+	struct wire_dir dirs[2]; /* by PX_ABI_IN, PX_ABI_OUT */
 	bool is_hidden;
 	bool has_packets;
 	/* The handshake waits for the first bytes: they tell its numbers. */
 	bool is_opening;
-	uint8_t client;		/* PX_ABI_IN, PX_ABI_OUT: who sends the SYN */
+	uint8_t client; /* PX_ABI_IN, PX_ABI_OUT: who sends the SYN */
 	uint64_t opening_ns;
-	struct px_wire_conn *hash_next;	/* unless hidden */
+	struct px_wire_conn *hash_next; /* unless hidden */
 };
 
 static const uint8_t wire_mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
@@ -139,9 +139,11 @@ static void wire_ends(struct px_wire_conn *c, const struct px_abi_event *h)
 	}
 }
 
-static void wire_ends_of_unix(struct px_wire *w, struct px_wire_conn *c, const struct px_abi_event *h)
+static void wire_ends_of_unix(struct px_wire *w, struct px_wire_conn *c,
+			      const struct px_abi_event *h)
 {
-	uint8_t inode[3] = { (uint8_t)(h->sock_id >> 16), (uint8_t)(h->sock_id >> 8), (uint8_t)h->sock_id };
+	uint8_t inode[3] = { (uint8_t)(h->sock_id >> 16), (uint8_t)(h->sock_id >> 8),
+			     (uint8_t)h->sock_id };
 
 	c->family = PX_ABI_AF_INET;
 	c->local_port = (uint16_t)(UNIX_PORT_FIRST + w->serial % UNIX_PORTS);
@@ -214,9 +216,9 @@ static void wire_put_checksum(char *to, uint64_t sum)
 
 struct wire_packet {
 	uint64_t ts_ns;
-	uint8_t dir;		/* PX_ABI_IN, PX_ABI_OUT */
+	uint8_t dir; /* PX_ABI_IN, PX_ABI_OUT */
 	uint8_t protocol;
-	uint8_t flags;		/* of TCP */
+	uint8_t flags; /* of TCP */
 	uint32_t seq, ack;
 	struct px_bytes data;
 	uint32_t len;
@@ -224,8 +226,8 @@ struct wire_packet {
 };
 
 /* Ethernet and IP; the packet's payload has len bytes. Returns the end, and where the addresses are. */
-static char *wire_put_ip(struct px_wire *w, const struct px_wire_conn *c, const struct wire_packet *p, uint32_t len,
-			 char *at, char **addresses)
+static char *wire_put_ip(struct px_wire *w, const struct px_wire_conn *c,
+			 const struct wire_packet *p, uint32_t len, char *at, char **addresses)
 {
 	bool is_out = p->dir == PX_ABI_OUT;
 	const uint8_t *src = is_out ? c->local : c->remote, *dst = is_out ? c->remote : c->local;
@@ -250,8 +252,9 @@ static char *wire_put_ip(struct px_wire *w, const struct px_wire_conn *c, const 
 		*at++ = 64;
 		*at++ = (char)p->protocol;
 		at = wire_put_be16(at, 0);
-		wire_put_checksum(at - 2, wire_sum(wire_sum(wire_sum(0, ip, 12), (const char *)src, 4),
-						   (const char *)dst, 4));
+		wire_put_checksum(at - 2,
+				  wire_sum(wire_sum(wire_sum(0, ip, 12), (const char *)src, 4),
+					   (const char *)dst, 4));
 	}
 	*addresses = at;
 	memcpy(at, src, width);
@@ -304,7 +307,8 @@ static void wire_put(struct px_wire *w, struct px_wire_conn *c, const struct wir
 			char pseudo[4];
 
 			wire_put_be16(wire_put_be16(pseudo, IP_TCP), head_len + p->len);
-			sum = wire_sum(wire_sum(sum, pseudo, sizeof(pseudo)), p->data.ptr, p->data.len);
+			sum = wire_sum(wire_sum(sum, pseudo, sizeof(pseudo)), p->data.ptr,
+				       p->data.len);
 			wire_put_checksum(transport + 16, sum);
 		}
 	}
@@ -324,7 +328,8 @@ static void wire_put(struct px_wire *w, struct px_wire_conn *c, const struct wir
 }
 
 /* The acknowledgment number for what dir sends: what was written of the other direction, the FIN included. */
-static struct wire_packet wire_packet_of(const struct px_wire_conn *c, uint8_t dir, uint8_t flags, uint64_t ts_ns)
+static struct wire_packet wire_packet_of(const struct px_wire_conn *c, uint8_t dir, uint8_t flags,
+					 uint64_t ts_ns)
 {
 	const struct wire_dir *d = &c->dirs[dir], *other = &c->dirs[!dir];
 
@@ -366,7 +371,8 @@ static void wire_handshake(struct px_wire *w, struct px_wire_conn *c, uint32_t o
 	wire_put(w, c, &p);
 }
 
-static void wire_open(struct px_wire *w, struct px_wire_conn *c, const struct px_abi_event *h, uint64_t ts_ns)
+static void wire_open(struct px_wire *w, struct px_wire_conn *c, const struct px_abi_event *h,
+		      uint64_t ts_ns)
 {
 	struct wire_packet p;
 
@@ -377,7 +383,8 @@ static void wire_open(struct px_wire *w, struct px_wire_conn *c, const struct px
 		c->dirs[c->client] = (struct wire_dir){ .next = h->pos, .is_known = true };
 		p = wire_packet_of(c, c->client, PX_TCP_SYN, ts_ns);
 		p.seq--;
-		c->origin.error = h->result < -PX_NOTE_ERROR_MAX ? PX_NOTE_ERROR_MAX : (uint32_t)-h->result;
+		c->origin.error =
+			h->result < -PX_NOTE_ERROR_MAX ? PX_NOTE_ERROR_MAX : (uint32_t)-h->result;
 		wire_put(w, c, &p);
 		return;
 	}
@@ -393,7 +400,8 @@ static void wire_open(struct px_wire *w, struct px_wire_conn *c, const struct px
 }
 
 /* Nothing was seen between what was written last and seq. */
-static void wire_gap(struct px_wire *w, struct px_wire_conn *c, uint8_t dir, uint32_t seq, uint64_t ts_ns)
+static void wire_gap(struct px_wire *w, struct px_wire_conn *c, uint8_t dir, uint32_t seq,
+		     uint64_t ts_ns)
 {
 	struct wire_dir *d = &c->dirs[dir];
 
@@ -426,11 +434,13 @@ static uint32_t wire_ack(struct px_wire_conn *c, const struct px_abi_event *h)
 	return ack == other->next && other->has_fin ? ack + 1 : ack;
 }
 
-static void wire_data(struct px_wire *w, struct px_wire_conn *c, const struct px_event *ev, uint32_t pos, uint64_t ts_ns)
+static void wire_data(struct px_wire *w, struct px_wire_conn *c, const struct px_event *ev,
+		      uint32_t pos, uint64_t ts_ns)
 {
 	const struct px_abi_event *h = ev->hdr;
 	struct wire_dir *d = &c->dirs[h->dir];
-	bool ends = ((h->flags & PX_ABI_F_FIN && !(h->flags & PX_ABI_F_MORE)) || (h->len == 0 && h->dir == PX_ABI_IN)) &&
+	bool ends = ((h->flags & PX_ABI_F_FIN && !(h->flags & PX_ABI_F_MORE)) ||
+		     (h->len == 0 && h->dir == PX_ABI_IN)) &&
 		    !d->has_fin;
 	uint32_t done = 0, ack;
 	bool has_peer;
@@ -438,7 +448,8 @@ static void wire_data(struct px_wire *w, struct px_wire_conn *c, const struct px
 	if (d->has_fin || (h->len == 0 && !ends))
 		return;
 	if (c->is_opening) {
-		wire_handshake(w, c, h->dir == PX_ABI_OUT ? pos : h->peer_pos, h->dir == PX_ABI_OUT ? h->peer_pos : pos);
+		wire_handshake(w, c, h->dir == PX_ABI_OUT ? pos : h->peer_pos,
+			       h->dir == PX_ABI_OUT ? h->peer_pos : pos);
 		c->dirs[!h->dir].is_known = (h->flags & PX_ABI_F_PEER_POS) != 0;
 	}
 	if (h->flags & PX_ABI_F_LOST) {
@@ -462,7 +473,8 @@ static void wire_data(struct px_wire *w, struct px_wire_conn *c, const struct px
 	has_peer = c->origin.has_peer;
 	c->origin.flags |= h->flags & PX_NOTE_FLAGS;
 	do {
-		uint32_t n = h->len - done < PX_WIRE_PAYLOAD_MAX ? h->len - done : PX_WIRE_PAYLOAD_MAX;
+		uint32_t n =
+			h->len - done < PX_WIRE_PAYLOAD_MAX ? h->len - done : PX_WIRE_PAYLOAD_MAX;
 		struct wire_packet p = wire_packet_of(c, h->dir, 0, ts_ns);
 
 		c->origin.has_peer = has_peer;
@@ -492,7 +504,8 @@ static void wire_process(struct px_wire_conn *c, const struct px_abi_event *h)
 	memcpy(c->origin.comm, h->comm, sizeof(c->origin.comm));
 }
 
-void px_wire_event(struct px_wire *w, struct px_wire_conn **slot, const struct px_event *ev, uint64_t pos, uint64_t ts_ns)
+void px_wire_event(struct px_wire *w, struct px_wire_conn **slot, const struct px_event *ev,
+		   uint64_t pos, uint64_t ts_ns)
 {
 	const struct px_abi_event *h = ev->hdr;
 	struct px_wire_conn *c = *slot;
@@ -519,7 +532,8 @@ void px_wire_event(struct px_wire *w, struct px_wire_conn **slot, const struct p
 			memcpy(&c->origin.names, ev->data.ptr, sizeof(c->origin.names));
 		break;
 	case PX_ABI_DATA:
-		if (h->family == PX_ABI_AF_UNIX) { /* counted from 0; sequence numbers are from 1, behind the SYN */
+		if (h->family ==
+		    PX_ABI_AF_UNIX) { /* counted from 0; sequence numbers are from 1, behind the SYN */
 			struct px_abi_event counted = *h;
 			struct px_event from_one = { &counted, ev->data };
 
@@ -538,7 +552,9 @@ void px_wire_datagram(struct px_wire *w, const struct px_event *ev, uint64_t ts_
 {
 	const struct px_abi_event *h = ev->hdr;
 	struct px_wire_conn c = { 0 };
-	struct wire_packet p = { .ts_ns = ts_ns, .dir = h->dir, .protocol = IP_UDP, .data = ev->data, .len = h->len };
+	struct wire_packet p = {
+		.ts_ns = ts_ns, .dir = h->dir, .protocol = IP_UDP, .data = ev->data, .len = h->len
+	};
 
 	if (h->kind != PX_ABI_DATA || h->type != SOCK_DGRAM)
 		return;
@@ -550,7 +566,8 @@ void px_wire_datagram(struct px_wire *w, const struct px_event *ev, uint64_t ts_
 	wire_put(w, &c, &p);
 }
 
-void px_wire_end(struct px_wire *w, struct px_wire_conn **slot, enum px_wire_end how, uint64_t ts_ns)
+void px_wire_end(struct px_wire *w, struct px_wire_conn **slot, enum px_wire_end how,
+		 uint64_t ts_ns)
 {
 	struct px_wire_conn *c = *slot;
 	struct wire_packet p;

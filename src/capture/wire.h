@@ -12,18 +12,18 @@
 #include "base/buf.h"
 #include "capture/event.h"
 
-#define PX_WIRE_PAYLOAD_MAX 65000u	/* of a packet: IP counts up to 65,535 with its headers */
-#define PX_WIRE_BUF_MAX ((size_t)8 << 20)	/* what one event can become, and what the caller left */
+#define PX_WIRE_PAYLOAD_MAX 65000u /* of a packet: IP counts up to 65,535 with its headers */
+#define PX_WIRE_BUF_MAX ((size_t)8 << 20) /* what one event can become, and what the caller left */
 
-struct px_wire_conn;	/* one connection's */
+struct px_wire_conn; /* one connection's */
 
 struct px_wire {
-	struct px_buf buf;	/* whole blocks; the caller takes them out */
-	struct px_wire_conn **buckets;	/* those that are shown, by their ends */
+	struct px_buf buf; /* whole blocks; the caller takes them out */
+	struct px_wire_conn **buckets; /* those that are shown, by their ends */
 	uint64_t serial;
 	uint16_t ip_id;
 	uint64_t packets, hidden_packets;
-	uint64_t dropped_packets;	/* no memory for them */
+	uint64_t dropped_packets; /* no memory for them */
 };
 
 PX_MUST_USE int px_wire_init(struct px_wire *w);
@@ -41,8 +41,8 @@ PX_MUST_USE int px_wire_begin(struct px_wire *w);
  * pos    DATA: offset of its first byte in its direction, in place of ev->hdr->pos; only the low 32 bits are written
  * ts_ns  nanoseconds since 1970, in place of ev->hdr->ts_ns
  */
-void px_wire_event(struct px_wire *w, struct px_wire_conn **slot, const struct px_event *ev, uint64_t pos,
-		   uint64_t ts_ns);
+void px_wire_event(struct px_wire *w, struct px_wire_conn **slot, const struct px_event *ev,
+		   uint64_t pos, uint64_t ts_ns);
 
 /* A datagram, which belongs to no connection. */
 void px_wire_datagram(struct px_wire *w, const struct px_event *ev, uint64_t ts_ns);
@@ -50,6 +50,7 @@ void px_wire_datagram(struct px_wire *w, const struct px_event *ev, uint64_t ts_
 enum px_wire_end { PX_WIRE_GIVEN_UP, PX_WIRE_CLOSED, PX_WIRE_RESET };
 
 /* The connection is over, or given up: then nothing is written. Releases *slot; NULL is fine. */
-void px_wire_end(struct px_wire *w, struct px_wire_conn **slot, enum px_wire_end how, uint64_t ts_ns);
+void px_wire_end(struct px_wire *w, struct px_wire_conn **slot, enum px_wire_end how,
+		 uint64_t ts_ns);
 
 #endif

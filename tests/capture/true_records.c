@@ -60,15 +60,17 @@ static char body_at(unsigned int conn, unsigned int n, uint32_t i)
 /* The traffic */
 
 struct ends {
-	uint32_t seq[2];	/* next, of the client and of the server */
+	uint32_t seq[2]; /* next, of the client and of the server */
 	size_t mss;
 };
 
-static void send_packet(unsigned int conn, struct ends *e, int from_server, const char *data, size_t len, uint8_t flags)
+static void send_packet(unsigned int conn, struct ends *e, int from_server, const char *data,
+			size_t len, uint8_t flags)
 {
 	struct px_segment *s = &packets[packet_count++];
 
-	must(packet_count < PACKETS_MAX && bytes_used + len < BYTES_MAX, "the test has too little room");
+	must(packet_count < PACKETS_MAX && bytes_used + len < BYTES_MAX,
+	     "the test has too little room");
 	if (len)
 		memcpy(bytes + bytes_used, data, len);
 	*s = (struct px_segment){ .family = PX_ABI_AF_INET, .protocol = 6, .tcp_flags = flags };
@@ -86,10 +88,12 @@ static void send_packet(unsigned int conn, struct ends *e, int from_server, cons
 	e->seq[from_server] += (uint32_t)len + !!(flags & (PX_TCP_SYN | PX_TCP_FIN));
 }
 
-static void send_message(unsigned int conn, struct ends *e, int from_server, const char *text, size_t len)
+static void send_message(unsigned int conn, struct ends *e, int from_server, const char *text,
+			 size_t len)
 {
 	for (size_t at = 0; at < len; at += e->mss)
-		send_packet(conn, e, from_server, text + at, len - at < e->mss ? len - at : e->mss, PX_TCP_ACK);
+		send_packet(conn, e, from_server, text + at, len - at < e->mss ? len - at : e->mss,
+			    PX_TCP_ACK);
 	if (rng(3) == 0)
 		send_packet(conn, e, !from_server, NULL, 0, PX_TCP_ACK);
 }
@@ -117,8 +121,12 @@ static void send_request(unsigned int conn, struct ends *e, unsigned int n)
 {
 	struct truth *t = &truth[conn][n];
 	char text[BODY_MAX + 256];
-	size_t len = (size_t)sprintf(text, "%s /%u/%u HTTP/1.1\r\nHost: h\r\nContent-Length: %u\r\n\r\n",
-				     t->is_head ? "HEAD" : t->request_body ? "POST" : "GET", conn, n, t->request_body);
+	size_t len =
+		(size_t)sprintf(text, "%s /%u/%u HTTP/1.1\r\nHost: h\r\nContent-Length: %u\r\n\r\n",
+				t->is_head	  ? "HEAD"
+				: t->request_body ? "POST"
+						  : "GET",
+				conn, n, t->request_body);
 
 	len += put_body(text + len, conn, n, t->request_body, false);
 	send_message(conn, e, 0, text, len);
@@ -141,13 +149,17 @@ static void send_response(unsigned int conn, struct ends *e, unsigned int n)
 
 static void make_conn(unsigned int conn)
 {
-	struct ends e = { { rng(2) ? 0xfffffff0u - rng(500) : rng(1u << 31), rng(1u << 31) }, rng(2) ? 1400 : 40 + rng(400) };
+	struct ends e = { { rng(2) ? 0xfffffff0u - rng(500) : rng(1u << 31), rng(1u << 31) },
+			  rng(2) ? 1400 : 40 + rng(400) };
 	bool is_pipelined = rng(4) == 0;
 
 	for (unsigned int n = 0; n < EXCHANGES; n++)
-		truth[conn][n] = (struct truth){ .is_head = rng(8) == 0, .is_chunked = rng(4) == 0, .is_pipelined = is_pipelined,
-						 .request_body = rng(4) ? 0 : rng(500),
-						 .response_body = rng(3) ? rng(200) : rng(BODY_MAX) };
+		truth[conn][n] =
+			(struct truth){ .is_head = rng(8) == 0,
+					.is_chunked = rng(4) == 0,
+					.is_pipelined = is_pipelined,
+					.request_body = rng(4) ? 0 : rng(500),
+					.response_body = rng(3) ? rng(200) : rng(BODY_MAX) };
 	send_packet(conn, &e, 0, NULL, 0, PX_TCP_SYN);
 	send_packet(conn, &e, 1, NULL, 0, PX_TCP_SYN | PX_TCP_ACK);
 	send_packet(conn, &e, 0, NULL, 0, PX_TCP_ACK);
@@ -179,10 +191,16 @@ static void make_traffic(bool with_notes)
 	qsort(packets, packet_count, sizeof(packets[0]), by_time);
 	for (size_t i = 0; with_notes && i < packet_count; i++) {
 		bool from_server = packets[i].src_port == 80;
-		unsigned int conn = (from_server ? packets[i].dst_port : packets[i].src_port) - 40000u;
+		unsigned int conn =
+			(from_server ? packets[i].dst_port : packets[i].src_port) - 40000u;
 
-		origins[conn][from_server] = (struct px_origin){ .sock_id = 100 + conn, .sock_gen = 7, .pid = 9, .tid = 9,
-								 .dir = from_server ? PX_ABI_OUT : PX_ABI_IN, .comm = "server" };
+		origins[conn][from_server] =
+			(struct px_origin){ .sock_id = 100 + conn,
+					    .sock_gen = 7,
+					    .pid = 9,
+					    .tid = 9,
+					    .dir = from_server ? PX_ABI_OUT : PX_ABI_IN,
+					    .comm = "server" };
 		packets[i].origin = &origins[conn][from_server];
 	}
 }
@@ -192,12 +210,14 @@ static void make_traffic(bool with_notes)
 static struct px_bytes field_of(const struct px_record *rec, const char *name, bool of_response)
 {
 	for (unsigned int f = 0; rec->fields[f].type != PX_TYPE_NONE; f++)
-		if (strcmp(rec->fields[f].name, name) == 0 && (rec->fields[f].side == PX_SIDE_RESP) == of_response)
+		if (strcmp(rec->fields[f].name, name) == 0 &&
+		    (rec->fields[f].side == PX_SIDE_RESP) == of_response)
 			return rec->has_proto >> f & 1 ? rec->proto[f].s : px_bytes_of(NULL, 0);
 	ck_abort_msg("no field %s", name);
 }
 
-static void check_body(const struct px_record *rec, bool of_response, unsigned int conn, unsigned int n, uint32_t len)
+static void check_body(const struct px_record *rec, bool of_response, unsigned int conn,
+		       unsigned int n, uint32_t len)
 {
 	struct px_bytes body = field_of(rec, "body", of_response);
 
@@ -208,7 +228,8 @@ static void check_body(const struct px_record *rec, bool of_response, unsigned i
 
 static void on_exchange(void *ctx, struct px_conn *c, const struct px_exchange *ex)
 {
-	unsigned int conn = (c->local_port == 80 ? c->remote_port : c->local_port) - 40000u, from, q = 0, r = 0;
+	unsigned int conn = (c->local_port == 80 ? c->remote_port : c->local_port) - 40000u, from,
+		     q = 0, r = 0;
 	struct px_record *rec = ctx;
 	const unsigned int doubt = PX_FLAG_GAP | PX_FLAG_TRUNCATED | PX_FLAG_ABORTED;
 	char text[64];
@@ -224,7 +245,8 @@ static void on_exchange(void *ctx, struct px_conn *c, const struct px_exchange *
 		struct px_bytes path = field_of(rec, "path", false);
 
 		snprintf(text, sizeof(text), "%.*s", (int)path.len, path.ptr);
-		must(sscanf(text, "/%u/%u", &from, &q) == 2 && from == conn && q < EXCHANGES, "a request that was not sent");
+		must(sscanf(text, "/%u/%u", &from, &q) == 2 && from == conn && q < EXCHANGES,
+		     "a request that was not sent");
 		must(++seen.requests[conn][q] == 1, "a request that was sent once comes twice");
 		if (!(flags & doubt))
 			check_body(rec, false, conn, q, truth[conn][q].request_body);
@@ -233,10 +255,12 @@ static void on_exchange(void *ctx, struct px_conn *c, const struct px_exchange *
 		struct px_bytes reason = field_of(rec, "reason", true);
 
 		snprintf(text, sizeof(text), "%.*s", (int)reason.len, reason.ptr);
-		must(sscanf(text, "r-%u-%u", &from, &r) == 2 && from == conn && r < EXCHANGES, "a response that was not sent");
+		must(sscanf(text, "r-%u-%u", &from, &r) == 2 && from == conn && r < EXCHANGES,
+		     "a response that was not sent");
 		must(++seen.responses[conn][r] == 1, "a response that was sent once comes twice");
 		if (!(flags & doubt) && ex->request && q == r)
-			check_body(rec, true, conn, r, truth[conn][r].is_head ? 0 : truth[conn][r].response_body);
+			check_body(rec, true, conn, r,
+				   truth[conn][r].is_head ? 0 : truth[conn][r].response_body);
 	}
 	if (!ex->request || !ex->response) {
 		seen.alone++;
@@ -246,7 +270,8 @@ static void on_exchange(void *ctx, struct px_conn *c, const struct px_exchange *
 	if (q == r)
 		return;
 	/* What was sent ahead of its answers can be counted wrongly behind a loss; then it says so. */
-	must(truth[conn][q].is_pipelined && flags & (PX_FLAG_MID_STREAM | PX_FLAG_GAP), "a request with another one's answer");
+	must(truth[conn][q].is_pipelined && flags & (PX_FLAG_MID_STREAM | PX_FLAG_GAP),
+	     "a request with another one's answer");
 	seen.doubtful++;
 }
 
@@ -319,7 +344,8 @@ START_TEST(whole)
 		for (size_t i = 0; i < packet_count; i++)
 			list[i] = &packets[i];
 		play(list, packet_count);
-		must(seen.pairs == CONNS * EXCHANGES && seen.alone == 0 && seen.doubtful == 0, "not all that was sent");
+		must(seen.pairs == CONNS * EXCHANGES && seen.alone == 0 && seen.doubtful == 0,
+		     "not all that was sent");
 	}
 }
 END_TEST
@@ -358,7 +384,8 @@ START_TEST(changed_at_random)
 		share = rng(2) ? 1 + rng(20) : rng(330);
 		kinds = 1 + rng(7);
 		for (size_t i = 0; i < packet_count; i++) {
-			bool removed = kinds & 1 && rng(1000) < share, twice = kinds & 2 && rng(1000) < share;
+			bool removed = kinds & 1 && rng(1000) < share,
+			     twice = kinds & 2 && rng(1000) < share;
 
 			if (!removed)
 				list[count++] = &packets[i];
@@ -383,7 +410,8 @@ START_TEST(changed_at_random)
 	}
 	ck_assert_uint_gt(pairs, sent / 2); /* caution is no excuse for showing nothing */
 	ck_assert_uint_lt(doubtful * 1000, sent);
-	printf("%u changes: %u of %u exchanges paired, %u in doubt and marked\n", changes, pairs, sent, doubtful);
+	printf("%u changes: %u of %u exchanges paired, %u in doubt and marked\n", changes, pairs,
+	       sent, doubtful);
 }
 END_TEST
 

@@ -48,7 +48,11 @@ static void on_close(void *ctx, struct px_conn *c)
 	struct fuzz *f = ctx;
 	struct px_wire_conn *wire = c->saved;
 
-	px_wire_end(&f->wire, &wire, c->was_reset ? PX_WIRE_RESET : c->closed ? PX_WIRE_CLOSED : PX_WIRE_GIVEN_UP, c->last_ns);
+	px_wire_end(&f->wire, &wire,
+		    c->was_reset ? PX_WIRE_RESET
+		    : c->closed	 ? PX_WIRE_CLOSED
+				 : PX_WIRE_GIVEN_UP,
+		    c->last_ns);
 	c->saved = NULL;
 }
 
@@ -161,7 +165,8 @@ static void read_segments(struct fuzz *f, const uint8_t *p, size_t n)
 		s.src_port = dir ? 80 : (uint16_t)(40000 + conn);
 		s.dst_port = dir ? (uint16_t)(40000 + conn) : 80;
 		s.tcp_flags = (uint8_t)((what & 4 ? PX_TCP_ACK : 0) | (what & 8 ? PX_TCP_FIN : 0) |
-					((what & 0x70) == 0x10 ? PX_TCP_SYN : 0) | ((what & 0x70) == 0x20 ? PX_TCP_RST : 0));
+					((what & 0x70) == 0x10 ? PX_TCP_SYN : 0) |
+					((what & 0x70) == 0x20 ? PX_TCP_RST : 0));
 		s.seq = 0xfffffff0u + (p[1] || p[2] ? (uint32_t)(p[1] | p[2] << 8) : *next);
 		s.ack = 0xfffffff0u + (p[3] ? p[3] : seen[conn * 2 + !dir]);
 		s.data = px_bytes_of(copy, what & 0x80 ? len / 2 : len);
