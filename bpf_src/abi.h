@@ -103,7 +103,7 @@ enum px_abi_count {
 	PX_COUNT_COPY_FAULT,	/* user memory that could not be read */
 	PX_COUNT_UNCOPIED_BYTES,	/* bytes beyond the copy limit: announced, not copied */
 	PX_COUNT_POOL_FULL,	/* a bounded map was full */
-	PX_COUNT_FOREIGN,	/* socket bytes moved by a path without registers (io_uring, 32-bit) */
+	PX_COUNT_FOREIGN,	/* moves by ways that no call describes (io_uring, asynchronous I/O, 32-bit) */
 	PX_COUNT_MAX,
 };
 
@@ -120,6 +120,7 @@ enum px_abi_what {
 	PX_WHAT_DATA,
 	PX_WHAT_ACCEPT,		/* the result is the new descriptor */
 	PX_WHAT_CONNECT,
+	PX_WHAT_FOREIGN,	/* may move bytes of sockets that it does not name */
 };
 enum px_abi_shape {
 	PX_SHAPE_NONE,		/* no user buffer: sendfile, splice */

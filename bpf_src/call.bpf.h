@@ -101,6 +101,8 @@ px_inline int px_on_data(void *ctx, struct px_abi_event *h, const struct px_sock
 			shape = call->shape;
 			if (call->flags_arg)
 				msg_flags = (u32)px_arg(regs, call->flags_arg);
+		} else if (call && call->what == PX_WHAT_FOREIGN) {
+			px_count(PX_COUNT_FOREIGN, 1);
 		}
 	}
 	if (msg_flags & PX_MSG_OOB)

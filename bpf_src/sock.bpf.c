@@ -44,7 +44,7 @@ int px_sock_length(u64 *ctx)
 	}
 	regs = px_current_regs();
 	if (px_regs_are_foreign(regs) || !px_inside_call(regs)) {
-		px_count(PX_COUNT_FOREIGN, ret);
+		px_count(PX_COUNT_FOREIGN, 1);
 		regs = 0;
 	}
 	return px_on_data(ctx, &h, &s, dir, (u64)(u32)ret, msg_flags, regs, PX_TYPED);

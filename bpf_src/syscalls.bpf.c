@@ -75,10 +75,12 @@ px_inline int px_on_return(void *ctx, u64 regs, s64 ret)
 	u32 nr = PX_CALL_NR(regs);
 	struct px_abi_call *call;
 
-	/* 32-bit programs number their calls otherwise; what they move is not seen here. */
-	if (px_regs_are_foreign(regs))
-		return 0;
 	call = calls.lookup(&nr);
+	/* 32-bit programs number their calls otherwise. Whether these moves were of sockets is not known. */
+	if (px_regs_are_foreign(regs) || (call && call->what == PX_WHAT_FOREIGN)) {
+		px_count(PX_COUNT_FOREIGN, ret > 0);
+		return 0;
+	}
 	if (!call || call->what == PX_WHAT_NOTHING)
 		return 0;
 	if (call->what == PX_WHAT_DATA)

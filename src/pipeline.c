@@ -228,6 +228,18 @@ static void pipeline_explain(struct px_pipeline *p)
 	px_report_note(&p->report, "silence", text, pipeline_wall(p));
 }
 
+/* Said once, so that nobody waits for the messages. */
+static void pipeline_tell_foreign(struct px_pipeline *p)
+{
+	static const char text[] = "the process uses io_uring, asynchronous I/O, sendmmsg, recvmmsg or 32-bit system calls: what "
+				   "they move through sockets is not seen";
+
+	p->told_foreign = true;
+	if (p->opt->json)
+		px_log(PX_LOG_WARN, "%s", text);
+	px_report_note(&p->report, "foreign", text, pipeline_wall(p));
+}
+
 /* What comes round about once a second, and at the end. */
 static void pipeline_tick(struct px_pipeline *p, uint64_t now_ns)
 {
@@ -236,6 +248,8 @@ static void pipeline_tick(struct px_pipeline *p, uint64_t now_ns)
 	p->last_tick_ns = now_ns;
 	p->source->ops->loss(p->source, &loss);
 	px_report_loss(&p->report, &loss, pipeline_wall(p));
+	if (loss.foreign > 0 && !p->told_foreign)
+		pipeline_tell_foreign(p);
 	if (now_ns - p->started_ns > PIPELINE_SILENCE_NS)
 		pipeline_explain(p);
 }

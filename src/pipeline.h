@@ -27,6 +27,7 @@ struct px_pipeline {
 	uint64_t last_event_ns, last_tick_ns;
 	uint64_t event_now_ns;	/* latest time in the source's clock */
 	bool explained;		/* why there is nothing to see has been said */
+	bool told_foreign;	/* that bytes move in ways that are not seen */
 };
 
 /* What the run is about, for the start record and the banner; targets in px_options. */

@@ -22,6 +22,7 @@ const struct px_program px_programs[] = {
 	FEXIT("read"), FEXIT("readv"), FEXIT("preadv2"), FEXIT("recvfrom"), FEXIT("recvmsg"),
 	FEXIT("write"), FEXIT("writev"), FEXIT("pwritev2"), FEXIT("sendto"), FEXIT("sendmsg"),
 	FEXIT("sendfile64"), FEXIT("splice"), FEXIT("accept"), FEXIT("accept4"), FEXIT("connect"),
+	FEXIT("recvmmsg"), FEXIT("sendmmsg"), FEXIT("io_uring_enter"), FEXIT("io_submit"),
 
 	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_sock_state", "inet_sock_set_state", true },
 };

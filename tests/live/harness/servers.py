@@ -198,3 +198,12 @@ def c_binary(name, source, *flags):
 def blocked_server(_folder):
     port = free_port()
     return Server([c_binary("blocked", f"{LIVE}/servers/blocked.c", "-pthread"), str(port)], ("127.0.0.1", port))
+
+
+def echo_id_binary():
+    return c_binary("echo_id", f"{LIVE}/servers/echo_id.c", "-pthread")
+
+
+def echo_id_server(_folder, kind="server"):
+    port = free_port()
+    return Server([echo_id_binary(), kind, str(port)], ("127.0.0.1", port))
