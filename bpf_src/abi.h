@@ -110,7 +110,9 @@ enum px_abi_count {
 /* Shared page: one entry, mapped by user space. */
 struct px_abi_shared {
 	__u32 reader_asleep;	/* user space sets 1 before it sleeps long; the next event clears it and wakes */
-	__u32 reserved[15];
+	__u32 targets;		/* processes in the table of targets that have not ended */
+	__u32 ended;		/* how many of them ended so far; theirs is to take out of the table */
+	__u32 reserved[13];
 };
 _Static_assert(sizeof(struct px_abi_shared) == 64, "px_abi_shared is shared with user space");
 
@@ -138,6 +140,24 @@ struct px_abi_call {
 };
 _Static_assert(sizeof(struct px_abi_call) == 8, "px_abi_call is shared with user space");
 #define PX_ABI_CALLS 512	/* numbers above are of no interest */
+
+/* Why a process is, or may become, a target: flags of struct px_abi_target. */
+#define PX_TARGET_ON 0x1	/* it is traced */
+#define PX_TARGET_NAMED 0x2	/* by its number, or a child of such a one */
+#define PX_TARGET_FOLLOWED 0x4	/* a child of one that is traced */
+#define PX_TARGET_COMM 0x8	/* its name is one that was asked for */
+#define PX_TARGET_EXE 0x10	/* its program is */
+
+/* Entry of the table of targets, by process id. An ended process stays in it until its sockets are closed too. */
+struct px_abi_target {
+	__u32 flags;
+	__u32 reserved;
+	__u64 ended_ns;		/* CLOCK_MONOTONIC; 0: it lives */
+};
+_Static_assert(sizeof(struct px_abi_target) == 16, "px_abi_target is shared with user space");
+
+#define PX_ABI_COMM_MAX 16	/* bytes of a process's name, with the 0 at its end */
+#define PX_ABI_EXE_MAX 128	/* bytes of a path that is compared, with the 0 at its end */
 
 /* Control word per socket, written by user space only; looked up for large calls. */
 struct px_abi_control {

@@ -49,7 +49,7 @@ px_inline void px_count_full(u64 len)
 
 px_inline void px_fill_process(struct px_abi_event *e)
 {
-	u64 id = bpf_get_current_pid_tgid();
+	u64 id = px_current_id();
 	u64 leader = PX_LOAD(u64, px_current(), PX_OFF_task_struct_group_leader);
 
 	e->pid = id >> 32;

@@ -95,6 +95,48 @@ px_inline u64 px_current(void)
 	return px_ptr(bpf_get_current_task_btf());
 }
 
+/*
+ * The number of a struct pid as the tracer's pid namespace has it; there, 0 for processes that live in
+ * another one. Outside of containers this is the first number that a struct pid has.
+ */
+px_inline u32 px_pid_nr(u64 pid, int typed)
+{
+#ifdef PX_PID_NS
+	u64 at = PX_OFF_pid_numbers + (px_get32(pid, PX_OFF_pid_level, typed) & 31) * PX_SIZE_upid;
+	u64 ns = px_read64(pid, at + PX_OFF_upid_ns);
+
+	if (px_read32(ns, PX_OFF_pid_namespace_ns + PX_OFF_ns_common_inum) != PX_PID_NS)
+		return 0;
+	return px_read32(pid, at + PX_OFF_upid_nr);
+#else
+	return px_get32(pid, PX_OFF_pid_numbers + PX_OFF_upid_nr, typed);
+#endif
+}
+
+/* Process id of a task (a typed pointer). */
+px_inline u32 px_task_tgid(u64 task)
+{
+#ifdef PX_PID_NS
+	u64 leader = PX_LOAD(u64, task, PX_OFF_task_struct_group_leader);
+
+	return px_pid_nr(PX_LOAD(u64, leader, PX_OFF_task_struct_thread_pid), PX_TYPED);
+#else
+	return PX_LOAD(u32, task, PX_OFF_task_struct_tgid);
+#endif
+}
+
+/* Process id (high half) and thread id of the current task, as the user knows them. */
+px_inline u64 px_current_id(void)
+{
+#ifdef PX_PID_NS
+	u64 task = px_current();
+
+	return (u64)px_task_tgid(task) << 32 | px_pid_nr(PX_LOAD(u64, task, PX_OFF_task_struct_thread_pid), PX_TYPED);
+#else
+	return bpf_get_current_pid_tgid();
+#endif
+}
+
 /* The user's registers as they were saved when the system call was entered: arguments and number are still there. */
 px_inline u64 px_current_regs(void)
 {

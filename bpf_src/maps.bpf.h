@@ -45,8 +45,21 @@ BPF_TABLE("lru_hash", u64, struct px_awaited, awaited, 4096);
 BPF_ARRAY(calls, struct px_abi_call, PX_ABI_CALLS);
 
 #ifdef PX_TARGET_MAP
-/* Process ids to trace, where they are too many to be constants. */
-BPF_HASH(targets, u32, u32, PX_TARGETS_MAX);
+/* Processes to trace, by id, where constants do not do. */
+BPF_F_TABLE("hash", u32, struct px_abi_target, targets, PX_TARGETS_MAX, BPF_F_NO_PREALLOC);
+#endif
+
+#ifdef PX_TARGET_COMM_TEST
+/* For each byte the places of the patterns of --comm that take it, a bit each; filled by src/capture/glob.c. */
+BPF_ARRAY(globs, u64, 256);
+#endif
+
+#ifdef PX_TARGET_EXE_TEST
+/* Paths of --exe, for programs whose file is another than the one user space sees under this name. */
+struct px_exe_path {
+	char path[PX_ABI_EXE_MAX];
+};
+BPF_HASH(exes, struct px_exe_path, u32, 16);
 #endif
 
 px_inline void px_count(u32 what, u64 n)

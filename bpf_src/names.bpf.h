@@ -50,7 +50,7 @@ px_inline void px_push_names(struct px_abi_event *h, u64 sk)
 	pid = px_read64(sk, PX_OFF_sock_sk_peer_pid);
 	names->local_len = px_unix_path(names->local, sk);
 	names->remote_len = peer ? px_unix_path(names->remote, peer) : 0;
-	names->peer_pid = pid ? px_read32(pid, PX_OFF_pid_numbers + PX_OFF_upid_nr) : 0;
+	names->peer_pid = pid ? px_pid_nr(pid, PX_UNTYPED) : 0;
 	names->peer_sock_id = peer ? px_sock_ino(peer, PX_UNTYPED) : 0;
 	if (names->local_len && !names->remote_len)
 		h->flags |= PX_ABI_F_ACCEPT;

@@ -4,6 +4,7 @@
  * over struct sock and the length of every socket call. Nothing but socket calls pays for it.
  */
 #include "call.bpf.h"
+#include "life.bpf.h"
 #include "target.bpf.h"
 #include "state.bpf.h"
 
@@ -28,7 +29,7 @@ int px_sock_length(u64 *ctx)
 		return 0;
 	if (dir == PX_ABI_IN && (msg_flags & (PX_MSG_PEEK | PX_MSG_OOB | PX_MSG_ERRQUEUE)))
 		return 0;
-	if (!px_is_target(bpf_get_current_pid_tgid() >> 32))
+	if (!px_is_target(px_current_id() >> 32))
 		return 0;
 	if (!px_sock_look(&s, sk, 0, PX_TYPED))
 		return 0;

@@ -9,7 +9,7 @@
 /* Remember whose socket it is. Older verifiers lose the type of a pointer whose address is taken, hence the copy. */
 px_inline void px_await(u64 sk, u64 ino)
 {
-	u64 id = bpf_get_current_pid_tgid(), key = px_ptr((void *)sk);
+	u64 id = px_current_id(), key = px_ptr((void *)sk);
 	u64 leader = PX_LOAD(u64, px_current(), PX_OFF_task_struct_group_leader);
 	struct px_awaited a = {};
 
@@ -50,7 +50,7 @@ px_inline int px_on_awaited(u64 sk, u8 kind, s32 result)
 
 px_inline int px_on_connecting(u64 sk)
 {
-	if (!px_is_target(bpf_get_current_pid_tgid() >> 32))
+	if (!px_is_target(px_current_id() >> 32))
 		return 0;
 	/* The flows below an MPTCP connection are grafted onto its struct socket: not theirs to report. */
 	if (PX_LOAD(u64, PX_LOAD(u64, sk, PX_OFF_sock_sk_socket), PX_OFF_socket_sk) != sk)
@@ -69,7 +69,7 @@ px_inline int px_on_closing(u64 sk, int is)
 	struct px_sock s;
 	u32 shut = PX_LOAD(u8, sk, PX_OFF_sock_sk_shutdown);
 
-	if (!px_is_target(bpf_get_current_pid_tgid() >> 32) || !px_sock_look(&s, sk, 0, PX_TYPED))
+	if (!px_is_target(px_current_id() >> 32) || !px_sock_look(&s, sk, 0, PX_TYPED))
 		return 0;
 	px_fill(&h, &s, PX_ABI_CLOSE, is == PX_TCP_CLOSE ? PX_ABI_F_RESET : 0, 0, PX_TYPED);
 	px_fill_ends(&h, &s, PX_TYPED);

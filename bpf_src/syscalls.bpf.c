@@ -5,6 +5,7 @@
  */
 #include "call.bpf.h"
 #include "fd.bpf.h"
+#include "life.bpf.h"
 #include "state.bpf.h"
 #include "target.bpf.h"
 
@@ -92,7 +93,7 @@ px_inline int px_on_return(void *ctx, u64 regs, s64 ret)
 /* Raw tracepoint sys_exit (struct pt_regs *regs, long ret): one program for all calls. */
 int px_sys_exit(u64 *ctx)
 {
-	if (!px_is_target(bpf_get_current_pid_tgid() >> 32))
+	if (!px_is_target(px_current_id() >> 32))
 		return 0;
 	return px_on_return(ctx, ctx[0], (s64)ctx[1]);
 }
@@ -102,7 +103,7 @@ int px_sys_exit(u64 *ctx)
 /* kretprobe on the wrapper of each call. */
 int px_call_kretprobe(struct pt_regs *ctx)
 {
-	if (!px_is_target(bpf_get_current_pid_tgid() >> 32))
+	if (!px_is_target(px_current_id() >> 32))
 		return 0;
 	return px_on_return(ctx, px_current_regs(), (s64)PX_RESULT(px_ptr(ctx)));
 }
@@ -120,7 +121,7 @@ int px_call_body(u64 *ctx)
 /* fexit of a wrapper: (const struct pt_regs *regs), and the result behind it. */
 int px_call_fexit(u64 *ctx)
 {
-	if (px_is_target(bpf_get_current_pid_tgid() >> 32))
+	if (px_is_target(px_current_id() >> 32))
 		body.call(ctx, 0);
 	return 0;
 }

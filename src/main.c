@@ -37,19 +37,16 @@ static void main_list_fields(void)
 }
 
 /* "nginx[4242], nginx[4243] +3": who is traced, in a line. */
-static void main_targets(const struct px_pids *pids, char *text, size_t size)
+static size_t main_pids(const struct px_pids *pids, char *text, size_t size)
 {
 	size_t used = 0;
 
-	text[0] = '\0';
 	for (size_t i = 0; i < pids->count; i++) {
 		char path[64], comm[32] = "?";
 		FILE *f;
 
-		if (i == 4) {
-			snprintf(text + used, size - used, " +%zu", pids->count - i);
-			return;
-		}
+		if (i == 4)
+			return used + (size_t)snprintf(text + used, size - used, " +%zu", pids->count - i);
 		snprintf(path, sizeof(path), "/proc/%u/comm", pids->pid[i]);
 		f = fopen(path, "re");
 		if (f) {
@@ -60,6 +57,40 @@ static void main_targets(const struct px_pids *pids, char *text, size_t size)
 		}
 		used += (size_t)snprintf(text + used, size - used, "%s%s[%u]", i ? ", " : "", comm, pids->pid[i]);
 	}
+	return used;
+}
+
+static size_t main_words(const char *kind, const struct px_words *words, char *text, size_t size, bool is_first)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < words->count && used < size; i++)
+		used += (size_t)snprintf(text + used, size - used, "%s%s %.40s", i || !is_first ? i ? " or " : ", " : "", kind,
+					 words->word[i]);
+	return used < size ? used : size - 1;
+}
+
+/* Who is traced, for the banner: "nginx[4242] +4 children", "name nginx (3 processes)", "all processes". */
+static void main_targets(const struct px_options *o, size_t processes, char *text, size_t size)
+{
+	const struct {
+		const char *kind;
+		const struct px_words *words;
+	} kinds[] = {
+		{ "name", &o->comms },	 { "program", &o->exes }, { "user", &o->uids },
+		{ "cgroup", &o->cgroups }, { "unit", &o->units },	  { "container", &o->containers },
+	};
+	size_t used = main_pids(&o->pids, text, size);
+
+	for (size_t i = 0; i < PX_COUNT(kinds); i++)
+		used += main_words(kinds[i].kind, kinds[i].words, text + used, size - used, used == 0);
+	if (used == 0)
+		snprintf(text, size, "all processes");
+	else if (o->pids.count && processes > o->pids.count)
+		snprintf(text + used, size - used, " +%zu child%s", processes - o->pids.count,
+			 processes - o->pids.count == 1 ? "" : "ren");
+	else if (!o->pids.count && (o->comms.count || o->exes.count))
+		snprintf(text + used, size - used, " (%zu process%s now)", processes, processes == 1 ? "" : "es");
 }
 
 /* Writing to the file that is read would empty it first. */
@@ -92,10 +123,21 @@ static int main_live(const struct px_options *o, char **argv, int signal_fd)
 {
 	static const enum px_probe probes[] = { PX_PROBE_AUTO, PX_PROBE_SOCK, PX_PROBE_TRACEPOINT, PX_PROBE_KPROBE,
 						PX_PROBE_FENTRY };
-	char targets[256], banner[512];
-	struct px_live_options live = {
+	const struct px_target_words words = {
 		.pids = o->pids.pid,
 		.pid_count = o->pids.count,
+		.follow = px_options_follow(o),
+		.comms = o->comms,
+		.exes = o->exes,
+		.uids = o->uids,
+		.cgroups = o->cgroups,
+		.units = o->units,
+		.containers = o->containers,
+	};
+	struct px_targets t = { 0 };
+	char targets[512], banner[640];
+	struct px_live_options live = {
+		.targets = &t,
 		.probe = probes[o->probe],
 		.ring_bytes = (size_t)o->buffer_size,
 		.snaplen = o->snaplen > UINT32_MAX ? UINT32_MAX : (uint32_t)o->snaplen,
@@ -109,19 +151,23 @@ static int main_live(const struct px_options *o, char **argv, int signal_fd)
 
 	px_host_read(&host, "");
 	if (px_host_check(&host, o, argv, &err) != 0 || px_host_check_pids(&o->pids, "", &err) != 0 ||
-	    px_live_open(&live, &source, &info, &err) != 0) {
+	    px_targets_resolve(&words, &t, &err) != 0 || px_live_open(&live, &source, &info, &err) != 0) {
 		px_error_print(&err);
+		px_targets_fini(&t);
 		return (int)err.code;
 	}
-	px_host_warn(&host, px_log_warn_line);
+	if (t.note[0])
+		px_log(PX_LOG_WARN, "%s", t.note);
 	for (size_t i = 0; i < PX_COUNT(info.notes) && info.notes[i][0]; i++)
 		px_log(PX_LOG_WARN, "%s", info.notes[i]);
-	main_targets(&o->pids, targets, sizeof(targets));
+	main_targets(o, info.processes, targets, sizeof(targets));
 	snprintf(banner, sizeof(banner), "tracing %s, %zu probes (%s); Ctrl-C to end", targets, info.probes,
 		 px_probe_name(info.probe));
 	run.probe = px_probe_name(info.probe);
 	run.transport = info.transport;
 	run.banner = banner;
+	run.ends_with_targets = t.follow && t.pid_count;
+	px_targets_fini(&t);
 	return px_pipeline_run(o, source, &run, signal_fd);
 }
 

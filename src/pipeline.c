@@ -27,6 +27,7 @@
 #define PIPELINE_CALM_NS (100 * MS)	/* after this time without an event, sleep until the kernel side wakes us */
 #define PIPELINE_IDLE_NS (1000 * MS)	/* how long such a sleep may take */
 #define PIPELINE_DRAIN_NS (1000 * MS)	/* for what is under way when the run ends */
+#define PIPELINE_GONE_NS (10 * MS)	/* an ending process closes its sockets within this time */
 #define PIPELINE_SILENCE_NS (5000 * MS)	/* then say why there is nothing to see */
 
 int px_pipeline_signals(void)
@@ -158,7 +159,7 @@ static void pipeline_watch_pids(struct px_pipeline *p)
 {
 	const struct px_pids *pids = &p->opt->pids;
 
-	if (!p->is_live || pids->count == 0)
+	if (!p->is_live || pids->count == 0 || p->ends_with_targets)
 		return;
 	p->pid_fds = malloc(pids->count * sizeof(*p->pid_fds));
 	if (!p->pid_fds)
@@ -246,6 +247,8 @@ static void pipeline_tick(struct px_pipeline *p, uint64_t now_ns)
 	struct px_source_loss loss = { 0 };
 
 	p->last_tick_ns = now_ns;
+	if (p->is_live)
+		px_live_tick(p->source);
 	p->source->ops->loss(p->source, &loss);
 	px_report_loss(&p->report, &loss, pipeline_wall(p));
 	if (loss.foreign > 0 && !p->told_foreign)
@@ -290,6 +293,17 @@ static int pipeline_drain(struct px_pipeline *p, size_t *count)
 	return result;
 }
 
+/* The last target is gone: a moment later its sockets are closed too, and that has been seen. */
+static void pipeline_look_for_targets(struct px_pipeline *p, uint64_t now_ns)
+{
+	if (!px_live_targets_gone(p->source))
+		p->gone_ns = 0;
+	else if (!p->gone_ns)
+		p->gone_ns = now_ns;
+	else if (now_ns - p->gone_ns > PIPELINE_GONE_NS)
+		pipeline_stop(p, "target exited");
+}
+
 static void pipeline_loop(struct px_pipeline *p)
 {
 	size_t count;
@@ -322,11 +336,13 @@ static void pipeline_loop(struct px_pipeline *p)
 			pipeline_tick(p, now);
 		if (p->opt->duration_ns && now - p->started_ns >= p->opt->duration_ns)
 			pipeline_stop(p, "duration");
+		if (p->ends_with_targets)
+			pipeline_look_for_targets(p, now);
 		if (p->stop_reason)
 			break;
 		if (count >= PIPELINE_BATCH) {
 			/* more is there: go on */
-		} else if (calm < PIPELINE_CALM_NS || px_table_is_waiting(&p->table)) {
+		} else if (calm < PIPELINE_CALM_NS || px_table_is_waiting(&p->table) || p->gone_ns) {
 			pipeline_sleep(p, PIPELINE_BUSY_NS, false);
 		} else if (p->source->ops->arm(p->source)) {
 			uint64_t sleep_ns = PIPELINE_IDLE_NS;
@@ -489,7 +505,8 @@ static void pipeline_begin(struct px_pipeline *p, const struct px_run_info *info
 
 int px_pipeline_run(const struct px_options *opt, struct px_source *source, const struct px_run_info *info, int signal_fd)
 {
-	struct px_pipeline p = { .opt = opt, .source = source, .signal_fd = signal_fd, .is_live = info->probe != NULL };
+	struct px_pipeline p = { .opt = opt, .source = source, .signal_fd = signal_fd, .is_live = info->probe != NULL,
+				.ends_with_targets = info->ends_with_targets };
 	struct px_report_stop stop = { 0 };
 	struct px_table_options table;
 	int fd = -1, code = PX_EXIT_FAILED, rc;

@@ -22,6 +22,8 @@ struct px_pipeline {
 	int *pid_fds;		/* of the processes named with -p, -1 once they are gone */
 	size_t pid_count, pids_left;
 	bool is_live;
+	bool ends_with_targets;
+	uint64_t gone_ns;	/* when the last of them was seen to be gone */
 	const char *stop_reason;	/* set: the run ends */
 	uint64_t started_ns;	/* CLOCK_MONOTONIC */
 	uint64_t last_event_ns, last_tick_ns;
@@ -33,6 +35,7 @@ struct px_pipeline {
 /* What the run is about, for the start record and the banner; targets in px_options. */
 struct px_run_info {
 	const char *probe, *transport;	/* NULL with files */
+	bool ends_with_targets;	/* the run is over when the table of targets has nobody left */
 	const char *banner;		/* shown when all is set up; NULL: none */
 };
 

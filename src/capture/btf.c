@@ -20,9 +20,16 @@ static const struct btf_field {
 	{ "inet_sock", "inet_sport" },
 	{ "inode", "i_ino" },
 	{ "inode", "i_mode" },
+	{ "inode", "i_sb" },
+	{ "linux_binprm", "file" },
+	{ "linux_binprm", "filename" },
 	{ "net", "ns" },
 	{ "ns_common", "inum" },
+	{ "pid", "level" },
 	{ "pid", "numbers" },
+	{ "pid_namespace", "ns" },
+	{ "signal_struct", "live" },
+	{ "signal_struct", "pids" },
 	{ "sock", "sk_err" },
 	{ "sock", "sk_ino", true },
 	{ "sock", "sk_max_ack_backlog" },
@@ -45,9 +52,14 @@ static const struct btf_field {
 	{ "socket", "file" },
 	{ "socket", "sk" },
 	{ "socket_alloc", "vfs_inode" },
+	{ "super_block", "s_dev" },
 	{ "task_struct", "comm" },
 	{ "task_struct", "files" },
 	{ "task_struct", "group_leader" },
+	{ "task_struct", "pid" },
+	{ "task_struct", "signal" },
+	{ "task_struct", "tgid" },
+	{ "task_struct", "thread_pid" },
 	{ "tcp_sock", "bytes_acked" },
 	{ "tcp_sock", "bytes_received" },
 	{ "tcp_sock", "copied_seq" },
@@ -59,13 +71,14 @@ static const struct btf_field {
 	{ "unix_sock", "addr" },
 	{ "unix_sock", "peer" },
 	{ "upid", "nr" },
+	{ "upid", "ns" },
 };
 
 #define BTF_FIELDS PX_COUNT(btf_fields)
 
 struct px_btf {
 	struct btf *btf;
-	char defines[BTF_FIELDS + 1][80];
+	char defines[BTF_FIELDS + 2][80];
 };
 
 static const char btf_cure[] = "use a kernel built with CONFIG_DEBUG_INFO_BTF=y (Debian 11 and later, Ubuntu 20.10, Fedora 31, "
@@ -151,6 +164,12 @@ int px_btf_defines(struct px_btf *b, const char **flags, size_t max, struct px_e
 			snprintf(b->defines[BTF_FIELDS], sizeof(b->defines[0]), "-DPX_COMMON_SIZE=%lld",
 				 (long long)((bits / 8 + 15) & ~7LL));
 			flags[n++] = b->defines[BTF_FIELDS];
+		}
+		/* The numbers of a process id are an array of these. */
+		if (strcmp(type, "upid") == 0 && strcmp(btf_fields[i].member, "nr") == 0 && n < max) {
+			snprintf(b->defines[BTF_FIELDS + 1], sizeof(b->defines[0]), "-DPX_SIZE_upid=%lld",
+				 (long long)btf__resolve_size(b->btf, (uint32_t)id));
+			flags[n++] = b->defines[BTF_FIELDS + 1];
 		}
 	}
 	return (int)n;

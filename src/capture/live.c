@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "capture/attach.h"
 #include "capture/loader.h"
+#include "capture/procs.h"
 
 /* reader_asleep in the shared page; see px_submit() in bpf_src/emit.bpf.h. */
 enum { LIVE_AWAKE = 0, LIVE_ASLEEP = 1, LIVE_DOZING = 2 };
@@ -31,6 +32,9 @@ struct live {
 	size_t cpus;
 	uint64_t *old;		/* inodes of the targets' sockets when the probes were attached, sorted */
 	size_t old_count, old_room;
+	bool has_table;		/* targets live in a table that the kernel side keeps */
+	uint32_t ended;		/* processes that had ended a tick ago */
+	unsigned int to_clean;	/* ticks until it has been clean for long enough */
 	uint64_t since_ns;	/* when all probes were attached; what came before was seen in part only */
 	/* for the length of a poll */
 	px_event_fn fn;
@@ -75,6 +79,27 @@ static void live_add_old(struct live *l, uint32_t pid)
 	}
 	if (dir)
 		closedir(dir);
+}
+
+static bool live_add_old_of(void *ctx, const struct px_proc *p)
+{
+	live_add_old(ctx, p->pid);
+	return true;
+}
+
+/* After attaching: a socket that is made in between is taken for an old one, never the other way round. */
+static void live_list_old(struct live *l, const struct px_targets *t)
+{
+	if (l->loaded.probe == PX_PROBE_TRACEPOINT)
+		return;
+	if (t->pid_count && !t->follow) {
+		for (size_t i = 0; i < t->pid_count; i++)
+			live_add_old(l, t->pids[i]);
+	} else {
+		px_procs_each(live_add_old_of, l);	/* anybody may become a target, or hand a socket to one */
+	}
+	if (l->old_count)
+		qsort(l->old, l->old_count, sizeof(*l->old), live_compare);
 }
 
 static struct live *live_of(struct px_source *src)
@@ -241,6 +266,28 @@ static const struct px_source_ops live_ops = {
 	.free = live_free,
 };
 
+bool px_live_targets_gone(const struct px_source *src)
+{
+	const struct live *l = (const struct live *)src;
+
+	return l->has_table && __atomic_load_n(&l->shared->targets, __ATOMIC_SEQ_CST) == 0;
+}
+
+void px_live_tick(struct px_source *src)
+{
+	struct live *l = live_of(src);
+	uint32_t ended = __atomic_load_n(&l->shared->ended, __ATOMIC_RELAXED);
+
+	/* An entry is taken out a second after its process has ended, so look again. */
+	if (ended != l->ended)
+		l->to_clean = 3;
+	l->ended = ended;
+	if (!l->has_table || !l->to_clean)
+		return;
+	l->to_clean--;
+	px_targets_clean(l->loaded.maps[PX_MAP_TARGETS], px_clock_mono_ns());
+}
+
 int px_live_control(struct px_source *src, uint64_t sock_id, const struct px_abi_control *ctl)
 {
 	int map = live_of(src)->loaded.maps[PX_MAP_CONTROL];
@@ -319,15 +366,16 @@ static void live_note(const struct px_load_request *req, const struct live *l, c
 int px_live_open(const struct px_live_options *opt, struct px_source **out, struct px_live_info *info,
 		 struct px_error *err)
 {
+	const struct px_targets *t = opt->targets;
 	struct px_load_request req = {
 		.probe = opt->probe,
-		.pids = opt->pids,
-		.pid_count = opt->pid_count,
+		.targets = t,
 		.ring_bytes = live_ring_bytes(opt->ring_bytes),
 		.copy_max = opt->snaplen > PX_LIVE_COPY ? opt->snaplen : PX_LIVE_COPY,
 		.debug = opt->debug,
 	};
 	struct live *l = calloc(1, sizeof(*l));
+	size_t processes = 0;
 	char note[200];
 
 	if (!l)
@@ -340,14 +388,14 @@ int px_live_open(const struct px_live_options *opt, struct px_source **out, stru
 		return -1;
 	}
 	l->since_ns = px_clock_mono_ns();
-	/* After attaching: a socket that is made in between is taken for an old one, never the other way round. */
-	for (size_t i = 0; i < opt->pid_count && l->loaded.probe != PX_PROBE_TRACEPOINT; i++)
-		live_add_old(l, opt->pids[i]);
-	if (l->old_count)
-		qsort(l->old, l->old_count, sizeof(*l->old), live_compare);
+	if (px_targets_use_map(t))
+		processes = px_targets_enroll(t, l->loaded.maps[PX_MAP_TARGETS], &l->shared->targets);
+	l->has_table = px_targets_change(t);
+	live_list_old(l, t);
 	l->src.fd = l->loaded.maps[PX_MAP_RING];
 	l->src.wall_offset_ns = live_wall_offset();
 	live_note(&req, l, note, info);
+	info->processes = processes;
 	*out = &l->src;
 	return 0;
 }

@@ -6,10 +6,10 @@
 #include "base/error.h"
 #include "capture/probes.h"
 #include "capture/source.h"
+#include "capture/target.h"
 
 struct px_live_options {
-	const uint32_t *pids;	/* to trace; at least one, none of them in our own process group */
-	size_t pid_count;
+	const struct px_targets *targets;	/* has to stay until px_live_open() is back */
 	enum px_probe probe;
 	size_t ring_bytes;	/* 0: PX_LIVE_RING; rounded up to a power of two */
 	uint32_t snaplen;	/* bytes the user keeps of a message; 0: the copy limit alone decides */
@@ -31,6 +31,7 @@ struct px_live_info {
 	const char *transport;		/* "ring" */
 	size_t probes;			/* places where a program hangs */
 	size_t ring_bytes;
+	size_t processes;		/* that are targets already, where the table of targets says so; else 0 */
 	char kernel[65];		/* release */
 	char notes[8][200];		/* what could not attach, a sentence each; ended by an empty one */
 };
@@ -47,5 +48,11 @@ PX_MUST_USE int px_live_open(const struct px_live_options *opt, struct px_source
  * src is one that px_live_open() made, sock_id a connection's. Returns 0 or a negative errno.
  */
 int px_live_control(struct px_source *src, uint64_t sock_id, const struct px_abi_control *ctl);
+
+/* Have all processes ended that the table of targets ever held? False where there is no such table. */
+bool px_live_targets_gone(const struct px_source *src);
+
+/* To be called about once a second: forgets processes that ended. */
+void px_live_tick(struct px_source *src);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "capture/probes.h"
+#include "capture/target.h"
 
 /* Sets of programs that can jump to one another; see loader_load.c. */
 #define PX_FAMILIES 3
@@ -16,6 +17,9 @@ enum px_map {
 	PX_MAP_CONTROL,
 	PX_MAP_CALLS,
 	PX_MAP_TARGETS,	/* only where the pids are no constants */
+	PX_MAP_GLOBS,	/* only with names of processes */
+	PX_MAP_EXES,	/* only with programs */
+	PX_MAP_CGROUPS,	/* only with control groups */
 	PX_MAP_TURN,	/* by family, the program that tail calls go to; the kernel empties it when nobody holds it */
 	PX_MAP_BODY = PX_MAP_TURN + PX_FAMILIES,	/* the same for back end `fentry` */
 	PX_MAPS = PX_MAP_BODY + PX_FAMILIES,
@@ -23,8 +27,7 @@ enum px_map {
 
 struct px_load_request {
 	enum px_probe probe;
-	const uint32_t *pids;	/* to trace */
-	size_t pid_count;
+	const struct px_targets *targets;
 	size_t ring_bytes;	/* a power of two, at least a page */
 	uint32_t copy_max;	/* bytes of one call that are copied */
 	bool debug;		/* what compiler and verifier say goes to stderr even if all went well */
@@ -37,8 +40,6 @@ struct px_loaded {
 	int programs[PX_PROGRAMS_MAX];		/* by index in px_programs[] */
 	char notes[4][160];			/* what could not be had; ended by an empty one */
 };
-
-#define PX_LOAD_PIDS_INLINE 8	/* this many are compiled in as constants; more live in a map */
 
 /*
  * Takes about 0.2 s: libbcc is opened, the sources are compiled, the programs verified.

@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/securebits.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -24,7 +25,7 @@
 #include "capture/embedded.h"
 #include "capture/loader_private.h"
 
-#define CHILD_FLAGS 96
+#define CHILD_FLAGS 144
 #define CHILD_EVENT_MAX (68 << 10)	/* payload of the largest event: 64 kB of headers and what is around them */
 #define CHILD_SOCKETS_MAX 65536		/* that the kernel side keeps something about */
 #define CHILD_TARGETS_MAX 65536
@@ -119,17 +120,6 @@ static int child_open_bcc(struct px_child *c)
 	return 0;
 }
 
-/* The test of a process id against constants: "-DPX_PID_TEST(p)=((p)==1||(p)==2)". */
-static void child_pid_test(struct px_child *c, char *out, size_t size)
-{
-	size_t n = (size_t)snprintf(out, size, "-DPX_PID_TEST(p)=(0");
-
-	for (size_t i = 0; i < c->req->pid_count && n < size; i++)
-		n += (size_t)snprintf(out + n, size - n, "||(p)==%u", c->req->pids[i]);
-	if (n < size)
-		snprintf(out + n, size - n, ")");
-}
-
 PX_PRINTF(2, 3) static const char *child_flag(struct px_child *c, const char *fmt, ...)
 {
 	char *text = c->text[c->texts++];
@@ -139,6 +129,78 @@ PX_PRINTF(2, 3) static const char *child_flag(struct px_child *c, const char *fm
 	vsnprintf(text, sizeof(c->text[0]), fmt, ap);
 	va_end(ap);
 	return text;
+}
+
+/* The test of a number against constants: "-DNAME(n)=(0||(n)==1||(n)==2)". */
+static const char *child_number_test(struct px_child *c, const char *name, const uint32_t *numbers, size_t count)
+{
+	char *out = c->text[c->texts++];
+	size_t size = sizeof(c->text[0]), n = (size_t)snprintf(out, size, "-D%s(n)=(0", name);
+
+	for (size_t i = 0; i < count && n < size; i++)
+		n += (size_t)snprintf(out + n, size - n, "||(n)==%uu", numbers[i]);
+	if (n < size)
+		snprintf(out + n, size - n, ")");
+	return out;
+}
+
+static const char *child_exe_test(struct px_child *c, const struct px_targets *t)
+{
+	char *out = c->text[c->texts++];
+	size_t size = sizeof(c->text[0]), n = (size_t)snprintf(out, size, "-DPX_TARGET_EXE_TEST(i,d)=(0");
+
+	for (size_t i = 0; i < t->exe_count && n < size; i++)
+		n += (size_t)snprintf(out + n, size - n, "||((i)==%" PRIu64 "ull&&(d)==%uu)", t->exes[i].ino,
+				      t->exes[i].kernel_dev);
+	if (n < size)
+		snprintf(out + n, size - n, ")");
+	return out;
+}
+
+static const char *child_cgroup_test(struct px_child *c, size_t count)
+{
+	char *out = c->text[c->texts++];
+	size_t size = sizeof(c->text[0]), n = (size_t)snprintf(out, size, "-DPX_CGROUP_TEST=0");
+
+	for (size_t i = 0; i < count && n < size; i++)
+		n += (size_t)snprintf(out + n, size - n, "||PX_IN_CGROUP(%zu)", i);
+	return out;
+}
+
+/* Who is traced. What was not asked for is not compiled in, so that it costs nothing. */
+static int child_target_flags(struct px_child *c, const char **flags)
+{
+	const struct px_targets *t = c->req->targets;
+	int n = 0;
+
+	if (px_targets_use_map(t)) {
+		flags[n++] = "-DPX_TARGET_MAP";
+		flags[n++] = child_flag(c, "-DPX_TARGETS_MAX=%d", CHILD_TARGETS_MAX);
+		flags[n++] = child_flag(c, "-DPX_TARGET_NEEDS=%u", px_targets_needs(t));
+	} else if (t->pid_count) {
+		flags[n++] = child_number_test(c, "PX_PID_TEST", t->pids, t->pid_count);
+	}
+	if (t->follow)
+		flags[n++] = "-DPX_TARGET_FOLLOW";
+	if (t->comm.end) {
+		flags[n++] = "-DPX_TARGET_COMM_TEST";
+		flags[n++] = child_flag(c, "-DPX_GLOB_BEGIN=%" PRIu64 "ull", t->comm.begin);
+		flags[n++] = child_flag(c, "-DPX_GLOB_STARS=%" PRIu64 "ull", t->comm.stars);
+		flags[n++] = child_flag(c, "-DPX_GLOB_END=%" PRIu64 "ull", t->comm.end);
+	}
+	if (t->exe_count)
+		flags[n++] = child_exe_test(c, t);
+	if (t->uid_count)
+		flags[n++] = child_number_test(c, "PX_UID_TEST", t->uids, t->uid_count);
+	if (t->cgroup_count) {
+		flags[n++] = child_flag(c, "-DPX_CGROUPS_FD=%d", c->fds[PX_MAP_CGROUPS]);
+		flags[n++] = child_cgroup_test(c, t->cgroup_count);
+	}
+	if (t->own_group)
+		flags[n++] = child_flag(c, "-DPX_OWN_GROUP=%u", t->own_group);
+	if (t->pid_ns)
+		flags[n++] = child_flag(c, "-DPX_PID_NS=%uu", t->pid_ns);
+	return n;
 }
 
 static int child_flags(struct px_child *c, enum px_probe probe, const char **flags)
@@ -157,21 +219,34 @@ static int child_flags(struct px_child *c, enum px_probe probe, const char **fla
 	flags[n++] = child_flag(c, "-DPX_COPY_MAX=%uULL", c->req->copy_max);
 	flags[n++] = child_flag(c, "-DPX_CONTROL_MAX=%d", CHILD_SOCKETS_MAX);
 	flags[n++] = child_flag(c, "-DPX_MOVED_MAX=%d", CHILD_SOCKETS_MAX);
-	if (c->req->pid_count > PX_LOAD_PIDS_INLINE) {
-		flags[n++] = "-DPX_TARGET_MAP";
-		flags[n++] = child_flag(c, "-DPX_TARGETS_MAX=%d", CHILD_TARGETS_MAX);
-	} else {
-		child_pid_test(c, c->text[c->texts], sizeof(c->text[0]));
-		flags[n++] = c->text[c->texts++];
-	}
+	n += child_target_flags(c, flags + n);
 	offsets = px_btf_defines(c->btf, flags + n, (size_t)(CHILD_FLAGS - n), &c->reply->error);
 	return offsets < 0 ? -1 : n + offsets;
+}
+
+static int child_target_tables(struct px_child *c)
+{
+	const struct px_targets *t = c->req->targets;
+	uint32_t yes = 1;
+
+	for (uint32_t i = 0; t->comm.end && i < 256; i++)
+		if (bpf_map_update_elem(c->fds[PX_MAP_GLOBS], &i, &t->comm.takes[i], 0) < 0)
+			return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "names: %s", strerror(errno));
+	for (size_t i = 0; i < t->exe_count; i++) {
+		char path[PX_ABI_EXE_MAX] = { 0 };
+
+		if (strlen(t->exes[i].path) >= sizeof(path))
+			continue;	/* its file's number does without */
+		memcpy(path, t->exes[i].path, strlen(t->exes[i].path));
+		if (bpf_map_update_elem(c->fds[PX_MAP_EXES], path, &yes, 0) < 0)
+			return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "programs: %s", strerror(errno));
+	}
+	return 0;
 }
 
 /* Fill the maps that the programs only read. */
 static int child_tables(struct px_child *c)
 {
-	uint32_t yes = 1;
 
 	for (const struct px_call *call = px_calls; call->name; call++) {
 		uint32_t nr = (uint32_t)call->nr;
@@ -181,10 +256,26 @@ static int child_tables(struct px_child *c)
 					    strerror(errno));
 	}
 
-	for (size_t i = 0; c->reply->has[PX_MAP_TARGETS] && i < c->req->pid_count; i++)
-		if (bpf_map_update_elem(c->fds[PX_MAP_TARGETS], &c->req->pids[i], &yes, 0) < 0)
-			return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "too many processes (%zu)",
-					    c->req->pid_count);
+	return child_target_tables(c);
+}
+
+/* The groups that the kernel side asks about, by their place in an array. Made before compiling, as the ring is. */
+static int child_cgroups(struct px_child *c)
+{
+	const struct px_targets *t = c->req->targets;
+	int fd = -1;
+
+	if (!t->cgroup_count)
+		return 0;
+	fd = bpf_map_create(BPF_MAP_TYPE_CGROUP_ARRAY, "px_cgroups", sizeof(uint32_t), sizeof(uint32_t), PX_CGROUPS_MAX, NULL);
+	if (fd < 0)
+		return px_error_set(&c->reply->error, PX_EXIT_HOST, "use -p with -f", "this kernel has no table of control groups: %s",
+				    strerror(-fd));
+	c->fds[PX_MAP_CGROUPS] = fd;
+	c->reply->has[PX_MAP_CGROUPS] = true;
+	for (uint32_t i = 0; i < t->cgroup_count; i++)
+		if (bpf_map_update_elem(fd, &i, &t->cgroups[i], 0) < 0)
+			return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "control group: %s", strerror(errno));
 	return 0;
 }
 
@@ -261,8 +352,9 @@ static void child_reset(struct px_child *c)
 	memset(&c->reply->error, 0, sizeof(c->reply->error));
 	memset(c->reply->notes, 0, sizeof(c->reply->notes));
 	memset(c->families, 0, sizeof(c->families));
-	for (size_t i = PX_MAP_RING + 1; i < PX_REPLY_FDS; i++)
-		c->reply->has[i] = false;
+	for (size_t i = 0; i < PX_REPLY_FDS; i++)
+		if (i != PX_MAP_RING && i != PX_MAP_CGROUPS)
+			c->reply->has[i] = false;
 }
 
 static int child_choose(struct px_child *c)
@@ -329,7 +421,7 @@ int px_loader_child(const struct px_load_request *req, const char *dir, int sock
 		c.reply->failed = 1;
 	child_phase(&c, "libbcc open");
 	if (!c.reply->failed && (px_btf_open(&c.btf, &c.reply->error) < 0 || child_unpack(&c) < 0 || child_ring(&c) < 0 ||
-				 child_choose(&c) < 0))
+				 child_cgroups(&c) < 0 || child_choose(&c) < 0))
 		c.reply->failed = 1;
 	child_phase(&c, "done");
 	return child_send(&c, sock);

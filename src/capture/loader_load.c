@@ -14,7 +14,7 @@
 
 static const char *const load_maps[PX_MAPS] = {
 	[PX_MAP_COUNTS] = "counts", [PX_MAP_SHARED] = "shared", [PX_MAP_CONTROL] = "control", [PX_MAP_CALLS] = "calls",
-	[PX_MAP_TARGETS] = "targets", [PX_MAP_TURN] = "turn", [PX_MAP_BODY] = "body",
+	[PX_MAP_TARGETS] = "targets", [PX_MAP_GLOBS] = "globs", [PX_MAP_EXES] = "exes", [PX_MAP_TURN] = "turn", [PX_MAP_BODY] = "body",
 };
 
 /* The last five lines of a text, for the message; of each as much as fits on a line of a terminal. */
@@ -201,13 +201,50 @@ static int load_one(struct px_child *c, void *module, enum px_probe probe, size_
 	return 0;
 }
 
+/* Were the sources compiled so that they have this map? */
+static bool load_has_map(const struct px_child *c, enum px_probe probe, size_t map)
+{
+	const struct px_targets *t = c->req->targets;
+
+	switch (map) {
+	case PX_MAP_TARGETS:
+		return px_targets_use_map(t);
+	case PX_MAP_GLOBS:
+		return t->comm.end != 0;
+	case PX_MAP_EXES:
+		return t->exe_count != 0;
+	case PX_MAP_BODY:
+		return probe == PX_PROBE_FENTRY;
+	default:
+		return load_maps[map] != NULL;
+	}
+}
+
+static bool load_has_program(const struct px_child *c, enum px_probe probe, const struct px_program *p)
+{
+	const struct px_targets *t = c->req->targets;
+
+	if (p->hook == PX_HOOK_TAIL || (p->probe != probe && p->probe != PX_PROBE_AUTO))
+		return false;
+	switch (p->when) {
+	case PX_WHEN_TARGETS_CHANGE:
+		return px_targets_change(t);
+	case PX_WHEN_COMM:
+		return t->comm.end != 0;
+	case PX_WHEN_EXE:
+		return t->exe_count != 0;
+	case PX_WHEN_ALWAYS:
+		break;
+	}
+	return true;
+}
+
 int px_child_load(struct px_child *c, void *module, enum px_probe probe)
 {
 	size_t hooked = 0;
 
 	for (size_t i = 0; i < PX_MAPS; i++) {
-		if (!load_maps[i] || (i == PX_MAP_TARGETS && c->req->pid_count <= PX_LOAD_PIDS_INLINE) ||
-		    (i == PX_MAP_BODY && probe != PX_PROBE_FENTRY))
+		if (!load_has_map(c, probe, i))
 			continue;
 		c->fds[i] = c->bcc.table(module, load_maps[i]);
 		c->reply->has[i] = c->fds[i] >= 0;
@@ -218,7 +255,7 @@ int px_child_load(struct px_child *c, void *module, enum px_probe probe)
 	for (size_t i = 0; i < px_program_count; i++) {
 		const struct px_program *p = &px_programs[i];
 
-		if (p->hook == PX_HOOK_TAIL || (p->probe != probe && p->probe != PX_PROBE_AUTO))
+		if (!load_has_program(c, probe, p))
 			continue;
 		if (load_one(c, module, probe, i) == 0) {
 			hooked += p->probe == probe;

@@ -7,6 +7,11 @@
 
 /* Programs that others jump to stand before them: the map that leads there has to be full when the first call comes. */
 const struct px_program px_programs[] = {
+	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_fork", "sched_process_fork", false, 0, PX_WHEN_TARGETS_CHANGE },
+	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_exit", "sched_process_exit", false, 0, PX_WHEN_TARGETS_CHANGE },
+	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_rename", "task_rename", false, 0, PX_WHEN_COMM },
+	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_exec", "sched_process_exec", false, 0, PX_WHEN_EXE },
+
 	{ PX_PROBE_SOCK, PX_HOOK_TAIL, "px_turn", "turn", true },
 	{ PX_PROBE_SOCK, PX_HOOK_RAW, "px_sock_length", "sock_send_length", false, PX_ABI_OUT },
 	{ PX_PROBE_SOCK, PX_HOOK_RAW, "px_sock_length", "sock_recv_length", false, PX_ABI_IN },

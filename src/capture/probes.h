@@ -24,6 +24,14 @@ enum px_hook {
 	PX_HOOK_TAIL,		/* not attached: the others jump there; target is the map that leads to it */
 };
 
+/* What has to be asked for so that a program is there; see bpf_src/life.bpf.h. */
+enum px_when {
+	PX_WHEN_ALWAYS,
+	PX_WHEN_TARGETS_CHANGE,	/* the table of targets follows the processes */
+	PX_WHEN_COMM,		/* targets by name */
+	PX_WHEN_EXE,		/* targets by program */
+};
+
 struct px_program {
 	enum px_probe probe;	/* the back end it belongs to; PX_PROBE_AUTO: every one */
 	enum px_hook hook;
@@ -31,6 +39,7 @@ struct px_program {
 	const char *target;	/* tracepoint, system call without its prefix (NULL: each in px_calls[]), or map */
 	bool optional;		/* what it adds can be done without */
 	unsigned dir;		/* replaces PX_ABI_PATCH_DIR in the code */
+	enum px_when when;
 };
 
 extern const struct px_program px_programs[];

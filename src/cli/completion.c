@@ -54,6 +54,9 @@ static void bash_value(FILE *out, const struct px_option *opt)
 	case PX_COMPLETE_FILES:
 		fputs("\t\tCOMPREPLY=($(compgen -f -- \"$cur\"))\n", out);
 		break;
+	case PX_COMPLETE_USERS:
+		fputs("\t\tCOMPREPLY=($(compgen -u -- \"$cur\"))\n", out);
+		break;
 	case PX_COMPLETE_NOTHING: /* a number, size or time */
 		break;
 	}
@@ -111,6 +114,9 @@ static void zsh_value(FILE *out, const struct px_option *opt)
 		break;
 	case PX_COMPLETE_FILES:
 		fputs("_files", out);
+		break;
+	case PX_COMPLETE_USERS:
+		fputs("_users", out);
 		break;
 	case PX_COMPLETE_NOTHING:
 		break;

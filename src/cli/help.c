@@ -7,6 +7,9 @@
 
 static const char help_head[] =
 	"Usage: pxtrace [options] -p PID[,PID...]\n"
+	"       pxtrace [options] --comm NAME|--exe FILE|--uid USER\n"
+	"       pxtrace [options] --cgroup PATH|--unit NAME|--container ID\n"
+	"       pxtrace [options] -a\n"
 	"       pxtrace [options] -r FILE\n"
 	"\n"
 	"Shows the HTTP messages that pass the sockets of a process, as they happen.\n";
@@ -18,7 +21,9 @@ static const char help_tail[] =
 	"\n"
 	"Examples:\n"
 	"  sudo pxtrace -p 4242                      a line for each finished exchange\n"
-	"  sudo pxtrace -p \"$(pgrep nginx)\"          all processes of that name\n"
+	"  sudo pxtrace --comm nginx                 processes of that name, also later\n"
+	"  sudo pxtrace --unit nginx.service         what a systemd unit runs\n"
+	"  sudo pxtrace -fp 4242                     a process with its children\n"
 	"  sudo pxtrace -p 4242 -vv -c 1             the next exchange with its bodies\n"
 	"  sudo pxtrace -p 4242 | grep ' http 5'     server errors only\n"
 	"  sudo pxtrace -jp 4242 | jq -c 'select(.latency_ns>2e8)|{op,target,status}'\n"

@@ -18,9 +18,6 @@
 #define CAP_BPF 39
 #endif
 
-/* The first pid namespace has this inode number on every kernel (include/linux/proc_ns.h). */
-#define PID_NS_INITIAL "pid:[4026531836]"
-
 #define STATUS_MAX 16384	/* bytes; the list of groups stands before what we look for */
 
 /* A file of /proc or /sys as text, cut at size - 1. Returns false where it cannot be read. */
@@ -67,19 +64,6 @@ static bool host_has_own_user_ns(const char *root)
 		return false;
 	return sscanf(map, "%lu %lu %lu", &inside, &outside, &count) == 3 &&
 	       !(inside == 0 && outside == 0 && count == UINT32_MAX);
-}
-
-static bool host_has_own_pid_ns(const char *root)
-{
-	char full[PATH_MAX], target[64];
-	ssize_t len;
-
-	snprintf(full, sizeof(full), "%s/proc/self/ns/pid", root);
-	len = readlink(full, target, sizeof(target) - 1);
-	if (len < 0)
-		return false;
-	target[len] = '\0';
-	return strcmp(target, PID_NS_INITIAL) != 0;
 }
 
 /* The word in brackets is the one in force: "none [integrity] confidentiality". */
@@ -130,7 +114,6 @@ void px_host_read(struct px_host *h, const char *root)
 	value = status_value(status, "Seccomp");
 	h->has_seccomp = value && *value == '2';
 	h->has_own_user_ns = host_has_own_user_ns(root);
-	h->has_own_pid_ns = host_has_own_pid_ns(root);
 	snprintf(btf, sizeof(btf), "%s/sys/kernel/btf/vmlinux", root);
 	h->has_btf = access(btf, R_OK) == 0;
 	h->lockdown = host_lockdown(root);
@@ -310,10 +293,4 @@ int px_host_check_pids(const struct px_pids *pids, const char *root, struct px_e
 		if (host_check_pid(pids->pid[i], root, err))
 			return -1;
 	return 0;
-}
-
-void px_host_warn(const struct px_host *h, void (*say)(const char *line))
-{
-	if (h->has_own_pid_ns)
-		say("this is a pid namespace of its own: process ids are not those of the host, and -p may miss; run it on the host, or in a container with --pid=host");
 }

@@ -14,7 +14,6 @@ enum px_lockdown { PX_LOCKDOWN_NONE, PX_LOCKDOWN_INTEGRITY, PX_LOCKDOWN_CONFIDEN
 struct px_host {
 	uint64_t caps;			/* effective capabilities, a bit each */
 	bool has_own_user_ns;		/* capabilities of a user namespace do not count for BPF */
-	bool has_own_pid_ns;		/* our process ids are not the kernel's */
 	bool has_btf;			/* the kernel describes its own types */
 	bool has_seccomp;		/* a filter of system calls is on us */
 	bool refuses_bpf;		/* bpf() answers EPERM or ENOSYS whatever is asked */
@@ -40,8 +39,5 @@ PX_MUST_USE int px_host_check(const struct px_host *h, const struct px_options *
  */
 PX_MUST_USE int px_host_check_pids(const struct px_pids *pids, const char *root,
 				   struct px_error *err);
-
-/* What works but not as one may think: calls say() with a line for each. */
-void px_host_warn(const struct px_host *h, void (*say)(const char *line));
 
 #endif

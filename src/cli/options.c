@@ -93,6 +93,19 @@ static int read_file(const struct px_option *opt, const char *text, void *out)
 	return 0;
 }
 
+static int read_list(const struct px_option *opt, const char *text, void *out)
+{
+	struct px_words *words = out;
+
+	(void)opt;
+	if (*text == '\0')
+		return -EINVAL;
+	if (words->count == PX_WORDS_MAX)
+		return -ENOBUFS;
+	words->word[words->count++] = text;
+	return 0;
+}
+
 static const struct px_kind kind_flag = { .read = read_flag };
 static const struct px_kind kind_repeat = { .read = read_repeat };
 static const struct px_kind kind_letter = { .read = read_letter };
@@ -130,6 +143,39 @@ static const struct px_kind kind_file = {
 	.complete = PX_COMPLETE_FILES,
 };
 
+static const struct px_kind kind_comm = {
+	.read = read_list,
+	.noun = "a process name",
+	.form = "write it as ps -o comm shows it, at most 15 bytes; * ? [a-z] as in a shell: --comm 'php*'",
+};
+static const struct px_kind kind_exe = {
+	.read = read_list,
+	.noun = "a program file",
+	.form = "name the file that is run: --exe /usr/sbin/nginx",
+	.complete = PX_COMPLETE_FILES,
+};
+static const struct px_kind kind_user = {
+	.read = read_list,
+	.noun = "a user",
+	.form = "write a name or a number: --uid www-data, --uid 33",
+	.complete = PX_COMPLETE_USERS,
+};
+static const struct px_kind kind_cgroup = {
+	.read = read_list,
+	.noun = "a control group",
+	.form = "write its path, full or below the root, or its number: --cgroup system.slice/nginx.service",
+	.complete = PX_COMPLETE_FILES,
+};
+static const struct px_kind kind_unit = {
+	.read = read_list,
+	.noun = "a systemd unit",
+	.form = "write its name: --unit nginx.service; systemctl list-units shows them",
+};
+static const struct px_kind kind_container = {
+	.read = read_list,
+	.noun = "a container",
+	.form = "write its name, or the beginning of its id: --container web, --container 3f2a91",
+};
 static const struct px_kind kind_command = {
 	.read = read_file,
 	.noun = "a command",
@@ -148,6 +194,15 @@ static const char *const color_words[] = { "auto", "always", "never", NULL };
 /* clang-format off */
 const struct px_option px_options_table[] = {
 	{ 'p', "pid",      "PID[,PID...]", PX_GROUP_TARGET, "trace these processes; may be given again", &kind_pids, OPT(pids), NULL, 1, INT32_MAX },
+	{ 0,   "comm",     "GLOB",         PX_GROUP_TARGET, "trace processes of this name, also later ones; * ? [a-z] as in a shell", &kind_comm, OPT(comms), .max = PX_WORDS_MAX },
+	{ 0,   "exe",      "PATH",         PX_GROUP_TARGET, "trace processes that run this program, also later ones", &kind_exe, OPT(exes), .max = PX_WORDS_MAX },
+	{ 0,   "uid",      "USER",         PX_GROUP_TARGET, "trace processes of this user, by name or number", &kind_user, OPT(uids), .max = PX_WORDS_MAX },
+	{ 0,   "cgroup",   "PATH|ID",      PX_GROUP_TARGET, "trace the processes in this control group and below it", &kind_cgroup, OPT(cgroups), .max = PX_WORDS_MAX },
+	{ 0,   "unit",     "NAME",         PX_GROUP_TARGET, "trace the processes of this systemd unit", &kind_unit, OPT(units), .max = PX_WORDS_MAX },
+	{ 0,   "container", "ID|NAME",     PX_GROUP_TARGET, "trace the processes of this container (docker, podman, containerd)", &kind_container, OPT(containers), .max = PX_WORDS_MAX },
+	{ 'a', "all",      NULL,           PX_GROUP_TARGET, "trace all processes but those of pxtrace's own process group; so too if no target is given", &kind_flag, OPT(all) },
+	{ 'f', "follow",   NULL,           PX_GROUP_TARGET, "with -p, --comm and --exe: their children too, existing and later ones", &kind_flag, OPT(follow) },
+	{ 0,   "no-follow", NULL,          PX_GROUP_TARGET, "without their children (default with -p, --comm and --exe)", &kind_flag, OPT(no_follow) },
 	{ 'r', NULL,       "FILE",         PX_GROUP_TARGET, "read a packet capture or recorded events, - is standard input; needs no root", &kind_file, OPT(read_file) },
 
 	{ 0,   "probe",    "KIND",         PX_GROUP_CAPTURE, "how to attach to the kernel", &kind_word, OPT(probe), "auto", .words = probe_words },
@@ -271,9 +326,12 @@ static int option_bad_value(const struct px_option *opt, int code, const char *t
 	char typed[64], words[200], form[256], low[PX_ARG_TEXT], high[PX_ARG_TEXT];
 
 	option_typed(opt, code, typed);
-	if (reason == -ENOBUFS)
+	if (reason == -ENOBUFS && opt->kind == &kind_pids)
 		return px_error_set(err, PX_EXIT_USAGE, "trace fewer at a time",
 				    "%s takes at most %d processes", typed, PX_PIDS_MAX);
+	if (reason == -ENOBUFS)
+		return px_error_set(err, PX_EXIT_USAGE, "trace fewer at a time",
+				    "%s may be given up to %d times", typed, (int)opt->max);
 	if (opt->kind == &kind_repeat)
 		return px_error_set(err, PX_EXIT_USAGE,
 				    "pxtrace --help says what each of them shows",
@@ -410,17 +468,19 @@ static int options_preset(struct px_options *out, struct px_error *err)
 	return 0;
 }
 
-static int options_check_target(const struct px_options *o, struct px_error *err)
+static int options_check_target(struct px_options *o, struct px_error *err)
 {
-	if (o->read_file && o->pids.count)
+	bool is_named = o->pids.count || px_options_choose(o);
+
+	if (o->read_file && (is_named || o->all))
 		return px_error_set(err, PX_EXIT_USAGE,
-				    "give -p to trace now, or -r to read what was recorded",
-				    "-p and -r exclude each other");
-	if (!o->read_file && !o->pids.count)
-		return px_error_set(
-			err, PX_EXIT_USAGE,
-			"try: pxtrace -p PID (pgrep -a NAME finds it), pxtrace -r FILE, or pxtrace --help",
-			"nothing to trace was named");
+				    "give a target such as -p to trace now, or -r to read what was recorded",
+				    "%s and -r exclude each other", o->pids.count ? "-p" : is_named ? "targets" : "-a");
+	if (o->all && is_named)
+		return px_error_set(err, PX_EXIT_USAGE, "leave -a out, or the others", "-a traces all processes: nothing else can be named");
+	if (o->follow && o->no_follow)
+		return px_error_set(err, PX_EXIT_USAGE, "give one of them", "-f and --no-follow exclude each other");
+	o->all |= !o->read_file && !is_named;
 	return 0;
 }
 
@@ -477,6 +537,8 @@ int px_options_parse(int argc, char **argv, struct px_options *out, struct px_er
 
 void px_options_warn(const struct px_options *o, void (*say)(const char *line))
 {
+	if (o->follow && !o->pids.count && !o->comms.count && !o->exes.count)
+		say("-f changes nothing here: it goes with -p, --comm and --exe");
 	if (o->no_redact)
 		say("redaction is off: passwords, tokens and cookies are shown as they are");
 	if (o->json && (o->dump || o->verbose || o->time_style || o->slow_ns))

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "base/words.h"
 #include "cli/args.h"
 
 enum px_action {
@@ -39,6 +40,9 @@ struct px_options {
 	enum px_action action;
 
 	struct px_pids pids;		/* empty with -r */
+	bool follow, no_follow;		/* as given; px_options_follow() says what holds */
+	struct px_words comms, exes, uids, cgroups, units, containers;
+	bool all;			/* the whole host: set too where nothing was named */
 	const char *read_file;		/* -r: "-" is standard input; NULL: the kernel */
 
 	enum px_probe_option probe;
@@ -79,6 +83,18 @@ struct px_options {
 PX_MUST_USE int px_options_parse(int argc, char **argv, struct px_options *out,
 				 struct px_error *err);
 
+/* Are children of the targets targets too? */
+static inline bool px_options_follow(const struct px_options *o)
+{
+	return o->follow;
+}
+
+/* Are processes named by what they are, rather than by their numbers? */
+static inline bool px_options_choose(const struct px_options *o)
+{
+	return o->comms.count || o->exes.count || o->uids.count || o->cgroups.count || o->units.count || o->containers.count;
+}
+
 /* Are records printed? With -w only if --print or -o says so. */
 static inline bool px_options_print(const struct px_options *o)
 {
@@ -112,7 +128,7 @@ enum px_group {
 	PX_GROUP_HABIT,	/* not options: letters that people type out of habit, and get an answer */
 };
 
-enum px_complete { PX_COMPLETE_NOTHING, PX_COMPLETE_PIDS, PX_COMPLETE_WORDS, PX_COMPLETE_FILES };
+enum px_complete { PX_COMPLETE_NOTHING, PX_COMPLETE_PIDS, PX_COMPLETE_WORDS, PX_COMPLETE_FILES, PX_COMPLETE_USERS };
 
 struct px_option;
 

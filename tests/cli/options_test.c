@@ -55,6 +55,24 @@ START_TEST(defaults)
 }
 END_TEST
 
+START_TEST(targets)
+{
+	struct px_options o = options_of("--comm=nginx|--comm|php*|--exe|/bin/x|--uid|www-data|--unit|a|--container|b|--cgroup|c|-f");
+
+	ck_assert(!o.all && px_options_follow(&o) && px_options_choose(&o));
+	ck_assert_uint_eq(o.comms.count, 2);
+	ck_assert_str_eq(o.comms.word[1], "php*");
+	ck_assert_str_eq(o.exes.word[0], "/bin/x");
+	ck_assert_str_eq(o.uids.word[0], "www-data");
+	ck_assert_str_eq(o.units.word[0], "a");
+	ck_assert_str_eq(o.containers.word[0], "b");
+	ck_assert_str_eq(o.cgroups.word[0], "c");
+	ck_assert(options_of("").all && options_of("-j").all && options_of("-a").all);
+	ck_assert(!options_of("-r|f").all && !options_of("-p|1").all && !options_of("--uid=0").all);
+	ck_assert(!px_options_follow(&(struct px_options){ .no_follow = true }));
+}
+END_TEST
+
 START_TEST(everything)
 {
 	struct px_options o = options_of(
@@ -105,8 +123,13 @@ static const struct wrong_case {
 	const char *cause;	/* a part of it */
 	const char *cure;
 } wrong_cases[] = {
-	{ "", "nothing to trace", "pxtrace -p PID" },
-	{ "-j", "nothing to trace", "pxtrace -p PID" },
+	{ "-a|-p|1", "-a traces all", "leave -a out" },
+	{ "-a|--uid=0", "-a traces all", "leave -a out" },
+	{ "-r|f|--comm|x", "targets and -r exclude", "-r to read" },
+	{ "-r|f|-a", "-a and -r exclude", "-r to read" },
+	{ "-p|1|-f|--no-follow", "exclude each other", "one of them" },
+	{ "--comm=", "--comm '' is not a process name", "ps -o comm" },
+	{ "--uid|1|--uid|1|--uid|1|--uid|1|--uid|1|--uid|1|--uid|1|--uid|1|--uid|1", "--uid may be given up to 8 times", "fewer" },
 	{ "-p", "-p needs a value", "pgrep" },
 	{ "--pid", "--pid needs a value: PID[,PID...]", "pgrep" },
 	{ "-p|nginx", "-p 'nginx' is not a list of process ids", "pgrep" },
@@ -293,6 +316,7 @@ int main(void)
 	int failed;
 
 	tcase_add_test(tc, defaults);
+	tcase_add_test(tc, targets);
 	tcase_add_test(tc, everything);
 	tcase_add_test(tc, actions);
 	tcase_add_loop_test(tc, wrong, 0, (int)PX_COUNT(wrong_cases));

@@ -26,7 +26,7 @@ def run(*words, **more):
 
 # words -> exit code, what the error has to say
 WRONG = [
-    ([], 2, "nothing to trace"),
+    (["-a", "-p", "1"], 2, "-a"),
     (["-i", "eth0"], 2, "no interfaces"),
     (["--jsn"], 2, "--json"),
     (["-p", "x"], 2, "not a list"),

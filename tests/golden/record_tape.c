@@ -36,10 +36,11 @@ static void keep(void *ctx, const struct px_event *ev)
 
 int main(int argc, char **argv)
 {
-	struct px_live_options opt = { .probe = PX_PROBE_SOCK, .ring_bytes = 4 << 20 };
 	struct sigaction on_end = { .sa_handler = end };
 	struct px_source_loss loss;
 	uint32_t pids[PIDS_MAX];
+	struct px_targets targets = { .pids = pids };
+	struct px_live_options opt = { .targets = &targets, .probe = PX_PROBE_SOCK, .ring_bytes = 4 << 20 };
 	struct px_live_info info;
 	struct px_source *src;
 	struct px_tape *tape;
@@ -52,8 +53,7 @@ int main(int argc, char **argv)
 	}
 	px_log_init(PX_LOG_NOTE);
 	for (int i = 2; i < argc; i++)
-		pids[opt.pid_count++] = (uint32_t)strtoul(argv[i], NULL, 10);
-	opt.pids = pids;
+		pids[targets.pid_count++] = (uint32_t)strtoul(argv[i], NULL, 10);
 	sigaction(SIGINT, &on_end, NULL);
 	sigaction(SIGTERM, &on_end, NULL);
 	if (px_live_open(&opt, &src, &info, &err) != 0 ||
