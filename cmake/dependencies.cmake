@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every library that is missing is named at once, with the line that installs it.
-find_package(PkgConfig)
+find_package(PkgConfig QUIET)
 set(PX_APT "")
 macro(px_need prefix module package)
 	if(PkgConfig_FOUND)
