@@ -15,6 +15,7 @@ static char plain[PLAIN_LEN], packed[2 * PLAIN_LEN + 100000];
 
 enum form { PLAIN, GZIP, GZIP_TWO_MEMBERS, GZIP_PADDED, ZSTD, ZSTD_TWO_FRAMES, FORMS };
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): zlib writes there */
 static size_t gzip(const char *from, size_t n, char *to)
 {
 	z_stream z = { .next_in = (Bytef *)(uintptr_t)from, .avail_in = (uInt)n, .next_out = (Bytef *)to,
