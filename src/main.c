@@ -27,7 +27,7 @@ static void main_list_fields(void)
 	struct px_buf text = px_buf_of(1 << 20);
 	size_t count = 0;
 
-	while (px_parsers[count] && count < PX_COUNT(groups)) {
+	while (count < PX_COUNT(groups) && px_parsers[count]) {
 		groups[count] = (struct px_field_group){ px_parsers[count]->name, px_parsers[count]->fields };
 		count++;
 	}

@@ -529,7 +529,7 @@ int px_pipeline_run(const struct px_options *opt, struct px_source *source, cons
 		table.on_event = pipeline_saved;
 	if (p.is_live)
 		table.on_control = pipeline_control;
-	table.marks_start = p.is_live && strcmp(info->probe, "sock") == 0;
+	table.marks_start = info->probe && strcmp(info->probe, "sock") == 0;
 	if (source->ops->is_new)
 		table.is_new = pipeline_is_new;
 	table.ctx = &p;

@@ -99,7 +99,7 @@ void px_report_exchange(struct px_report *r, struct px_conn *c, const struct px_
 	unsigned int flags = ex->flags;
 	uint64_t refused = r->arenas.refused;
 
-	if (px_report_is_full(r))
+	if (px_report_is_full(r) || (!req && !resp))
 		return;
 	if (req && resp && last->ts_ns < req->last.ts_ns) /* the answer was there before the request had ended */
 		last = &req->last;

@@ -81,9 +81,7 @@ static enum content_end content_inflate(struct px_bytes in, struct content_out *
 		} else if (err == Z_DATA_ERROR || err == Z_NEED_DICT || err == Z_STREAM_ERROR) {
 			end = CONTENT_WRONG;
 			break;
-		} else if (err != Z_OK && err != Z_BUF_ERROR) {
-			break;
-		} else if (err == Z_BUF_ERROR && z.avail_out > 0) {
+		} else if (err != Z_OK && (err != Z_BUF_ERROR || z.avail_out > 0)) {
 			break;
 		}
 	}

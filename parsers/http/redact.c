@@ -22,10 +22,13 @@ static struct px_bytes redact_unescape(struct px_bytes name, char out[NAME_MAX_L
 	for (size_t i = 0; i < name.len && n < NAME_MAX_LEN; i++) {
 		char c = name.ptr[i];
 
-		if (c == '%' && name.len - i > 2 && redact_hex(name.ptr[i + 1]) >= 0 &&
-		    redact_hex(name.ptr[i + 2]) >= 0) {
-			c = (char)(redact_hex(name.ptr[i + 1]) << 4 | redact_hex(name.ptr[i + 2]));
-			i += 2;
+		if (c == '%' && name.len - i > 2) {
+			int high = redact_hex(name.ptr[i + 1]), low = redact_hex(name.ptr[i + 2]);
+
+			if (high >= 0 && low >= 0) {
+				c = (char)(high << 4 | low);
+				i += 2;
+			}
 		}
 		out[n++] = c;
 	}

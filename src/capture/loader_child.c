@@ -412,8 +412,11 @@ int px_loader_child(const struct px_load_request *req, const char *dir, int sock
 			   .begin = px_clock_mono_ns() };
 	char headers[160];
 
-	if (!c.reply || !c.log)
+	if (!c.reply || !c.log) {
+		free(c.reply);
+		free(c.log);
 		return 1;
+	}
 	setrlimit(RLIMIT_MEMLOCK, &unlimited);	/* before 5.11 maps were charged to it */
 	snprintf(headers, sizeof(headers), "%s/kheaders", dir);
 	setenv("BCC_KERNEL_SOURCE", headers, 1);

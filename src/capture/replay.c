@@ -129,13 +129,12 @@ static void replay_count(void *ctx, const struct px_event *ev)
 }
 
 /* A packet may release many events at once, so the budget is looked at between packets only. */
-static int replay_poll_packets(struct replay *r, size_t budget, px_event_fn fn, void *ctx, size_t *count)
+static int replay_poll_packets(struct replay *r, size_t budget, struct replay_counter *counter)
 {
-	struct replay_counter counter = { fn, ctx, count };
 	const char *why = NULL;
 
-	for (size_t packets = 0; *count < budget && packets < REPLAY_PACKETS_MAX; packets++) {
-		int ret = px_packets_next(r->packets, r->in, replay_count, &counter, &why);
+	for (size_t packets = 0; *counter->count < budget && packets < REPLAY_PACKETS_MAX; packets++) {
+		int ret = px_packets_next(r->packets, r->in, replay_count, counter, &why);
 
 		if (ret == PX_INPUT_END) {
 			r->is_over = true;
@@ -152,6 +151,7 @@ static int replay_poll_packets(struct replay *r, size_t budget, px_event_fn fn, 
 static int replay_poll(struct px_source *src, size_t budget, px_event_fn fn, void *ctx, size_t *count)
 {
 	struct replay *r = replay_of(src);
+	struct replay_counter counter = { fn, ctx, count };
 	struct px_event ev;
 	size_t size = 0;
 	int ret;
@@ -161,8 +161,6 @@ static int replay_poll(struct px_source *src, size_t budget, px_event_fn fn, voi
 	if (r->is_over)
 		return r->src.error[0] ? -EBADMSG : PX_SOURCE_END;
 	if (r->is_stopped) {
-		struct replay_counter counter = { fn, ctx, count };
-
 		if (r->packets)
 			px_packets_finish(r->packets, replay_count, &counter);
 		r->is_over = true;
@@ -174,7 +172,7 @@ static int replay_poll(struct px_source *src, size_t budget, px_event_fn fn, voi
 			return ret;
 	}
 	if (r->packets)
-		return replay_poll_packets(r, budget, fn, ctx, count);
+		return replay_poll_packets(r, budget, &counter);
 	while (*count < budget) {
 		ret = replay_next(r, &ev, &size);
 		if (ret || r->is_waiting)

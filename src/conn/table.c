@@ -767,8 +767,10 @@ void px_table_advance(struct px_table *t, uint64_t now_ns)
 
 void px_table_fini(struct px_table *t)
 {
-	while (t->age_first)
-		table_end(t, t->age_first);
+	for (struct px_conn *c = t->age_first, *next; c; c = next) {
+		next = c->age_next;
+		table_end(t, c);
+	}
 	free(t->buckets);
 	t->buckets = NULL;
 	px_frame_pool_fini(&t->frames);

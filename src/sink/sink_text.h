@@ -36,6 +36,6 @@ struct px_text_options {
 struct px_sink *px_sink_text_new(struct px_out *out, const struct px_text_options *options);
 
 /* The terminal has another width now (SIGWINCH); s is a text sink. */
-void px_sink_text_set_width(struct px_sink *s, unsigned int width);
+void px_sink_text_set_width(struct px_sink *base, unsigned int width);
 
 #endif

@@ -86,8 +86,9 @@ static void take(void *ctx, const struct px_event *ev)
 	must(ev->data.len == ev->hdr->copied);
 	must(ev->hdr->kind != PX_ABI_DATA || ev->hdr->copied <= ev->hdr->len);
 	if (ev->data.len) { /* all of it can be read */
-		volatile char sink = ev->data.ptr[0];
+		volatile char sink;
 
+		sink = ev->data.ptr[0];
 		sink = ev->data.ptr[ev->data.len - 1];
 		(void)sink;
 	}

@@ -3,6 +3,7 @@
 
 #include <check.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Small stand-in for a protocol's table. */
@@ -68,14 +69,15 @@ START_TEST(flags_by_name)
 {
 	static struct px_record r;
 	char text[128] = "";
+	size_t used = 0;
 	const struct px_value *v = &r.common[PX_F_FLAGS];
 
 	px_record_clear(&r, PX_RECORD_MESSAGE);
 	px_record_flags(&r, flag_cases[_i].flags);
 	ck_assert(px_record_has(&r, PX_F_FLAGS));
 	for (size_t i = 0; i < v->list.count; i++) {
-		strncat(text, v->list.items[i].ptr, v->list.items[i].len);
-		strcat(text, " ");
+		snprintf(text + used, sizeof(text) - used, "%.*s ", (int)v->list.items[i].len, v->list.items[i].ptr);
+		used = strlen(text);
 	}
 	ck_assert_str_eq(text, flag_cases[_i].names);
 	ck_assert_uint_eq(r.flags, flag_cases[_i].flags & 0x7f);

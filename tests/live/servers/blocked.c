@@ -17,10 +17,9 @@ static void *serve(void *arg)
 {
 	int fd = (int)(intptr_t)arg;
 	char buf[4096];
-	ssize_t n;
 
 	/* The clients send a request in one piece and wait for its answer, so a read is a request. */
-	while ((n = read(fd, buf, sizeof(buf))) > 0) {
+	while (read(fd, buf, sizeof(buf)) > 0) {
 		if (write(fd, answer, sizeof(answer) - 1) < 0)
 			break;
 	}
