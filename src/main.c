@@ -5,6 +5,7 @@
 #include "capture/replay.h"
 #include "cli/host.h"
 #include "cli/options.h"
+#include "command.h"
 #include "parser.h"
 #include "pipeline.h"
 #include "record/field.h"
@@ -80,7 +81,7 @@ static void main_targets(const struct px_options *o, size_t processes, char *tex
 		{ "name", &o->comms },	 { "program", &o->exes }, { "user", &o->uids },
 		{ "cgroup", &o->cgroups }, { "unit", &o->units },	  { "container", &o->containers },
 	};
-	size_t used = main_pids(&o->pids, text, size);
+	size_t used = o->command ? (size_t)snprintf(text, size, "%.60s", o->command[0]) : main_pids(&o->pids, text, size);
 
 	for (size_t i = 0; i < PX_COUNT(kinds); i++)
 		used += main_words(kinds[i].kind, kinds[i].words, text + used, size - used, used == 0);
@@ -89,7 +90,7 @@ static void main_targets(const struct px_options *o, size_t processes, char *tex
 	else if (o->pids.count && processes > o->pids.count)
 		snprintf(text + used, size - used, " +%zu child%s", processes - o->pids.count,
 			 processes - o->pids.count == 1 ? "" : "ren");
-	else if (!o->pids.count && (o->comms.count || o->exes.count))
+	else if (!o->pids.count && !o->command && (o->comms.count || o->exes.count))
 		snprintf(text + used, size - used, " (%zu process%s now)", processes, processes == 1 ? "" : "es");
 }
 
@@ -119,13 +120,15 @@ static int main_replay(const struct px_options *o, int signal_fd)
 	return px_pipeline_run(o, source, &run, signal_fd);
 }
 
-static int main_live(const struct px_options *o, char **argv, int signal_fd)
+static int main_live(const struct px_options *o, char **argv, struct px_command *command, int signal_fd)
 {
 	static const enum px_probe probes[] = { PX_PROBE_AUTO, PX_PROBE_SOCK, PX_PROBE_TRACEPOINT, PX_PROBE_KPROBE,
 						PX_PROBE_FENTRY };
+	const uint32_t command_pid = (uint32_t)command->pid;
 	const struct px_target_words words = {
-		.pids = o->pids.pid,
-		.pid_count = o->pids.count,
+		.pids = command_pid ? &command_pid : o->pids.pid,
+		.pid_count = command_pid ? 1 : o->pids.count,
+		.is_watched = command_pid != 0,
 		.follow = px_options_follow(o),
 		.comms = o->comms,
 		.exes = o->exes,
@@ -166,7 +169,8 @@ static int main_live(const struct px_options *o, char **argv, int signal_fd)
 	run.probe = px_probe_name(info.probe);
 	run.transport = info.transport;
 	run.banner = banner;
-	run.ends_with_targets = t.follow && t.pid_count;
+	run.ends_with_targets = (t.follow || t.is_watched) && t.pid_count;
+	run.command = command_pid ? command : NULL;
 	px_targets_fini(&t);
 	return px_pipeline_run(o, source, &run, signal_fd);
 }
@@ -198,9 +202,10 @@ static int main_print(enum px_action action)
 
 int main(int argc, char **argv)
 {
+	struct px_command command = { 0 };
 	struct px_options o;
 	struct px_error err;
-	int signal_fd;
+	int signal_fd, code;
 
 	if (px_options_parse(argc, argv, &o, &err) != 0) {
 		px_error_print(&err);
@@ -210,10 +215,21 @@ int main(int argc, char **argv)
 		return main_print(o.action);
 	px_log_init(o.debug ? PX_LOG_DEBUG : o.quiet ? PX_LOG_ERROR : PX_LOG_NOTE);
 	px_options_warn(&o, px_log_warn_line);
+	/* Before signals are blocked: the command has them as they were. */
+	if (o.command && px_command_start(&command, o.command, o.run_as, &err) != 0) {
+		px_error_print(&err);
+		return (int)err.code;
+	}
 	signal_fd = px_pipeline_signals();
 	if (signal_fd < 0) {
 		px_log(PX_LOG_ERROR, "signalfd: %s", strerror(-signal_fd));
 		return PX_EXIT_FAILED;
 	}
-	return o.read_file ? main_replay(&o, signal_fd) : main_live(&o, argv, signal_fd);
+	if (o.read_file)
+		return main_replay(&o, signal_fd);
+	code = main_live(&o, argv, &command, signal_fd);
+	if (command.pid && command.go < 0)
+		return px_command_wait(&command, signal_fd);
+	px_command_drop(&command);
+	return code;
 }

@@ -135,6 +135,10 @@ static void pipeline_signals(struct px_pipeline *p)
 	struct signalfd_siginfo si;
 
 	while (read(p->signal_fd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
+		bool is_end = si.ssi_signo == SIGINT || si.ssi_signo == SIGTERM || si.ssi_signo == SIGHUP;
+
+		if (is_end && p->command && px_command_signal(p->command, (int)si.ssi_signo, si.ssi_code == SI_KERNEL))
+			continue;
 		switch (si.ssi_signo) {
 		case SIGINT:
 			if (p->stop_reason)
@@ -146,7 +150,7 @@ static void pipeline_signals(struct px_pipeline *p)
 			break;
 		case SIGWINCH:
 			if (p->text)
-				px_sink_text_set_width(p->text, px_term_width(STDOUT_FILENO));
+				px_sink_text_set_width(p->text, px_term_width(p->output_fd));
 			break;
 		default:
 			pipeline_stop(p, "terminated");
@@ -401,7 +405,8 @@ static int pipeline_open_output(struct px_pipeline *p, int *fd)
 	struct px_error err;
 	int rc;
 
-	*fd = STDOUT_FILENO;
+	/* The command's output is left alone. */
+	*fd = p->opt->command && !path ? STDERR_FILENO : STDOUT_FILENO;
 	if (!px_options_print(p->opt))
 		return px_out_new(&p->out, STDERR_FILENO, "standard error", PX_OUT_QUEUE_DEFAULT); /* gets nothing */
 	if (path && strcmp(path, "-") != 0) {
@@ -411,7 +416,7 @@ static int pipeline_open_output(struct px_pipeline *p, int *fd)
 			return -1;
 		}
 	}
-	rc = px_out_new(&p->out, *fd, path ? path : "stdout", PX_OUT_QUEUE_DEFAULT);
+	rc = px_out_new(&p->out, *fd, path ? path : *fd == STDERR_FILENO ? "stderr" : "stdout", PX_OUT_QUEUE_DEFAULT);
 	if (rc)
 		px_log(PX_LOG_ERROR, "%s: %s", path ? path : "stdout", strerror(-rc));
 	return rc;
@@ -485,31 +490,73 @@ static struct px_sink *pipeline_make_sink(struct px_pipeline *p, int fd)
 	return p->text;
 }
 
+#define PIPELINE_TARGETS (PX_PIDS_MAX + 6 * PX_WORDS_MAX + 1)
+
+/* The targets as the start record tells them: "pid:4242", "unit:nginx", "all". Returns how many. */
+static size_t pipeline_targets(const struct px_options *o, struct px_buf *text, struct px_bytes *targets)
+{
+	const struct {
+		const char *kind;
+		const struct px_words *words;
+	} kinds[] = {
+		{ "comm", &o->comms },	   { "exe", &o->exes },	  { "uid", &o->uids },
+		{ "cgroup", &o->cgroups }, { "unit", &o->units }, { "container", &o->containers },
+	};
+	size_t ends[PIPELINE_TARGETS], count = 0, at = 0;
+	int err = 0;
+
+	for (size_t i = 0; i < o->pids.count; i++) {
+		err |= px_buf_printf(text, "pid:%u", o->pids.pid[i]);
+		ends[count++] = text->len;
+	}
+	for (size_t k = 0; k < PX_COUNT(kinds); k++)
+		for (size_t i = 0; i < kinds[k].words->count; i++) {
+			err |= px_buf_printf(text, "%s:%s", kinds[k].kind, kinds[k].words->word[i]);
+			ends[count++] = text->len;
+		}
+	if (o->command || o->all) {
+		err |= o->command ? px_buf_printf(text, "command:%s", o->command[0]) : px_buf_printf(text, "all");
+		ends[count++] = text->len;
+	}
+	if (err)
+		return 0;
+	for (size_t i = 0; i < count; at = ends[i++])
+		targets[i] = px_bytes_of(text->ptr + at, ends[i] - at);
+	return count;
+}
+
 static void pipeline_begin(struct px_pipeline *p, const struct px_run_info *info)
 {
-	struct px_bytes targets[PX_PIDS_MAX];
-	char words[PX_PIDS_MAX][16];
-	size_t count = p->is_live ? p->opt->pids.count : 0;
+	struct px_bytes targets[PIPELINE_TARGETS];
+	struct px_buf text = px_buf_of(1 << 20);
+	size_t count = p->is_live ? pipeline_targets(p->opt, &text, targets) : 0;
 	struct px_report_start start = { .probe = info->probe, .transport = info->transport };
 
-	for (size_t i = 0; i < count; i++)
-		targets[i] = px_bytes_of(words[i], (size_t)snprintf(words[i], sizeof(words[i]), "pid:%u", p->opt->pids.pid[i]));
 	start.targets = targets;
 	start.target_count = count;
 	start.wall_ns = px_clock_wall_ns();
 	px_report_start(&p->report, &start);
+	px_buf_fini(&text);
 	px_report_flush(&p->report);
 	if (info->banner)
 		px_log(PX_LOG_NOTE, "%s", info->banner);
 }
 
+/* Of what root may do, what is needed until the end. */
+static unsigned int pipeline_keeps(const struct px_pipeline *p)
+{
+	return (p->opt->file_size || p->opt->file_period_s ? PX_KEEP_FILES : 0) |
+	       (p->command && p->command->is_other_user ? PX_KEEP_KILL : 0);
+}
+
 int px_pipeline_run(const struct px_options *opt, struct px_source *source, const struct px_run_info *info, int signal_fd)
 {
 	struct px_pipeline p = { .opt = opt, .source = source, .signal_fd = signal_fd, .is_live = info->probe != NULL,
-				.ends_with_targets = info->ends_with_targets };
+				.ends_with_targets = info->ends_with_targets, .command = info->command };
 	struct px_report_stop stop = { 0 };
 	struct px_table_options table;
 	int fd = -1, code = PX_EXIT_FAILED, rc;
+	struct px_error err;
 	bool stdout_gone;
 
 	px_report_init(&p.report, !opt->json, opt->no_redact);
@@ -539,6 +586,7 @@ int px_pipeline_run(const struct px_options *opt, struct px_source *source, cons
 	}
 	if (pipeline_open_output(&p, &fd) != 0)
 		goto out_table;
+	p.output_fd = fd;
 	if (px_options_print(opt)) {
 		p.report.sinks[0] = pipeline_make_sink(&p, fd);
 		if (!p.report.sinks[0]) {
@@ -550,13 +598,19 @@ int px_pipeline_run(const struct px_options *opt, struct px_source *source, cons
 	if (pipeline_open_save(&p) != 0)
 		goto out_sink;
 	pipeline_watch_pids(&p);
-	rc = p.is_live ? px_privilege_drop(opt->file_size || opt->file_period_s) : 0;
+	rc = p.is_live ? px_privilege_drop(pipeline_keeps(&p)) : 0;
 	if (rc)
 		px_log(PX_LOG_WARN, "privileges are not given up: %s", strerror(-rc));
 	p.started_ns = px_clock_mono_ns();
 	p.last_event_ns = p.started_ns;
 	p.last_tick_ns = p.started_ns;
 	pipeline_begin(&p, info);
+	if (p.command && px_command_go(p.command, opt->command[0], &err) != 0) {
+		px_error_print(&err);
+		code = (int)err.code;
+		pipeline_finish_save(&p);
+		goto out_sink;
+	}
 
 	pipeline_loop(&p);
 	pipeline_finish(&p);

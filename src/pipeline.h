@@ -5,6 +5,7 @@
 
 #include "capture/source.h"
 #include "cli/options.h"
+#include "command.h"
 #include "conn/table.h"
 #include "report.h"
 #include "save.h"
@@ -19,8 +20,10 @@ struct px_pipeline {
 	struct px_save *save;	/* -w, or NULL */
 	struct px_sink *text;	/* the text output, told of the terminal's width; NULL with another format */
 	int signal_fd;
+	int output_fd;		/* where records go */
 	int *pid_fds;		/* of the processes named with -p, -1 once they are gone */
 	size_t pid_count, pids_left;
+	struct px_command *command;	/* under trace, or NULL */
 	bool is_live;
 	bool ends_with_targets;
 	uint64_t gone_ns;	/* when the last of them was seen to be gone */
@@ -35,6 +38,7 @@ struct px_pipeline {
 /* What the run is about, for the start record and the banner; targets in px_options. */
 struct px_run_info {
 	const char *probe, *transport;	/* NULL with files */
+	struct px_command *command;	/* is let begin when all is set up; NULL: none */
 	bool ends_with_targets;	/* the run is over when the table of targets has nobody left */
 	const char *banner;		/* shown when all is set up; NULL: none */
 };
@@ -42,7 +46,7 @@ struct px_run_info {
 /*
  * Run until the source ends, a signal comes, or a limit is reached. The pipeline takes the source.
  * signal_fd: a signalfd of px_pipeline_signals(), stays the caller's.
- * Returns the exit code.
+ * Returns the exit code; a command that has begun may still be running then.
  */
 int px_pipeline_run(const struct px_options *opt, struct px_source *source, const struct px_run_info *info,
 		    int signal_fd);

@@ -22,6 +22,7 @@ struct px_target_words {
 	const uint32_t *pids;
 	size_t pid_count;
 	bool follow;		/* children of these too */
+	bool is_watched;	/* their end has to be seen, whether or not they have children */
 	struct px_words comms, exes, uids, cgroups, units, containers;
 };
 
@@ -29,7 +30,7 @@ struct px_targets {
 	const uint32_t *pids;	/* borrowed, or own_pids */
 	size_t pid_count;
 	uint32_t *own_pids;	/* members of a cgroup that the kernel side cannot ask about */
-	bool follow;
+	bool follow, is_watched;
 	struct px_glob comm;	/* end 0: any name */
 	struct px_exe exes[PX_WORDS_MAX];
 	size_t exe_count;
@@ -47,13 +48,14 @@ struct px_targets {
 /* Do the targets live in a table, rather than in constants? */
 static inline bool px_targets_use_map(const struct px_targets *t)
 {
-	return t->pid_count > PX_TARGET_PIDS_INLINE || t->comm.end || t->exe_count || (t->follow && t->pid_count);
+	return t->pid_count > PX_TARGET_PIDS_INLINE || t->comm.end || t->exe_count ||
+	       ((t->follow || t->is_watched) && t->pid_count);
 }
 
 /* Does the table change as processes fork and run other programs? */
 static inline bool px_targets_change(const struct px_targets *t)
 {
-	return t->comm.end || t->exe_count || (t->follow && t->pid_count);
+	return t->comm.end || t->exe_count || ((t->follow || t->is_watched) && t->pid_count);
 }
 
 /* The conditions that an entry of the table has to meet: PX_TARGET_ flags. */

@@ -160,6 +160,12 @@ static const struct px_kind kind_user = {
 	.form = "write a name or a number: --uid www-data, --uid 33",
 	.complete = PX_COMPLETE_USERS,
 };
+static const struct px_kind kind_run_as = {
+	.read = read_file,
+	.noun = "a user",
+	.form = "write a name or a number: -u www-data, -u 33",
+	.complete = PX_COMPLETE_USERS,
+};
 static const struct px_kind kind_cgroup = {
 	.read = read_list,
 	.noun = "a control group",
@@ -201,8 +207,9 @@ const struct px_option px_options_table[] = {
 	{ 0,   "unit",     "NAME",         PX_GROUP_TARGET, "trace the processes of this systemd unit", &kind_unit, OPT(units), .max = PX_WORDS_MAX },
 	{ 0,   "container", "ID|NAME",     PX_GROUP_TARGET, "trace the processes of this container (docker, podman, containerd)", &kind_container, OPT(containers), .max = PX_WORDS_MAX },
 	{ 'a', "all",      NULL,           PX_GROUP_TARGET, "trace all processes but those of pxtrace's own process group; so too if no target is given", &kind_flag, OPT(all) },
-	{ 'f', "follow",   NULL,           PX_GROUP_TARGET, "with -p, --comm and --exe: their children too, existing and later ones", &kind_flag, OPT(follow) },
+	{ 'f', "follow",   NULL,           PX_GROUP_TARGET, "with -p, --comm and --exe: their children too, existing and later ones (default with a command)", &kind_flag, OPT(follow) },
 	{ 0,   "no-follow", NULL,          PX_GROUP_TARGET, "without their children (default with -p, --comm and --exe)", &kind_flag, OPT(no_follow) },
+	{ 'u', NULL,       "USER",         PX_GROUP_TARGET, "run the command as USER (default: the user behind sudo)", &kind_run_as, OPT(run_as) },
 	{ 'r', NULL,       "FILE",         PX_GROUP_TARGET, "read a packet capture or recorded events, - is standard input; needs no root", &kind_file, OPT(read_file) },
 
 	{ 0,   "probe",    "KIND",         PX_GROUP_CAPTURE, "how to attach to the kernel", &kind_word, OPT(probe), "auto", .words = probe_words },
@@ -478,9 +485,15 @@ static int options_check_target(struct px_options *o, struct px_error *err)
 				    "%s and -r exclude each other", o->pids.count ? "-p" : is_named ? "targets" : "-a");
 	if (o->all && is_named)
 		return px_error_set(err, PX_EXIT_USAGE, "leave -a out, or the others", "-a traces all processes: nothing else can be named");
+	if (o->command && (o->read_file || o->all || o->pids.count))
+		return px_error_set(err, PX_EXIT_USAGE, "trace the command, or what runs already",
+				    "%s and a command exclude each other", o->read_file ? "-r" : o->all ? "-a" : "-p");
+	if (o->run_as && !o->command)
+		return px_error_set(err, PX_EXIT_USAGE, "end with the command: pxtrace -u USER -- COMMAND; --uid traces a user's processes",
+				    "-u goes with a command");
 	if (o->follow && o->no_follow)
 		return px_error_set(err, PX_EXIT_USAGE, "give one of them", "-f and --no-follow exclude each other");
-	o->all |= !o->read_file && !is_named;
+	o->all |= !o->read_file && !is_named && !o->command;
 	return 0;
 }
 
@@ -528,8 +541,10 @@ int px_options_parse(int argc, char **argv, struct px_options *out, struct px_er
 			return 0;
 	}
 	if (optind < argc)
-		return px_error_set(err, PX_EXIT_USAGE, "start it yourself, then: pxtrace -p PID",
-				    "'%s': this version does not start commands", argv[optind]);
+		out->command = argv + optind;
+	else if (strcmp(argv[argc - 1], "--") == 0)
+		return px_error_set(err, PX_EXIT_USAGE, "name it: pxtrace -- curl -s http://127.0.0.1/",
+				    "there is no command behind --");
 	if (out->action != PX_ACTION_TRACE)
 		return 0;
 	return options_check_target(out, err) ? -1 : options_check_files(out, err);
@@ -537,7 +552,7 @@ int px_options_parse(int argc, char **argv, struct px_options *out, struct px_er
 
 void px_options_warn(const struct px_options *o, void (*say)(const char *line))
 {
-	if (o->follow && !o->pids.count && !o->comms.count && !o->exes.count)
+	if (o->follow && !o->command && !o->pids.count && !o->comms.count && !o->exes.count)
 		say("-f changes nothing here: it goes with -p, --comm and --exe");
 	if (o->no_redact)
 		say("redaction is off: passwords, tokens and cookies are shown as they are");

@@ -42,6 +42,8 @@ struct px_options {
 	struct px_pids pids;		/* empty with -r */
 	bool follow, no_follow;		/* as given; px_options_follow() says what holds */
 	struct px_words comms, exes, uids, cgroups, units, containers;
+	char **command;			/* to be run under trace, ended by NULL; NULL: none */
+	const char *run_as;		/* -u: who it runs as; NULL: the user behind sudo */
 	bool all;			/* the whole host: set too where nothing was named */
 	const char *read_file;		/* -r: "-" is standard input; NULL: the kernel */
 
@@ -86,7 +88,7 @@ PX_MUST_USE int px_options_parse(int argc, char **argv, struct px_options *out,
 /* Are children of the targets targets too? */
 static inline bool px_options_follow(const struct px_options *o)
 {
-	return o->follow;
+	return o->follow || (o->command && !o->no_follow);
 }
 
 /* Are processes named by what they are, rather than by their numbers? */

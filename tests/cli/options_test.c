@@ -69,7 +69,14 @@ START_TEST(targets)
 	ck_assert_str_eq(o.cgroups.word[0], "c");
 	ck_assert(options_of("").all && options_of("-j").all && options_of("-a").all);
 	ck_assert(!options_of("-r|f").all && !options_of("-p|1").all && !options_of("--uid=0").all);
-	ck_assert(!px_options_follow(&(struct px_options){ .no_follow = true }));
+	o = options_of("-j|-u|nobody|--comm|curl|--|curl|-s|-p|1");
+	ck_assert_str_eq(o.command[0], "curl");
+	ck_assert_str_eq(o.command[3], "1");
+	ck_assert_ptr_null(o.command[4]);
+	ck_assert_str_eq(o.run_as, "nobody");
+	ck_assert(!o.all && o.pids.count == 0 && px_options_follow(&o));
+	o = options_of("--no-follow|--|curl");
+	ck_assert(!px_options_follow(&o));
 }
 END_TEST
 
@@ -165,7 +172,11 @@ static const struct wrong_case {
 	{ "-r|a|-w|b|-C|0", "-C 0 is out of range", "1 to" },
 	{ "-p|1|http", "'http': this version has no filter expressions", "grep" },
 	{ "4242", "'4242' alone says nothing", "did you mean -p 4242?" },
-	{ "-p|1|--|curl|x", "'curl': this version does not start commands", "pxtrace -p PID" },
+	{ "-p|1|--|curl|x", "-p and a command exclude", "or what runs" },
+	{ "-a|--|curl|x", "-a and a command exclude", "or what runs" },
+	{ "-r|f|--|curl|x", "-r and a command exclude", "or what runs" },
+	{ "-p|1|--", "no command behind --", "curl" },
+	{ "-u|root|-p|1", "-u goes with a command", "--uid" },
 	{ "-i|eth0", "no interfaces", "pxtrace -p PID" },
 	{ "-r|f|-p|1", "-p and -r exclude each other", "-r to read" },
 };

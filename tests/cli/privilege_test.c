@@ -31,7 +31,7 @@ START_TEST(drop)
 	uint64_t before = status_number("CapEff", 16);
 	struct rlimit core;
 
-	ck_assert_int_eq(px_privilege_drop(false), 0);
+	ck_assert_int_eq(px_privilege_drop(0), 0);
 	ck_assert_uint_eq(status_number("NoNewPrivs", 10), 1);
 	ck_assert_uint_eq(status_number("CapEff", 16), before & BPF);
 	ck_assert_uint_eq(status_number("CapPrm", 16) & ~BPF, 0);
@@ -39,8 +39,17 @@ START_TEST(drop)
 	ck_assert_int_eq(getrlimit(RLIMIT_CORE, &core), 0);
 	ck_assert_uint_eq(core.rlim_max, 0);
 	/* A second time changes nothing. */
-	ck_assert_int_eq(px_privilege_drop(false), 0);
+	ck_assert_int_eq(px_privilege_drop(0), 0);
 	ck_assert_uint_eq(status_number("CapEff", 16), before & BPF);
+}
+END_TEST
+
+START_TEST(keep)
+{
+	uint64_t before = status_number("CapEff", 16);
+
+	ck_assert_int_eq(px_privilege_drop(PX_KEEP_KILL), 0);
+	ck_assert_uint_eq(status_number("CapEff", 16), before & (BPF | UINT64_C(1) << 5 /* CAP_KILL */));
 }
 END_TEST
 
@@ -54,7 +63,7 @@ START_TEST(files)
 	close(fd);
 	if (geteuid() == 0) {
 		ck_assert_int_eq(chown(path, 65534, 65534), 0);
-		ck_assert_int_eq(px_privilege_drop(false), 0);
+		ck_assert_int_eq(px_privilege_drop(0), 0);
 		ck_assert_int_eq(open(path, O_RDONLY | O_CLOEXEC), -1);
 		ck_assert_int_eq(errno, EACCES);
 	}
@@ -70,6 +79,7 @@ int main(void)
 	int failed;
 
 	tcase_add_test(tc, drop);
+	tcase_add_test(tc, keep);
 	tcase_add_test(tc, files);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);

@@ -31,7 +31,7 @@ WRONG = [
     (["--jsn"], 2, "--json"),
     (["-p", "x"], 2, "not a list"),
     (["-p", "1", "http"], 2, "filter"),
-    (["-p", "1", "--", "ls"], 2, "does not start commands"),
+    (["-p", "1", "--", "ls"], 2, "exclude each other"),
     (["--buffer", "7", "-p", "1"], 2, "256k"),
     (["-r", "/nowhere/at/all"], 1, "/nowhere/at/all"),
     (["-r", "/dev/null"], 1, "/dev/null"),

@@ -25,9 +25,10 @@ PICTURE = {
     # what joins the stages
     "report": {"base", "record", "parsers", "capture", "match", "conn", "sink"},
     "save": {"base", "record", "parsers", "capture", "conn", "sink"},
+    "command": {"base"},
     "pipeline": {"base", "record", "parsers", "stream", "capture", "decode", "match", "conn", "sink",
-                 "cli", "report", "save"},
-    "main": {"base", "record", "parsers", "sink", "cli", "pipeline", "capture"},
+                 "cli", "report", "save", "command"},
+    "main": {"base", "record", "parsers", "sink", "cli", "pipeline", "command", "capture"},
 }
 
 # Bytes in, values out: these stages touch no file, socket, clock or stdio.
