@@ -3,6 +3,7 @@
 #ifndef PX_CALL_BPF_H
 #define PX_CALL_BPF_H
 
+#include "ends.bpf.h"
 #include "names.bpf.h"
 #include "rest.bpf.h"
 
@@ -94,6 +95,8 @@ px_inline int px_on_data(void *ctx, struct px_abi_event *h, const struct px_sock
 	h->len = (u32)n;
 	h->dir = (u8)dir;
 	px_fill_ends(h, s, typed);
+	if (!px_ends_wanted(h, s, typed))
+		return 0;
 	if (regs) {
 		nr = PX_CALL_NR(regs);
 		call = calls.lookup(&nr);

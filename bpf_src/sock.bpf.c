@@ -40,7 +40,8 @@ int px_sock_length(u64 *ctx)
 		h.kind = PX_ABI_CLOSE;
 		h.flags = PX_ABI_F_RESET;
 		px_fill_ends(&h, &s, PX_TYPED);
-		px_push(&h);
+		if (px_ends_wanted(&h, &s, PX_TYPED))
+			px_push(&h);
 		return 0;
 	}
 	regs = px_current_regs();

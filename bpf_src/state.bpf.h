@@ -4,6 +4,7 @@
 #define PX_STATE_BPF_H
 
 #include "emit.bpf.h"
+#include "ends.bpf.h"
 #include "target.bpf.h"
 
 /* Remember whose socket it is. Older verifiers lose the type of a pointer whose address is taken, hence the copy. */
@@ -42,7 +43,8 @@ px_inline int px_on_awaited(u64 sk, u8 kind, s32 result)
 		px_fill_ends(&h, &s, PX_TYPED);
 		if (kind == PX_ABI_OPEN)
 			px_fill_place(&h, &s, PX_TYPED);
-		px_push(&h);
+		if (px_ends_wanted(&h, &s, PX_TYPED))
+			px_push(&h);
 	}
 	awaited.delete(&key);
 	return 0;
@@ -73,6 +75,8 @@ px_inline int px_on_closing(u64 sk, int is)
 		return 0;
 	px_fill(&h, &s, PX_ABI_CLOSE, is == PX_TCP_CLOSE ? PX_ABI_F_RESET : 0, 0, PX_TYPED);
 	px_fill_ends(&h, &s, PX_TYPED);
+	if (!px_ends_wanted(&h, &s, PX_TYPED))
+		return 0;
 	if (shut != PX_SHUTDOWN_BOTH) {
 		if (!(shut & PX_SEND_SHUTDOWN) || s.protocol != PX_TCP)
 			return 0;

@@ -42,7 +42,8 @@ px_inline int px_return_data(void *ctx, const struct px_abi_call *call, u64 regs
 		h.kind = PX_ABI_CLOSE;
 		h.flags = PX_ABI_F_RESET;
 		px_fill_ends(&h, &s, PX_UNTYPED);
-		px_push(&h);
+		if (px_ends_wanted(&h, &s, PX_UNTYPED))
+			px_push(&h);
 		return 0;
 	}
 	return px_on_data(ctx, &h, &s, dir, (u64)ret, msg_flags, regs, PX_UNTYPED);
@@ -67,7 +68,8 @@ px_inline int px_return_open(const struct px_abi_call *call, u64 regs, s64 ret)
 	h.syscall_nr = (u16)PX_CALL_NR(regs);
 	px_fill_ends(&h, &s, PX_UNTYPED);
 	px_fill_place(&h, &s, PX_UNTYPED);
-	px_push(&h);
+	if (px_ends_wanted(&h, &s, PX_UNTYPED))
+		px_push(&h);
 	return 0;
 }
 

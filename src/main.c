@@ -136,6 +136,7 @@ static int main_live(const struct px_options *o, char **argv, struct px_command 
 		.cgroups = o->cgroups,
 		.units = o->units,
 		.containers = o->containers,
+		.ends = o->ends,
 	};
 	struct px_targets t = { 0 };
 	char targets[512], banner[640];

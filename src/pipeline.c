@@ -12,6 +12,7 @@
 #include "sink/sink_text.h"
 #include "sink/text_aside.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -490,7 +491,7 @@ static struct px_sink *pipeline_make_sink(struct px_pipeline *p, int fd)
 	return p->text;
 }
 
-#define PIPELINE_TARGETS (PX_PIDS_MAX + 6 * PX_WORDS_MAX + 1)
+#define PIPELINE_TARGETS (PX_PIDS_MAX + 6 * PX_WORDS_MAX + PX_PORTS_MAX + PX_NETS_MAX + 2)
 
 /* The targets as the start record tells them: "pid:4242", "unit:nginx", "all". Returns how many. */
 static size_t pipeline_targets(const struct px_options *o, struct px_buf *text, struct px_bytes *targets)
@@ -514,6 +515,22 @@ static size_t pipeline_targets(const struct px_options *o, struct px_buf *text, 
 			err |= px_buf_printf(text, "%s:%s", kinds[k].kind, kinds[k].words->word[i]);
 			ends[count++] = text->len;
 		}
+	for (size_t i = 0; i < o->ends.port_count; i++) {
+		err |= px_buf_printf(text, "port:%u", o->ends.ports[i]);
+		ends[count++] = text->len;
+	}
+	for (size_t i = 0; i < o->ends.net_count; i++) {
+		const struct px_net *net = &o->ends.nets[i];
+		char addr[INET6_ADDRSTRLEN];
+
+		inet_ntop(net->is_v6 ? AF_INET6 : AF_INET, net->addr, addr, sizeof(addr));
+		err |= px_buf_printf(text, "host:%s/%u", addr, net->bits);
+		ends[count++] = text->len;
+	}
+	if (o->ends.role) {
+		err |= px_buf_printf(text, "role:%s", o->ends.role == PX_ROLE_CLIENT ? "client" : "server");
+		ends[count++] = text->len;
+	}
 	if (o->command || o->all) {
 		err |= o->command ? px_buf_printf(text, "command:%s", o->command[0]) : px_buf_printf(text, "all");
 		ends[count++] = text->len;

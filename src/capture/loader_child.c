@@ -167,6 +167,56 @@ static const char *child_cgroup_test(struct px_child *c, size_t count)
 	return out;
 }
 
+/* A part of an address and its mask, as a load from memory gives them. */
+static uint64_t child_mask(const struct px_net *net, size_t at, size_t size, uint64_t *mask)
+{
+	uint8_t bits[16];
+	uint64_t value = 0;
+
+	*mask = 0;
+	for (size_t i = 0; i < sizeof(bits); i++)
+		bits[i] = (uint8_t)(net->bits >= 8 * (i + 1) ? 0xff : net->bits <= 8 * i ? 0 : 0xff00 >> (net->bits - 8 * i));
+	memcpy(&value, net->addr + at, size);
+	memcpy(mask, bits + at, size);
+	return value;
+}
+
+static const char *child_host_test(struct px_child *c, const struct px_ends *ends)
+{
+	char *out = c->text[c->texts++];
+	size_t size = sizeof(c->text[0]), n = (size_t)snprintf(out, size, "-DPX_HOST_TEST=0");
+
+	for (size_t i = 0; i < ends->net_count && n < size; i++) {
+		const struct px_net *net = &ends->nets[i];
+		uint64_t mask, low_mask, value = child_mask(net, 0, net->is_v6 ? 8 : 4, &mask), low = child_mask(net, 8, 8, &low_mask);
+
+		if (net->is_v6)
+			n += (size_t)snprintf(out + n, size - n, "||px_in_net6(h,0x%" PRIx64 ",0x%" PRIx64 ",0x%" PRIx64 ",0x%" PRIx64 ")",
+					      value, mask, low, low_mask);
+		else
+			n += (size_t)snprintf(out + n, size - n, "||px_in_net4(h,0x%" PRIx64 ",0x%" PRIx64 ")", value, mask);
+	}
+	return out;
+}
+
+/* Which of their connections. */
+static int child_ends_flags(struct px_child *c, const char **flags)
+{
+	const struct px_ends *ends = &c->req->targets->ends;
+	uint32_t ports[PX_PORTS_MAX];
+	int n = 0;
+
+	for (size_t i = 0; i < ends->port_count; i++)
+		ports[i] = ends->ports[i];
+	if (ends->port_count)
+		flags[n++] = child_number_test(c, "PX_PORT_TEST", ports, ends->port_count);
+	if (ends->net_count)
+		flags[n++] = child_host_test(c, ends);
+	if (ends->role)
+		flags[n++] = child_flag(c, "-DPX_ROLE_WANTED=%d", (int)ends->role);
+	return n;
+}
+
 /* Who is traced. What was not asked for is not compiled in, so that it costs nothing. */
 static int child_target_flags(struct px_child *c, const char **flags)
 {
@@ -220,6 +270,7 @@ static int child_flags(struct px_child *c, enum px_probe probe, const char **fla
 	flags[n++] = child_flag(c, "-DPX_CONTROL_MAX=%d", CHILD_SOCKETS_MAX);
 	flags[n++] = child_flag(c, "-DPX_MOVED_MAX=%d", CHILD_SOCKETS_MAX);
 	n += child_target_flags(c, flags + n);
+	n += child_ends_flags(c, flags + n);
 	offsets = px_btf_defines(c->btf, flags + n, (size_t)(CHILD_FLAGS - n), &c->reply->error);
 	return offsets < 0 ? -1 : n + offsets;
 }

@@ -150,7 +150,7 @@ int px_targets_resolve(const struct px_target_words *w, struct px_targets *t, st
 	int result = 0;
 
 	*t = (struct px_targets){ .pids = w->pids, .pid_count = w->pid_count, .follow = w->follow,
-				  .is_watched = w->is_watched };
+				  .is_watched = w->is_watched, .ends = w->ends };
 	if (stat("/proc/self/ns/pid", &ns) == 0 && ns.st_ino != TARGET_PID_NS_FIRST)
 		t->pid_ns = (uint32_t)ns.st_ino;
 	for (size_t i = 0; i < w->comms.count && result == 0; i++)

@@ -4,6 +4,7 @@
 #define PX_CAPTURE_TARGET_H
 
 #include "base/error.h"
+#include "base/net.h"
 #include "base/words.h"
 #include "capture/glob.h"
 
@@ -24,6 +25,7 @@ struct px_target_words {
 	bool follow;		/* children of these too */
 	bool is_watched;	/* their end has to be seen, whether or not they have children */
 	struct px_words comms, exes, uids, cgroups, units, containers;
+	struct px_ends ends;
 };
 
 struct px_targets {
@@ -38,6 +40,7 @@ struct px_targets {
 	size_t uid_count;
 	int cgroups[PX_CGROUPS_MAX];	/* descriptors of their folders */
 	size_t cgroup_count;
+	struct px_ends ends;	/* which of their connections */
 	uint32_t own_group;	/* process group that is left out; 0: none, because processes were named */
 	uint32_t pid_ns;	/* number of our pid namespace; 0: the first one, whose ids are the kernel's */
 	char note[160];		/* what the user should know about it, or "" */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/args.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -181,6 +182,75 @@ int px_arg_pids(const char *text, struct px_pids *pids)
 	if (err)
 		pids->count = count_before;
 	return err;
+}
+
+int px_arg_ports(const char *text, struct px_ends *ends)
+{
+	size_t count_before = ends->port_count;
+	int err = -EINVAL;
+	uint64_t port;
+
+	for (;;) {
+		while (arg_is_separator(*text))
+			text++;
+		if (*text == '\0')
+			break;
+		err = arg_digits(&text, &port);
+		if (!err && *text != '\0' && !arg_is_separator(*text))
+			err = -EINVAL;
+		else if (!err && (port == 0 || port > UINT16_MAX))
+			err = -ERANGE;
+		else if (!err && ends->port_count == PX_PORTS_MAX)
+			err = -ENOBUFS;
+		if (err)
+			break;
+		ends->ports[ends->port_count++] = (uint16_t)port;
+	}
+	if (err)
+		ends->port_count = count_before;
+	return err;
+}
+
+int px_arg_net(const char *text, struct px_ends *ends)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	struct px_net net = { 0 };
+	const char *slash = strchr(text, '/');
+	char addr[64];
+	uint64_t bits;
+	size_t len = slash ? (size_t)(slash - text) : strlen(text);
+	bool in_brackets = len > 2 && text[0] == '[' && text[len - 1] == ']';
+
+	if (ends->net_count == PX_NETS_MAX)
+		return -ENOBUFS;
+	if (len >= sizeof(addr))
+		return -EINVAL;
+	snprintf(addr, sizeof(addr), "%.*s", (int)len - 2 * in_brackets, text + in_brackets);
+	net.is_v6 = inet_pton(AF_INET6, addr, net.addr) == 1;
+	if (!net.is_v6 && inet_pton(AF_INET, addr, net.addr) != 1)
+		return -EINVAL;
+	bits = net.is_v6 ? 128 : 32;
+	if (slash) {
+		uint64_t most = bits;
+		int err = px_arg_number(slash + 1, &bits);
+
+		if (err)
+			return err;
+		if (bits > most)
+			return -ERANGE;
+	}
+	/* Mapped addresses are shown, and looked for, as the IPv4 addresses that they are. */
+	if (net.is_v6 && bits >= 96 && memcmp(net.addr, mapped, sizeof(mapped)) == 0) {
+		memmove(net.addr, net.addr + 12, 4);
+		memset(net.addr + 4, 0, 12);
+		net.is_v6 = false;
+		bits -= 96;
+	}
+	net.bits = (uint8_t)bits;
+	for (size_t i = 0; i < sizeof(net.addr); i++)
+		net.addr[i] &= (uint8_t)(bits >= 8 * (i + 1) ? 0xff : bits <= 8 * i ? 0 : 0xff00 >> (bits - 8 * i));
+	ends->nets[ends->net_count++] = net;
+	return 0;
 }
 
 int px_arg_word(const char *text, const char *const *words, unsigned int *out)

@@ -93,6 +93,18 @@ static int read_file(const struct px_option *opt, const char *text, void *out)
 	return 0;
 }
 
+static int read_ports(const struct px_option *opt, const char *text, void *out)
+{
+	(void)opt;
+	return px_arg_ports(text, out);
+}
+
+static int read_net(const struct px_option *opt, const char *text, void *out)
+{
+	(void)opt;
+	return px_arg_net(text, out);
+}
+
 static int read_list(const struct px_option *opt, const char *text, void *out)
 {
 	struct px_words *words = out;
@@ -160,6 +172,17 @@ static const struct px_kind kind_user = {
 	.form = "write a name or a number: --uid www-data, --uid 33",
 	.complete = PX_COMPLETE_USERS,
 };
+static const struct px_kind kind_ports = {
+	.read = read_ports,
+	.noun = "a list of ports",
+	.form = "write numbers and commas: --port 80,8080",
+	.text = px_arg_number_text,
+};
+static const struct px_kind kind_net = {
+	.read = read_net,
+	.noun = "an address",
+	.form = "write it in digits, alone or with the bits that count: --host 10.0.0.7, --host 10.0.0.0/8, --host fe80::/10",
+};
 static const struct px_kind kind_run_as = {
 	.read = read_file,
 	.noun = "a user",
@@ -189,6 +212,7 @@ static const struct px_kind kind_command = {
 };
 
 static const char *const probe_words[] = { "auto", "sock", "tracepoint", "kprobe", "fentry", NULL };
+static const char *const role_words[] = { "any", "client", "server", NULL };	/* enum px_role */
 static const char *const color_words[] = { "auto", "always", "never", NULL };
 
 #define GIB (UINT64_C(1) << 30)
@@ -200,15 +224,18 @@ static const char *const color_words[] = { "auto", "always", "never", NULL };
 /* clang-format off */
 const struct px_option px_options_table[] = {
 	{ 'p', "pid",      "PID[,PID...]", PX_GROUP_TARGET, "trace these processes; may be given again", &kind_pids, OPT(pids), NULL, 1, INT32_MAX },
-	{ 0,   "comm",     "GLOB",         PX_GROUP_TARGET, "trace processes of this name, also later ones; * ? [a-z] as in a shell", &kind_comm, OPT(comms), .max = PX_WORDS_MAX },
-	{ 0,   "exe",      "PATH",         PX_GROUP_TARGET, "trace processes that run this program, also later ones", &kind_exe, OPT(exes), .max = PX_WORDS_MAX },
-	{ 0,   "uid",      "USER",         PX_GROUP_TARGET, "trace processes of this user, by name or number", &kind_user, OPT(uids), .max = PX_WORDS_MAX },
-	{ 0,   "cgroup",   "PATH|ID",      PX_GROUP_TARGET, "trace the processes in this control group and below it", &kind_cgroup, OPT(cgroups), .max = PX_WORDS_MAX },
-	{ 0,   "unit",     "NAME",         PX_GROUP_TARGET, "trace the processes of this systemd unit", &kind_unit, OPT(units), .max = PX_WORDS_MAX },
-	{ 0,   "container", "ID|NAME",     PX_GROUP_TARGET, "trace the processes of this container (docker, podman, containerd)", &kind_container, OPT(containers), .max = PX_WORDS_MAX },
+	{ 0,   "comm",     "GLOB",         PX_GROUP_TARGET, "trace processes of this name, also later ones; * ? [a-z] as in a shell", &kind_comm, OPT(comms) },
+	{ 0,   "exe",      "PATH",         PX_GROUP_TARGET, "trace processes that run this program, also later ones", &kind_exe, OPT(exes) },
+	{ 0,   "uid",      "USER",         PX_GROUP_TARGET, "trace processes of this user, by name or number", &kind_user, OPT(uids) },
+	{ 0,   "cgroup",   "PATH|ID",      PX_GROUP_TARGET, "trace the processes in this control group and below it", &kind_cgroup, OPT(cgroups) },
+	{ 0,   "unit",     "NAME",         PX_GROUP_TARGET, "trace the processes of this systemd unit", &kind_unit, OPT(units) },
+	{ 0,   "container", "ID|NAME",     PX_GROUP_TARGET, "trace the processes of this container (docker, podman, containerd)", &kind_container, OPT(containers) },
 	{ 'a', "all",      NULL,           PX_GROUP_TARGET, "trace all processes but those of pxtrace's own process group; so too if no target is given", &kind_flag, OPT(all) },
 	{ 'f', "follow",   NULL,           PX_GROUP_TARGET, "with -p, --comm and --exe: their children too, existing and later ones (default with a command)", &kind_flag, OPT(follow) },
 	{ 0,   "no-follow", NULL,          PX_GROUP_TARGET, "without their children (default with -p, --comm and --exe)", &kind_flag, OPT(no_follow) },
+	{ 0,   "port",     "P[,P...]", PX_GROUP_TARGET, "only connections with one of these ports, on either end", &kind_ports, OPT(ends), NULL, 1, UINT16_MAX },
+	{ 0,   "host",     "IP[/BITS]",    PX_GROUP_TARGET, "only connections with this address or network, on either end", &kind_net, OPT(ends) },
+	{ 0,   "role",     "ROLE",         PX_GROUP_TARGET, "only connections of which the target is the client, or the server", &kind_word, OPT(ends.role), "any", .words = role_words },
 	{ 'u', NULL,       "USER",         PX_GROUP_TARGET, "run the command as USER (default: the user behind sudo)", &kind_run_as, OPT(run_as) },
 	{ 'r', NULL,       "FILE",         PX_GROUP_TARGET, "read a packet capture or recorded events, - is standard input; needs no root", &kind_file, OPT(read_file) },
 
@@ -336,9 +363,11 @@ static int option_bad_value(const struct px_option *opt, int code, const char *t
 	if (reason == -ENOBUFS && opt->kind == &kind_pids)
 		return px_error_set(err, PX_EXIT_USAGE, "trace fewer at a time",
 				    "%s takes at most %d processes", typed, PX_PIDS_MAX);
+	if (reason == -ENOBUFS && opt->kind == &kind_ports)
+		return px_error_set(err, PX_EXIT_USAGE, "name fewer", "%s takes at most %d ports", typed, PX_PORTS_MAX);
 	if (reason == -ENOBUFS)
 		return px_error_set(err, PX_EXIT_USAGE, "trace fewer at a time",
-				    "%s may be given up to %d times", typed, (int)opt->max);
+				    "%s may be given up to %d times", typed, PX_WORDS_MAX);
 	if (opt->kind == &kind_repeat)
 		return px_error_set(err, PX_EXIT_USAGE,
 				    "pxtrace --help says what each of them shows",
@@ -478,11 +507,15 @@ static int options_preset(struct px_options *out, struct px_error *err)
 static int options_check_target(struct px_options *o, struct px_error *err)
 {
 	bool is_named = o->pids.count || px_options_choose(o);
+	bool is_narrowed = o->ends.port_count || o->ends.net_count || o->ends.role;
 
 	if (o->read_file && (is_named || o->all))
 		return px_error_set(err, PX_EXIT_USAGE,
 				    "give a target such as -p to trace now, or -r to read what was recorded",
 				    "%s and -r exclude each other", o->pids.count ? "-p" : is_named ? "targets" : "-a");
+	if (o->read_file && is_narrowed)
+		return px_error_set(err, PX_EXIT_USAGE, "choose from the output: pxtrace -r FILE | grep, or with -j and jq",
+				    "--port, --host and --role tell the kernel what to trace: -r has no use for them");
 	if (o->all && is_named)
 		return px_error_set(err, PX_EXIT_USAGE, "leave -a out, or the others", "-a traces all processes: nothing else can be named");
 	if (o->command && (o->read_file || o->all || o->pids.count))

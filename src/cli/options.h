@@ -45,6 +45,7 @@ struct px_options {
 	char **command;			/* to be run under trace, ended by NULL; NULL: none */
 	const char *run_as;		/* -u: who it runs as; NULL: the user behind sudo */
 	bool all;			/* the whole host: set too where nothing was named */
+	struct px_ends ends;		/* which of their connections */
 	const char *read_file;		/* -r: "-" is standard input; NULL: the kernel */
 
 	enum px_probe_option probe;

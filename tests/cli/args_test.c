@@ -72,6 +72,61 @@ static const struct value_case {
 };
 /* clang-format on */
 
+static const struct net_case {
+	const char *text;
+	int err;
+	bool is_v6;
+	unsigned int bits;
+	uint8_t first, last;	/* of the four or sixteen bytes */
+} net_cases[] = {
+	{ "10.0.0.7", 0, false, 32, 10, 7 },
+	{ "10.1.2.3/8", 0, false, 8, 10, 0 },
+	{ "10.1.2.255/29", 0, false, 29, 10, 248 },
+	{ "0.0.0.0/0", 0, false, 0, 0, 0 },
+	{ "fe80::1", 0, true, 128, 0xfe, 1 },
+	{ "[fe80::1]/10", 0, true, 10, 0xfe, 0 },
+	{ "::ffff:10.0.0.7", 0, false, 32, 10, 7 },
+	{ "::ffff:10.0.0.7/104", 0, false, 8, 10, 0 },
+	{ "10.0.0.7/33", -ERANGE },
+	{ "fe80::/129", -ERANGE },
+	{ "10.0.0", -EINVAL },
+	{ "localhost", -EINVAL },
+	{ "10.0.0.7/", -EINVAL },
+	{ "", -EINVAL },
+};
+
+START_TEST(net)
+{
+	const struct net_case *c = &net_cases[_i];
+	struct px_ends ends = { 0 };
+
+	ck_assert_msg(px_arg_net(c->text, &ends) == c->err, "%s", c->text);
+	ck_assert_uint_eq(ends.net_count, c->err ? 0 : 1);
+	if (c->err)
+		return;
+	ck_assert(ends.nets[0].is_v6 == c->is_v6);
+	ck_assert_uint_eq(ends.nets[0].bits, c->bits);
+	ck_assert_uint_eq(ends.nets[0].addr[0], c->first);
+	ck_assert_uint_eq(ends.nets[0].addr[c->is_v6 ? 15 : 3], c->last);
+}
+END_TEST
+
+START_TEST(ports)
+{
+	struct px_ends ends = { 0 };
+
+	ck_assert_int_eq(px_arg_ports("80,8080", &ends), 0);
+	ck_assert_int_eq(px_arg_ports("65535", &ends), 0);
+	ck_assert_uint_eq(ends.port_count, 3);
+	ck_assert_uint_eq(ends.ports[2], 65535);
+	ck_assert_int_eq(px_arg_ports("1,65536", &ends), -ERANGE);
+	ck_assert_int_eq(px_arg_ports("http", &ends), -EINVAL);
+	ck_assert_int_eq(px_arg_ports("", &ends), -EINVAL);
+	ck_assert_int_eq(px_arg_ports("1,2,3,4,5,6,7,8,9,10,11,12,13,14", &ends), -ENOBUFS);
+	ck_assert_uint_eq(ends.port_count, 3);
+}
+END_TEST
+
 START_TEST(value)
 {
 	const struct value_case *c = &value_cases[_i];
@@ -199,6 +254,8 @@ int main(void)
 	int failed;
 
 	tcase_add_loop_test(tc, value, 0, (int)PX_COUNT(value_cases));
+	tcase_add_loop_test(tc, net, 0, (int)PX_COUNT(net_cases));
+	tcase_add_test(tc, ports);
 	tcase_add_loop_test(tc, pid_list, 0, (int)PX_COUNT(pids_cases));
 	tcase_add_test(tc, pid_list_grows_and_ends);
 	tcase_add_test(tc, words);
