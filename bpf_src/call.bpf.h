@@ -12,6 +12,7 @@
 #define PX_ECONNRESET 104
 #define PX_ETIMEDOUT 110
 
+#define PX_TAIL 256
 #define PX_CONTROL_FROM 4096	/* calls up to this size are not worth a look into the control map */
 
 /* An event with the first want bytes at buf, in one piece. */
@@ -41,10 +42,11 @@ px_inline void px_push_bytes(struct px_abi_event *h, u64 buf, u64 want)
 }
 
 /*
- * What user space wants of a large call: *want bytes to copy, after *skip bytes that are only announced.
+ * What user space wants of a large call: *want bytes to copy, after *skip bytes that are only announced, and the last
+ * *tail bytes: the end of a message that turns out to be framed some other way than those before it.
  * False: nothing at all, not even its length.
  */
-px_inline int px_wanted(const struct px_sock *s, u32 dir, u32 pos, u64 n, u64 *want, u64 *skip)
+px_inline int px_wanted(const struct px_sock *s, u32 dir, u32 pos, u64 n, u64 *want, u64 *skip, u64 *tail)
 {
 	u64 ino = s->ino;
 	struct px_abi_control *c = control.lookup(&ino);
@@ -65,8 +67,10 @@ px_inline int px_wanted(const struct px_sock *s, u32 dir, u32 pos, u64 n, u64 *w
 			*want = px_min(*want, n - *skip);
 		}
 	}
-	if (c->flags & PX_CTL_COPY_MAX)
-		*want = px_min(*want, c->copy_max[dir]);
+	if (c->flags & PX_CTL_COPY_MAX && *want > c->copy_max[dir] + PX_TAIL) {
+		*want = c->copy_max[dir];
+		*tail = PX_TAIL;
+	}
 	return 1;
 }
 
@@ -80,7 +84,7 @@ px_inline int px_wanted(const struct px_sock *s, u32 dir, u32 pos, u64 n, u64 *w
 px_inline int px_on_data(void *ctx, struct px_abi_event *h, const struct px_sock *s, u32 dir, u64 n, u32 msg_flags,
 			 u64 regs, int typed)
 {
-	u64 want = 0, skip = 0;
+	u64 want = 0, skip = 0, tail = 0;
 	struct px_memory mem = {};
 	struct px_abi_call *call;
 	struct px_place place;
@@ -114,7 +118,7 @@ px_inline int px_on_data(void *ctx, struct px_abi_event *h, const struct px_sock
 		place.flags |= PX_ABI_F_NO_BYTES;
 	else if (!(msg_flags & PX_MSG_TRUNC))
 		want = px_min(n, PX_COPY_MAX);
-	if (want > PX_CONTROL_FROM && !px_wanted(s, dir, place.pos, n, &want, &skip))
+	if (want > PX_CONTROL_FROM && !px_wanted(s, dir, place.pos, n, &want, &skip, &tail))
 		return 0;
 	if (want && !px_memory_of(&mem, shape, regs, n)) {
 		px_count_fault();
@@ -126,11 +130,12 @@ px_inline int px_on_data(void *ctx, struct px_abi_event *h, const struct px_sock
 	mem.buf = px_forget(mem.buf, s->noise);
 	mem.parts = px_forget(mem.parts, s->noise);
 	skip = px_forget(skip, s->noise);
+	tail = px_forget(tail, s->noise);
 	want = px_min(px_forget(want, s->noise), PX_COPY_MAX);
 	if (place.is_new)
 		px_push_names(h, s->sk);
-	if (mem.parts || want > PX_EVENT_MAX || skip)
-		return px_rest_begin(ctx, h, &mem, want, skip);
+	if (mem.parts || want > PX_EVENT_MAX || skip || tail)
+		return px_rest_begin(ctx, h, &mem, want, skip, tail);
 	px_push_bytes(h, mem.buf, want);
 	return 0;
 }

@@ -20,6 +20,7 @@ struct px_rest {
 	u64 left;		/* bytes of the call that no event has announced yet */
 	u64 want;		/* bytes still to be copied, at most left */
 	u64 done;		/* bytes in the event under way */
+	u64 tail;		/* bytes at the end of the call to be copied, too, where the middle is not */
 	u32 turns;
 	u32 pad;
 	struct px_abi_event head;	/* of the next event */
@@ -38,8 +39,9 @@ px_inline void px_rest_give_up(struct px_rest *r)
 	px_push(&r->head);
 }
 
-/* The call described by h has want bytes to copy, after skip bytes that are announced only. */
-px_inline int px_rest_begin(void *ctx, struct px_abi_event *h, const struct px_memory *mem, u64 want, u64 skip)
+/* The call described by h has want bytes to copy, after skip bytes that are announced only, and tail bytes at its end. */
+px_inline int px_rest_begin(void *ctx, struct px_abi_event *h, const struct px_memory *mem, u64 want, u64 skip,
+			     u64 tail)
 {
 	u32 zero = 0;
 	struct px_rest *r = rests.lookup(&zero);
@@ -51,6 +53,7 @@ px_inline int px_rest_begin(void *ctx, struct px_abi_event *h, const struct px_m
 	r->left = h->len;
 	r->want = want;
 	r->skip = skip;
+	r->tail = tail;
 	r->turns = 0;
 	__builtin_memcpy(&r->head, h, PX_HEAD);
 	if (skip) {
@@ -122,7 +125,7 @@ int px_turn(void *ctx)
 	u32 zero = 0;
 	struct px_rest *r = rests.lookup(&zero);
 	struct px_abi_event *e;
-	u64 room, n, done, pieces;
+	u64 room, n, done, copied, pieces;
 	int is_readable;
 
 	if (!r || r->owner != bpf_get_current_pid_tgid())
@@ -150,9 +153,17 @@ int px_turn(void *ctx)
 	}
 	if (!is_readable)
 		px_count_fault();
-	done = r->done;
+	copied = done = r->done;
 	r->want -= done;
 	r->turns++;
+	if (r->want == 0 && is_readable && r->tail && r->left - done > r->tail) {
+		/* This event stands for the middle, too; the next one for the tail. */
+		r->skip += r->left - done - r->tail;
+		px_count(PX_COUNT_UNCOPIED_BYTES, r->left - done - r->tail);
+		done = r->left - r->tail;
+		r->want = r->tail;
+		r->tail = 0;
+	}
 	/* The last event stands for all that is left, copied or not. */
 	if (r->want == 0 || !is_readable || (pieces && r->mem.parts == 0) || r->turns == PX_TURNS) {
 		r->head.len = (u32)r->left;
@@ -164,7 +175,7 @@ int px_turn(void *ctx)
 		r->head.flags |= PX_ABI_F_MORE;
 		r->left -= done;
 	}
-	r->head.copied = (u32)done;
+	r->head.copied = (u32)copied;
 	__builtin_memcpy(e, &r->head, PX_HEAD);
 	if (r->left == 0) {
 		px_submit(e);

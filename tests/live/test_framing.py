@@ -144,7 +144,7 @@ def large_bodies(t):
             client.ask("PUT", "/echo", body=b"u" * size)
             client.ask("GET", f"/chunked/{size}")
             client.ask("GET", "/bytes/11")
-    traced(t, drive)
+    traced(t, drive, "--buffer", "128M")
 
 
 @live()
@@ -168,7 +168,7 @@ def beyond_one_call(t):
 
 @live()
 def large_then_chunked(t):
-    """Chunks after many large answers, of which less was copied: one of them may lose its framing, and says so"""
+    """Chunks after many large answers, of which less was copied: the ends of calls are, so their framing holds"""
     server = t.start(RawServer(t.folder))
     with t.trace(server.pids, clean=False) as tracer:
         with Client(server.address, t.account) as client:
@@ -178,10 +178,7 @@ def large_then_chunked(t):
                 for i in range(5):
                     client.ask("GET", f"/chunked/{60_000 + i}?turn={turn}")
     t.expect(tracer.process.returncode == 0, f"exit status {tracer.process.returncode}: {tracer.errors}")
-    told = [rec for rec in tracer.messages() if "gap" not in rec["flags"]]
-    rest = [rec for rec in tracer.messages() if rec not in told]
-    t.expect(len(rest) <= 2, f"of the one that was cut: {rest}")
-    t.check_records([ex.seen_as("server") for ex in t.account if not rest or ex.url != "/chunked/60000?turn=0"], told)
+    t.check([ex.seen_as("server") for ex in t.account], tracer)
 
 
 @live(vm=True)
