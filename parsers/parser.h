@@ -2,14 +2,16 @@
 /*
  * What a protocol implements: the file to read first when adding one.
  *
- * A protocol is a folder here, a line in registry.c, a folder below tests/parsers/ and an example. The core keeps two
- * byte streams per connection and asks the protocol to cut messages ("frames") out of each; it pairs request frames
- * with response frames, asks the protocol to describe the pair as a record, and hands the record to the outputs.
+ * A protocol is a folder here, a line in registry.c, a folder below tests/parsers/ and an example.
+ * The core keeps two byte streams per connection and asks the protocol to cut messages ("frames")
+ * out of each; it pairs request frames with response frames, asks the protocol to describe the pair
+ * as a record, and hands the record to the outputs.
  *
  *     bytes --infer()--> whose are they?  --parse()--> frames --match--> exchange --describe()--> record
  *
- * A parser sees bytes only through the views it is lent, allocates only from the frame's arena and from the state that
- * the core keeps for it, does no input or output, and never fails in another way than by returning PX_PARSE_BAD.
+ * A parser sees bytes only through the views it is lent, allocates only from the frame's arena and
+ * from the state that the core keeps for it, does no input or output, and never fails in another
+ * way than by returning PX_PARSE_BAD.
  */
 #ifndef PX_PARSERS_PARSER_H
 #define PX_PARSERS_PARSER_H
@@ -34,14 +36,15 @@ struct px_parse_result {
 	size_t consumed;	/* FRAME, SKIP: bytes of `in` that are dealt with */
 	size_t need;		/* MORE: bytes wanted in all, > in.len */
 	/*
-	 * SKIP: that many bytes after the consumed ones are content nobody needs to see. They are dropped when they
-	 * come, whether they were copied by the kernel or not, and parse() is called again behind them, with an empty
-	 * view if nothing has come there yet.
+	 * SKIP: that many bytes after the consumed ones are content nobody needs to see. They are
+	 * dropped when they come, whether they were copied by the kernel or not, and parse() is
+	 * called again behind them, with an empty view if nothing has come there yet.
 	 */
 	uint64_t discard;
 	/*
-	 * FRAME: both directions stop speaking this protocol behind the frame (HTTP 101, CONNECT). With `hand_over`
-	 * NULL they are opaque from here on: counted and not interpreted. &px_parser_any: recognised afresh.
+	 * FRAME: both directions stop speaking this protocol behind the frame (HTTP 101, CONNECT).
+	 * With `hand_over` NULL they are opaque from here on: counted and not interpreted.
+	 * &px_parser_any: recognised afresh.
 	 */
 	bool ends_protocol;
 	const struct px_parser *hand_over;
@@ -81,8 +84,8 @@ struct px_mark {
 };
 
 /*
- * One message of one direction. The parser fills the first part, over as many calls as it needs: it is handed the same
- * frame until it returns PX_PARSE_FRAME. The core fills the second part.
+ * One message of one direction. The parser fills the first part, over as many calls as it needs: it
+ * is handed the same frame until it returns PX_PARSE_FRAME. The core fills the second part.
  */
 struct px_frame {
 	enum px_frame_kind kind; /* set once the message could be shown, were it to end here */
@@ -132,7 +135,9 @@ struct px_parse_ctx {
 	const struct px_parse_limits *limits;
 };
 
-/* What px_parser.mask has to remember of one direction from one piece to the next; begins zeroed. */
+/*
+ * What px_parser.mask has to remember of one direction from one piece to the next; begins zeroed.
+ */
 struct px_mask {
 	uint8_t mode, len;
 	bool is_parameter, is_cut;
@@ -142,10 +147,11 @@ struct px_mask {
 enum px_sure { PX_SURE_NO, PX_SURE_MAYBE, PX_SURE_YES };	/* MAYBE: so far so good, more bytes would tell */
 
 /*
- * IN_ORDER: the n-th response answers the n-th request. The parser counts the messages of each direction when it has
- * read their heads and leaves n in the frame's key, since bodies may end in another order; both counts go on, or start
- * again, in reset(). Which request the first response behind a loss belongs to is found by the matcher, from positions.
- * BY_KEY: the wire carries an identifier. ONE_WAY: nothing is answered.
+ * IN_ORDER: the n-th response answers the n-th request. The parser counts the messages of each
+ * direction when it has read their heads and leaves n in the frame's key, since bodies may end in
+ * another order; both counts go on, or start again, in reset(). Which request the first response
+ * behind a loss belongs to is found by the matcher, from positions. BY_KEY: the wire carries an
+ * identifier. ONE_WAY: nothing is answered.
  */
 enum px_match { PX_MATCH_IN_ORDER, PX_MATCH_BY_KEY, PX_MATCH_ONE_WAY };
 
@@ -160,33 +166,48 @@ struct px_parser {
 	/* Whose bytes are these? head: the first ones seen of a direction, at least one. */
 	enum px_sure (*infer)(struct px_bytes head, enum px_dir dir);
 
-	struct px_parse_result (*parse)(const struct px_parse_ctx *ctx, struct px_bytes in, struct px_frame *out);
+	struct px_parse_result (*parse)(const struct px_parse_ctx *ctx, struct px_bytes in,
+					struct px_frame *out);
 
-	/* Fill rec: op, target, ok, status, error, flags, req and resp fields, and summary if it is wanted. */
+	/*
+	 * Fill rec: op, target, ok, status, error, flags, req and resp fields, and summary if it is
+	 * wanted.
+	 */
 	void (*describe)(const struct px_exchange *ex, struct px_record *rec);
 
 	/* Optional, left out where the default does. */
 
-	/* Is this a request or a response, judged by its first bytes? Tells the role. Default: unknown. */
+	/*
+	 * Is this a request or a response, judged by its first bytes? Tells the role. Default:
+	 * unknown.
+	 */
 	enum px_frame_kind (*kind)(struct px_bytes head);
 
 	/*
-	 * n bytes are missing at this point; is_cut: our own limit, not a loss. Returns how many of them the message
-	 * under construction can do without (the inside of a body); fewer than n means that the framing is lost. The
-	 * parser marks the frame TRUNCATED or GAP. Default: 0.
+	 * n bytes are missing at this point; is_cut: our own limit, not a loss. Returns how many of
+	 * them the message under construction can do without (the inside of a body); fewer than n
+	 * means that the framing is lost. The parser marks the frame TRUNCATED or GAP. Default: 0.
 	 */
-	uint64_t (*hole)(const struct px_parse_ctx *ctx, uint64_t n, bool is_cut, struct px_frame *out);
+	uint64_t (*hole)(const struct px_parse_ctx *ctx, uint64_t n, bool is_cut,
+			 struct px_frame *out);
 
-	/* Framing is lost: offset at which a message may begin, or in.len if none does. Default: in.len. */
+	/*
+	 * Framing is lost: offset at which a message may begin, or in.len if none does. Default:
+	 * in.len.
+	 */
 	size_t (*resync)(struct px_bytes in, enum px_dir dir);
 
-	/* Both directions start afresh behind a loss; state is as parse() left it. Default: zeroed after state_fini. */
+	/*
+	 * Both directions start afresh behind a loss; state is as parse() left it. Default: zeroed
+	 * after state_fini.
+	 */
 	void (*reset)(void *state);
 	void (*state_fini)(void *state);
 
 	/*
-	 * Overwrite the secrets among the next n bytes of a direction, the length kept: they go into a packet file. What
-	 * parse() makes of them must stay the same but for the secrets. Called also while the protocol is not known yet.
+	 * Overwrite the secrets among the next n bytes of a direction, the length kept: they go
+	 * into a packet file. What parse() makes of them must stay the same but for the secrets.
+	 * Called also while the protocol is not known yet.
 	 */
 	void (*mask)(struct px_mask *m, char *bytes, size_t n);
 };

@@ -29,7 +29,8 @@ static void main_list_fields(void)
 	size_t count = 0;
 
 	while (count < PX_COUNT(groups) && px_parsers[count]) {
-		groups[count] = (struct px_field_group){ px_parsers[count]->name, px_parsers[count]->fields };
+		groups[count] = (struct px_field_group){ px_parsers[count]->name,
+							 px_parsers[count]->fields };
 		count++;
 	}
 	if (px_fields_print(&text, groups, count) == 0)
@@ -47,7 +48,8 @@ static size_t main_pids(const struct px_pids *pids, char *text, size_t size)
 		FILE *f;
 
 		if (i == 4)
-			return used + (size_t)snprintf(text + used, size - used, " +%zu", pids->count - i);
+			return used +
+			       (size_t)snprintf(text + used, size - used, " +%zu", pids->count - i);
 		snprintf(path, sizeof(path), "/proc/%u/comm", pids->pid[i]);
 		f = fopen(path, "re");
 		if (f) {
@@ -56,42 +58,51 @@ static size_t main_pids(const struct px_pids *pids, char *text, size_t size)
 			comm[strcspn(comm, "\n")] = '\0';
 			fclose(f);
 		}
-		used += (size_t)snprintf(text + used, size - used, "%s%s[%u]", i ? ", " : "", comm, pids->pid[i]);
+		used += (size_t)snprintf(text + used, size - used, "%s%s[%u]", i ? ", " : "", comm,
+					 pids->pid[i]);
 	}
 	return used;
 }
 
-static size_t main_words(const char *kind, const struct px_words *words, char *text, size_t size, bool is_first)
+static size_t main_words(const char *kind, const struct px_words *words, char *text, size_t size,
+			 bool is_first)
 {
 	size_t used = 0;
 
 	for (size_t i = 0; i < words->count && used < size; i++)
-		used += (size_t)snprintf(text + used, size - used, "%s%s %.40s", i || !is_first ? i ? " or " : ", " : "", kind,
+		used += (size_t)snprintf(text + used, size - used, "%s%s %.40s",
+					 i || !is_first ? i ? " or " : ", " : "", kind,
 					 words->word[i]);
 	return used < size ? used : size - 1;
 }
 
-/* Who is traced, for the banner: "nginx[4242] +4 children", "name nginx (3 processes)", "all processes". */
+/*
+ * Who is traced, for the banner: "nginx[4242] +4 children", "name nginx (3 processes)", "all
+ * processes".
+ */
 static void main_targets(const struct px_options *o, size_t processes, char *text, size_t size)
 {
 	const struct {
 		const char *kind;
 		const struct px_words *words;
 	} kinds[] = {
-		{ "name", &o->comms },	 { "program", &o->exes }, { "user", &o->uids },
-		{ "cgroup", &o->cgroups }, { "unit", &o->units },	  { "container", &o->containers },
+		{ "name", &o->comms },	   { "program", &o->exes }, { "user", &o->uids },
+		{ "cgroup", &o->cgroups }, { "unit", &o->units },   { "container", &o->containers },
 	};
-	size_t used = o->command ? (size_t)snprintf(text, size, "%.60s", o->command[0]) : main_pids(&o->pids, text, size);
+	size_t used = o->command ? (size_t)snprintf(text, size, "%.60s", o->command[0])
+				 : main_pids(&o->pids, text, size);
 
 	for (size_t i = 0; i < PX_COUNT(kinds); i++)
-		used += main_words(kinds[i].kind, kinds[i].words, text + used, size - used, used == 0);
+		used += main_words(kinds[i].kind, kinds[i].words, text + used, size - used,
+				   used == 0);
 	if (used == 0)
 		snprintf(text, size, "all processes");
 	else if (o->pids.count && processes > o->pids.count)
 		snprintf(text + used, size - used, " +%zu child%s", processes - o->pids.count,
 			 processes - o->pids.count == 1 ? "" : "ren");
 	else if (!o->pids.count && !o->command && (o->comms.count || o->exes.count))
-		snprintf(text + used, size - used, " (%zu process%s now)", processes, processes == 1 ? "" : "es");
+		snprintf(text + used, size - used, " (%zu process%s now)", processes,
+			 processes == 1 ? "" : "es");
 }
 
 /* Writing to the file that is read would empty it first. */
@@ -99,7 +110,8 @@ static bool main_is_same_file(const char *one, const char *other)
 {
 	struct stat a, b;
 
-	return stat(one, &a) == 0 && stat(other, &b) == 0 && S_ISREG(a.st_mode) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+	return stat(one, &a) == 0 && stat(other, &b) == 0 && S_ISREG(a.st_mode) &&
+	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
 static int main_replay(const struct px_options *o, int signal_fd)
@@ -120,10 +132,11 @@ static int main_replay(const struct px_options *o, int signal_fd)
 	return px_pipeline_run(o, source, &run, signal_fd);
 }
 
-static int main_live(const struct px_options *o, char **argv, struct px_command *command, int signal_fd)
+static int main_live(const struct px_options *o, char **argv, struct px_command *command,
+		     int signal_fd)
 {
-	static const enum px_probe probes[] = { PX_PROBE_AUTO, PX_PROBE_SOCK, PX_PROBE_TRACEPOINT, PX_PROBE_KPROBE,
-						PX_PROBE_FENTRY };
+	static const enum px_probe probes[] = { PX_PROBE_AUTO, PX_PROBE_SOCK, PX_PROBE_TRACEPOINT,
+						PX_PROBE_KPROBE, PX_PROBE_FENTRY };
 	const uint32_t command_pid = (uint32_t)command->pid;
 	const struct px_target_words words = {
 		.pids = command_pid ? &command_pid : o->pids.pid,
@@ -154,8 +167,10 @@ static int main_live(const struct px_options *o, char **argv, struct px_command 
 	struct px_error err;
 
 	px_host_read(&host, "");
-	if (px_host_check(&host, o, argv, &err) != 0 || px_host_check_pids(&o->pids, "", &err) != 0 ||
-	    px_targets_resolve(&words, &t, &err) != 0 || px_live_open(&live, &source, &info, &err) != 0) {
+	if (px_host_check(&host, o, argv, &err) != 0 ||
+	    px_host_check_pids(&o->pids, "", &err) != 0 ||
+	    px_targets_resolve(&words, &t, &err) != 0 ||
+	    px_live_open(&live, &source, &info, &err) != 0) {
 		px_error_print(&err);
 		px_targets_fini(&t);
 		return (int)err.code;
@@ -165,8 +180,8 @@ static int main_live(const struct px_options *o, char **argv, struct px_command 
 	for (size_t i = 0; i < PX_COUNT(info.notes) && info.notes[i][0]; i++)
 		px_log(PX_LOG_WARN, "%s", info.notes[i]);
 	main_targets(o, info.processes, targets, sizeof(targets));
-	snprintf(banner, sizeof(banner), "tracing %s, %zu probes (%s); Ctrl-C to end", targets, info.probes,
-		 px_probe_name(info.probe));
+	snprintf(banner, sizeof(banner), "tracing %s, %zu probes (%s); Ctrl-C to end", targets,
+		 info.probes, px_probe_name(info.probe));
 	run.probe = px_probe_name(info.probe);
 	run.transport = info.transport;
 	run.banner = banner;

@@ -117,7 +117,8 @@ static void pipeline_stop(struct px_pipeline *p, const char *reason)
 
 static int64_t pipeline_wall(const struct px_pipeline *p)
 {
-	return p->is_live ? px_clock_wall_ns() : (int64_t)p->event_now_ns + p->source->wall_offset_ns;
+	return p->is_live ? px_clock_wall_ns()
+			  : (int64_t)p->event_now_ns + p->source->wall_offset_ns;
 }
 
 static void pipeline_statistics(struct px_pipeline *p)
@@ -125,10 +126,13 @@ static void pipeline_statistics(struct px_pipeline *p)
 	struct px_source_loss loss = { 0 };
 
 	p->source->ops->loss(p->source, &loss);
-	px_log(PX_LOG_ERROR, "%llu events, %llu messages, %llu errors, %zu connections now, %llu in all, %llu events lost, "
-	       "%zu bytes waiting to be written", (unsigned long long)p->table.stats.events,
-	       (unsigned long long)p->report.messages, (unsigned long long)p->report.errors, p->table.conn_count,
-	       (unsigned long long)p->table.stats.conns_seen, (unsigned long long)loss.ring_events, px_out_pending(p->out));
+	px_log(PX_LOG_ERROR,
+	       "%llu events, %llu messages, %llu errors, %zu connections now, %llu in all, %llu events lost, "
+	       "%zu bytes waiting to be written",
+	       (unsigned long long)p->table.stats.events, (unsigned long long)p->report.messages,
+	       (unsigned long long)p->report.errors, p->table.conn_count,
+	       (unsigned long long)p->table.stats.conns_seen, (unsigned long long)loss.ring_events,
+	       px_out_pending(p->out));
 }
 
 static void pipeline_signals(struct px_pipeline *p)
@@ -136,9 +140,11 @@ static void pipeline_signals(struct px_pipeline *p)
 	struct signalfd_siginfo si;
 
 	while (read(p->signal_fd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
-		bool is_end = si.ssi_signo == SIGINT || si.ssi_signo == SIGTERM || si.ssi_signo == SIGHUP;
+		bool is_end =
+			si.ssi_signo == SIGINT || si.ssi_signo == SIGTERM || si.ssi_signo == SIGHUP;
 
-		if (is_end && p->command && px_command_signal(p->command, (int)si.ssi_signo, si.ssi_code == SI_KERNEL))
+		if (is_end && p->command &&
+		    px_command_signal(p->command, (int)si.ssi_signo, si.ssi_code == SI_KERNEL))
 			continue;
 		switch (si.ssi_signo) {
 		case SIGINT:
@@ -179,7 +185,8 @@ static void pipeline_watch_pids(struct px_pipeline *p)
 /* Sleep until something is to be done, at most timeout_ns. */
 static void pipeline_sleep(struct px_pipeline *p, uint64_t timeout_ns, bool is_armed)
 {
-	struct timespec ts = { .tv_sec = (time_t)(timeout_ns / 1000000000ull), .tv_nsec = (long)(timeout_ns % 1000000000ull) };
+	struct timespec ts = { .tv_sec = (time_t)(timeout_ns / 1000000000ull),
+			       .tv_nsec = (long)(timeout_ns % 1000000000ull) };
 	struct pollfd few[9], *fds = few;
 	nfds_t count = 0;
 	size_t first_pid;
@@ -193,9 +200,11 @@ static void pipeline_sleep(struct px_pipeline *p, uint64_t timeout_ns, bool is_a
 	if (is_armed && p->source->fd >= 0)
 		fds[count++] = (struct pollfd){ .fd = p->source->fd, .events = POLLIN };
 	if (px_out_fd_wants_write(p->out) >= 0)
-		fds[count++] = (struct pollfd){ .fd = px_out_fd_wants_write(p->out), .events = POLLOUT };
+		fds[count++] =
+			(struct pollfd){ .fd = px_out_fd_wants_write(p->out), .events = POLLOUT };
 	if (p->save && px_save_fd_wants_write(p->save) >= 0)
-		fds[count++] = (struct pollfd){ .fd = px_save_fd_wants_write(p->save), .events = POLLOUT };
+		fds[count++] =
+			(struct pollfd){ .fd = px_save_fd_wants_write(p->save), .events = POLLOUT };
 	first_pid = count;
 	for (size_t i = 0; i < p->pid_count; i++)
 		fds[count++] = (struct pollfd){ .fd = p->pid_fds[i], .events = POLLIN };
@@ -223,12 +232,16 @@ static void pipeline_explain(struct px_pipeline *p)
 		return;
 	p->explained = true;
 	if (s->events == 0)
-		snprintf(text, sizeof(text), "no socket traffic of the traced process has been seen");
+		snprintf(text, sizeof(text),
+			 "no socket traffic of the traced process has been seen");
 	else if (p->table.decode_env.not_understood_bytes > 0)
-		snprintf(text, sizeof(text), "%llu bytes on %llu connections, of no protocol that pxtrace knows",
-			 (unsigned long long)p->table.decode_env.not_understood_bytes, (unsigned long long)s->conns_seen);
+		snprintf(text, sizeof(text),
+			 "%llu bytes on %llu connections, of no protocol that pxtrace knows",
+			 (unsigned long long)p->table.decode_env.not_understood_bytes,
+			 (unsigned long long)s->conns_seen);
 	else
-		snprintf(text, sizeof(text), "%llu connections, no complete message yet", (unsigned long long)s->conns_seen);
+		snprintf(text, sizeof(text), "%llu connections, no complete message yet",
+			 (unsigned long long)s->conns_seen);
 	if (p->opt->json)
 		px_log(PX_LOG_NOTE, "nothing to show yet: %s", text);
 	px_report_note(&p->report, "silence", text, pipeline_wall(p));
@@ -237,8 +250,9 @@ static void pipeline_explain(struct px_pipeline *p)
 /* Said once, so that nobody waits for the messages. */
 static void pipeline_tell_foreign(struct px_pipeline *p)
 {
-	static const char text[] = "the process uses io_uring, asynchronous I/O, sendmmsg, recvmmsg or 32-bit system calls: what "
-				   "they move through sockets is not seen";
+	static const char text[] =
+		"the process uses io_uring, asynchronous I/O, sendmmsg, recvmmsg or 32-bit system calls: what "
+		"they move through sockets is not seen";
 
 	p->told_foreign = true;
 	if (p->opt->json)
@@ -322,7 +336,8 @@ static void pipeline_loop(struct px_pipeline *p)
 			break;
 		}
 		if (result < 0) {
-			px_log(PX_LOG_ERROR, "%s", p->source->error[0] ? p->source->error : strerror(-result));
+			px_log(PX_LOG_ERROR, "%s",
+			       p->source->error[0] ? p->source->error : strerror(-result));
 			pipeline_stop(p, "failed");
 			break;
 		}
@@ -347,12 +362,14 @@ static void pipeline_loop(struct px_pipeline *p)
 			break;
 		if (count >= PIPELINE_BATCH) {
 			/* more is there: go on */
-		} else if (calm < PIPELINE_CALM_NS || px_table_is_waiting(&p->table) || p->gone_ns) {
+		} else if (calm < PIPELINE_CALM_NS || px_table_is_waiting(&p->table) ||
+			   p->gone_ns) {
 			pipeline_sleep(p, PIPELINE_BUSY_NS, false);
 		} else if (p->source->ops->arm(p->source)) {
 			uint64_t sleep_ns = PIPELINE_IDLE_NS;
 
-			if (p->opt->duration_ns && p->started_ns + p->opt->duration_ns - now < sleep_ns)
+			if (p->opt->duration_ns &&
+			    p->started_ns + p->opt->duration_ns - now < sleep_ns)
 				sleep_ns = p->started_ns + p->opt->duration_ns - now;
 			pipeline_sleep(p, sleep_ns, true);
 		}
@@ -368,7 +385,8 @@ static void pipeline_finish(struct px_pipeline *p)
 
 	if (p->is_live) {
 		p->source->ops->stop(p->source);
-		while (count > 0 && !px_report_is_full(&p->report) && !p->report.sink_error && px_clock_mono_ns() < deadline) {
+		while (count > 0 && !px_report_is_full(&p->report) && !p->report.sink_error &&
+		       px_clock_mono_ns() < deadline) {
 			if (pipeline_drain(p, &count) < 0)
 				break;
 			pipeline_signals(p);
@@ -409,7 +427,8 @@ static int pipeline_open_output(struct px_pipeline *p, int *fd)
 	/* The command's output is left alone. */
 	*fd = p->opt->command && !path ? STDERR_FILENO : STDOUT_FILENO;
 	if (!px_options_print(p->opt))
-		return px_out_new(&p->out, STDERR_FILENO, "standard error", PX_OUT_QUEUE_DEFAULT); /* gets nothing */
+		return px_out_new(&p->out, STDERR_FILENO, "standard error",
+				  PX_OUT_QUEUE_DEFAULT); /* gets nothing */
 	if (path && strcmp(path, "-") != 0) {
 		*fd = px_file_create(path, &err);
 		if (*fd < 0) {
@@ -417,7 +436,11 @@ static int pipeline_open_output(struct px_pipeline *p, int *fd)
 			return -1;
 		}
 	}
-	rc = px_out_new(&p->out, *fd, path ? path : *fd == STDERR_FILENO ? "stderr" : "stdout", PX_OUT_QUEUE_DEFAULT);
+	rc = px_out_new(&p->out, *fd,
+			path		       ? path
+			: *fd == STDERR_FILENO ? "stderr"
+					       : "stdout",
+			PX_OUT_QUEUE_DEFAULT);
 	if (rc)
 		px_log(PX_LOG_ERROR, "%s: %s", path ? path : "stdout", strerror(-rc));
 	return rc;
@@ -443,7 +466,10 @@ static int pipeline_open_save(struct px_pipeline *p)
 	return -1;
 }
 
-/* Everything has come: complete the files, and say what is in them. False where something could not be written. */
+/*
+ * Everything has come: complete the files, and say what is in them. False where something could not
+ * be written.
+ */
 static bool pipeline_finish_save(struct px_pipeline *p)
 {
 	struct px_save_stats stats;
@@ -456,15 +482,16 @@ static bool pipeline_finish_save(struct px_pipeline *p)
 	if (status < 0 && status != -EPIPE)
 		px_log(PX_LOG_ERROR, "%s", px_save_error(p->save));
 	if (stats.dropped_bytes)
-		px_log(PX_LOG_WARN, "%llu bytes of packets were not written: the reader was too slow",
+		px_log(PX_LOG_WARN,
+		       "%llu bytes of packets were not written: the reader was too slow",
 		       (unsigned long long)stats.dropped_bytes);
 	if (strcmp(p->opt->write_file, "-") != 0 && stats.files == 1)
 		px_log(PX_LOG_NOTE, "%s: %llu packets, %llu bytes", px_save_path(p->save),
 		       (unsigned long long)stats.packets, (unsigned long long)stats.bytes);
 	else if (stats.files > 1)
-		px_log(PX_LOG_NOTE, "%s: the last of %llu files, %llu packets, %llu bytes in all", px_save_path(p->save),
-		       (unsigned long long)stats.files, (unsigned long long)stats.packets,
-		       (unsigned long long)stats.bytes);
+		px_log(PX_LOG_NOTE, "%s: the last of %llu files, %llu packets, %llu bytes in all",
+		       px_save_path(p->save), (unsigned long long)stats.files,
+		       (unsigned long long)stats.packets, (unsigned long long)stats.bytes);
 	px_save_free(p->save);
 	p->save = NULL;
 	return status >= 0 || status == -EPIPE;
@@ -494,7 +521,8 @@ static struct px_sink *pipeline_make_sink(struct px_pipeline *p, int fd)
 #define PIPELINE_TARGETS (PX_PIDS_MAX + 6 * PX_WORDS_MAX + PX_PORTS_MAX + PX_NETS_MAX + 2)
 
 /* The targets as the start record tells them: "pid:4242", "unit:nginx", "all". Returns how many. */
-static size_t pipeline_targets(const struct px_options *o, struct px_buf *text, struct px_bytes *targets)
+static size_t pipeline_targets(const struct px_options *o, struct px_buf *text,
+			       struct px_bytes *targets)
 {
 	const struct {
 		const char *kind;
@@ -528,11 +556,13 @@ static size_t pipeline_targets(const struct px_options *o, struct px_buf *text, 
 		ends[count++] = text->len;
 	}
 	if (o->ends.role) {
-		err |= px_buf_printf(text, "role:%s", o->ends.role == PX_ROLE_CLIENT ? "client" : "server");
+		err |= px_buf_printf(text, "role:%s",
+				     o->ends.role == PX_ROLE_CLIENT ? "client" : "server");
 		ends[count++] = text->len;
 	}
 	if (o->command || o->all) {
-		err |= o->command ? px_buf_printf(text, "command:%s", o->command[0]) : px_buf_printf(text, "all");
+		err |= o->command ? px_buf_printf(text, "command:%s", o->command[0])
+				  : px_buf_printf(text, "all");
 		ends[count++] = text->len;
 	}
 	if (err)
@@ -566,10 +596,15 @@ static unsigned int pipeline_keeps(const struct px_pipeline *p)
 	       (p->command && p->command->is_other_user ? PX_KEEP_KILL : 0);
 }
 
-int px_pipeline_run(const struct px_options *opt, struct px_source *source, const struct px_run_info *info, int signal_fd)
+int px_pipeline_run(const struct px_options *opt, struct px_source *source,
+		    const struct px_run_info *info, int signal_fd)
 {
-	struct px_pipeline p = { .opt = opt, .source = source, .signal_fd = signal_fd, .is_live = info->probe != NULL,
-				.ends_with_targets = info->ends_with_targets, .command = info->command };
+	struct px_pipeline p = { .opt = opt,
+				 .source = source,
+				 .signal_fd = signal_fd,
+				 .is_live = info->probe != NULL,
+				 .ends_with_targets = info->ends_with_targets,
+				 .command = info->command };
 	struct px_report_stop stop = { 0 };
 	struct px_table_options table;
 	int fd = -1, code = PX_EXIT_FAILED, rc;
@@ -577,14 +612,17 @@ int px_pipeline_run(const struct px_options *opt, struct px_source *source, cons
 	bool stdout_gone;
 
 	px_report_init(&p.report, !opt->json, opt->no_redact);
-	p.report.record.no_details = !px_options_print(opt) || !(opt->json || opt->verbose || opt->dump);
+	p.report.record.no_details =
+		!px_options_print(opt) || !(opt->json || opt->verbose || opt->dump);
 	p.report.with_conns = opt->conns;
 	p.report.count_max = opt->count;
 	p.report.wall_offset_ns = source->wall_offset_ns;
 	px_table_defaults(&table);
 	table.limits.body_max = opt->snaplen ? (size_t)opt->snaplen : SIZE_MAX;
 	if (table.limits.body_max > table.frame_bytes_max / 4)
-		table.frame_bytes_max = table.limits.body_max < SIZE_MAX / 8 ? table.limits.body_max * 4 : (size_t)1 << 30;
+		table.frame_bytes_max = table.limits.body_max < SIZE_MAX / 8
+						? table.limits.body_max * 4
+						: (size_t)1 << 30;
 	table.on_exchange = pipeline_exchange;
 	table.on_open = pipeline_open;
 	table.on_close = pipeline_close;
@@ -641,7 +679,8 @@ int px_pipeline_run(const struct px_options *opt, struct px_source *source, cons
 					.table = &p.table.stats };
 	px_report_stop(&p.report, &stop);
 	px_report_flush(&p.report);
-	stdout_gone = p.report.sink_error == -EPIPE || px_out_finish(p.out, (int)(PIPELINE_DRAIN_NS / MS)) == -EPIPE;
+	stdout_gone = p.report.sink_error == -EPIPE ||
+		      px_out_finish(p.out, (int)(PIPELINE_DRAIN_NS / MS)) == -EPIPE;
 	code = strcmp(p.stop_reason, "failed") == 0 ? PX_EXIT_FAILED : PX_EXIT_OK;
 	if (!stdout_gone) {
 		const char *why = px_out_take_error(p.out);

@@ -48,10 +48,13 @@ struct px_run_info {
  * signal_fd: a signalfd of px_pipeline_signals(), stays the caller's.
  * Returns the exit code; a command that has begun may still be running then.
  */
-int px_pipeline_run(const struct px_options *opt, struct px_source *source, const struct px_run_info *info,
-		    int signal_fd);
+int px_pipeline_run(const struct px_options *opt, struct px_source *source,
+		    const struct px_run_info *info, int signal_fd);
 
-/* Block the signals that end or steer a run and return a signalfd for them, or -errno. SIGPIPE is ignored from here on. */
+/*
+ * Block the signals that end or steer a run and return a signalfd for them, or -errno. SIGPIPE is
+ * ignored from here on.
+ */
 PX_MUST_USE int px_pipeline_signals(void);
 
 #endif

@@ -3,7 +3,10 @@
 
 #include <sys/utsname.h>
 
-/* Every arena of frames and records together has its own limit; a record is built of one exchange at a time. */
+/*
+ * Every arena of frames and records together has its own limit; a record is built of one exchange
+ * at a time.
+ */
 #define REPORT_ARENA_MAX (4 << 20)
 
 void px_report_init(struct px_report *r, bool want_summary, bool no_redact)
@@ -43,7 +46,8 @@ void px_report_flush(struct px_report *r)
 	}
 }
 
-static struct px_record *report_begin(struct px_report *r, enum px_record_type type, int64_t wall_ns)
+static struct px_record *report_begin(struct px_report *r, enum px_record_type type,
+				      int64_t wall_ns)
 {
 	px_record_clear(&r->record, type);
 	px_record_time(&r->record, wall_ns);
@@ -55,7 +59,10 @@ static struct px_bytes report_comm(const char comm[16])
 	return px_bytes_of(comm, strnlen(comm, 16));
 }
 
-/* In a packet capture nobody is at home: local is the side that asks, whichever that turned out to be. */
+/*
+ * In a packet capture nobody is at home: local is the side that asks, whichever that turned out to
+ * be.
+ */
 static bool report_is_swapped(const struct px_conn *c)
 {
 	return c->is_packet && px_conn_role(c) == PX_ROLE_SERVER;
@@ -70,9 +77,12 @@ static void report_conn(struct px_record *rec, struct px_conn *c)
 	if (swap)
 		role = PX_ROLE_CLIENT;
 	if (role != PX_ROLE_UNKNOWN)
-		px_record_str(rec, PX_F_ROLE, role == PX_ROLE_SERVER ? PX_BYTES("server") : PX_BYTES("client"));
+		px_record_str(rec, PX_F_ROLE,
+			      role == PX_ROLE_SERVER ? PX_BYTES("server") : PX_BYTES("client"));
 	px_record_str(rec, PX_F_NET,
-		      c->family == PX_ABI_AF_UNIX ? PX_BYTES("unix") : c->type == 2 ? PX_BYTES("udp") : PX_BYTES("tcp"));
+		      c->family == PX_ABI_AF_UNIX ? PX_BYTES("unix")
+		      : c->type == 2		  ? PX_BYTES("udp")
+						  : PX_BYTES("tcp"));
 	if (px_conn_has_names(c))
 		px_record_str(rec, PX_F_LOCAL_ADDR, swap ? px_conn_remote(c) : px_conn_local(c));
 	px_record_int(rec, PX_F_LOCAL_PORT, swap ? c->remote_port : c->local_port);
@@ -83,7 +93,8 @@ static void report_conn(struct px_record *rec, struct px_conn *c)
 	px_record_str(rec, PX_F_CONN, px_bytes_str(c->id));
 }
 
-static void report_process(struct px_record *rec, uint32_t pid, uint32_t tid, uint32_t uid, const char comm[16])
+static void report_process(struct px_record *rec, uint32_t pid, uint32_t tid, uint32_t uid,
+			   const char comm[16])
 {
 	px_record_int(rec, PX_F_PID, pid);
 	px_record_int(rec, PX_F_TID, tid);
@@ -94,7 +105,8 @@ static void report_process(struct px_record *rec, uint32_t pid, uint32_t tid, ui
 void px_report_exchange(struct px_report *r, struct px_conn *c, const struct px_exchange *ex)
 {
 	const struct px_frame *req = ex->request, *resp = ex->response;
-	const struct px_mark *first = &(req ? req : resp)->first, *last = &(resp ? resp : req)->last;
+	const struct px_mark *first = &(req ? req : resp)->first,
+			     *last = &(resp ? resp : req)->last;
 	struct px_record *rec;
 	unsigned int flags = ex->flags;
 	uint64_t refused = r->arenas.refused;
@@ -107,7 +119,8 @@ void px_report_exchange(struct px_report *r, struct px_conn *c, const struct px_
 	if (req && resp) {
 		px_record_int(rec, PX_F_LATENCY_NS, (int64_t)(resp->last.ts_ns - req->first.ts_ns));
 		if (resp->first.ts_ns >= req->last.ts_ns)
-			px_record_int(rec, PX_F_TTFB_NS, (int64_t)(resp->first.ts_ns - req->last.ts_ns));
+			px_record_int(rec, PX_F_TTFB_NS,
+				      (int64_t)(resp->first.ts_ns - req->last.ts_ns));
 		else
 			px_record_null(rec, PX_F_TTFB_NS);
 	} else {
@@ -118,7 +131,8 @@ void px_report_exchange(struct px_report *r, struct px_conn *c, const struct px_
 		report_process(rec, last->pid, last->tid, last->uid, last->comm);
 	report_conn(rec, c);
 	if ((req && req->has_stream) || (resp && resp->has_stream))
-		px_record_int(rec, PX_F_STREAM, req && req->has_stream ? req->stream : resp->stream);
+		px_record_int(rec, PX_F_STREAM,
+			      req && req->has_stream ? req->stream : resp->stream);
 	px_record_str(rec, PX_F_PROTO, px_bytes_str(ex->parser->name));
 	rec->fields = ex->parser->fields;
 	rec->has_req = req != NULL;
@@ -172,17 +186,20 @@ void px_report_close(struct px_report *r, struct px_conn *c)
 		px_record_str(rec, PX_F_PROTO, px_bytes_str(c->decoder.last_parser->name));
 	px_record_bool(rec, PX_F_OK, !c->was_reset);
 	px_record_int(rec, PX_F_DURATION_NS, (int64_t)(c->last_ns - c->first_ns));
-	px_record_int(rec, PX_F_BYTES_SENT, (int64_t)c->bytes[report_is_swapped(c) ? PX_DIR_IN : PX_DIR_OUT]);
-	px_record_int(rec, PX_F_BYTES_RECEIVED, (int64_t)c->bytes[report_is_swapped(c) ? PX_DIR_OUT : PX_DIR_IN]);
+	px_record_int(rec, PX_F_BYTES_SENT,
+		      (int64_t)c->bytes[report_is_swapped(c) ? PX_DIR_IN : PX_DIR_OUT]);
+	px_record_int(rec, PX_F_BYTES_RECEIVED,
+		      (int64_t)c->bytes[report_is_swapped(c) ? PX_DIR_OUT : PX_DIR_IN]);
 	px_record_int(rec, PX_F_MESSAGES, (int64_t)c->messages);
 	px_record_int(rec, PX_F_ERRORS, (int64_t)c->errors);
 	px_record_int(rec, PX_F_LOST_BYTES,
-		      (int64_t)(c->streams[PX_DIR_IN].lost_bytes + c->streams[PX_DIR_OUT].lost_bytes));
+		      (int64_t)(c->streams[PX_DIR_IN].lost_bytes +
+				c->streams[PX_DIR_OUT].lost_bytes));
 	report_emit(r);
 }
 
-static void report_lost(struct px_report *r, const char *where, uint64_t events, uint64_t bytes, bool bytes_known,
-			struct px_bytes conn, int64_t wall_ns)
+static void report_lost(struct px_report *r, const char *where, uint64_t events, uint64_t bytes,
+			bool bytes_known, struct px_bytes conn, int64_t wall_ns)
 {
 	struct px_record *rec = report_begin(r, PX_RECORD_LOST, wall_ns);
 
@@ -201,7 +218,8 @@ static void report_lost(struct px_report *r, const char *where, uint64_t events,
 void px_report_lost(struct px_report *r, struct px_conn *c, uint64_t bytes)
 {
 
-	report_lost(r, "stream", 0, bytes, true, px_bytes_str(c->id), (int64_t)c->last_ns + r->wall_offset_ns);
+	report_lost(r, "stream", 0, bytes, true, px_bytes_str(c->id),
+		    (int64_t)c->last_ns + r->wall_offset_ns);
 }
 
 void px_report_loss(struct px_report *r, const struct px_source_loss *loss, int64_t wall_ns)
@@ -211,7 +229,8 @@ void px_report_loss(struct px_report *r, const struct px_source_loss *loss, int6
 		uint64_t events, bytes;
 		bool bytes_known;
 	} rows[] = {
-		{ "ring", loss->ring_events - r->told.ring_events, loss->ring_bytes - r->told.ring_bytes, true },
+		{ "ring", loss->ring_events - r->told.ring_events,
+		  loss->ring_bytes - r->told.ring_bytes, true },
 		{ "kretprobe", loss->missed_calls - r->told.missed_calls, 0, false },
 		{ "copy", loss->copy_faults - r->told.copy_faults, 0, false },
 		{ "pool", loss->pool_full - r->told.pool_full, 0, false },
@@ -222,8 +241,8 @@ void px_report_loss(struct px_report *r, const struct px_source_loss *loss, int6
 			continue;
 		r->lost_events += rows[i].events;
 		r->lost_bytes += rows[i].bytes;
-		report_lost(r, rows[i].where, rows[i].events, rows[i].bytes, rows[i].bytes_known, (struct px_bytes){ NULL, 0 },
-			    wall_ns);
+		report_lost(r, rows[i].where, rows[i].events, rows[i].bytes, rows[i].bytes_known,
+			    (struct px_bytes){ NULL, 0 }, wall_ns);
 	}
 	r->told = *loss;
 }
@@ -252,7 +271,8 @@ void px_report_start(struct px_report *r, const struct px_report_start *s)
 		px_record_str(rec, PX_F_PROBE, px_bytes_str(s->probe));
 	if (s->transport)
 		px_record_str(rec, PX_F_TRANSPORT, px_bytes_str(s->transport));
-	px_record_set(rec, PX_F_TARGETS, (struct px_value){ .list = { s->targets, s->target_count } });
+	px_record_set(rec, PX_F_TARGETS,
+		      (struct px_value){ .list = { s->targets, s->target_count } });
 	px_record_null(rec, PX_F_FILTER);
 	report_emit(r);
 }

@@ -55,7 +55,10 @@ void px_report_loss(struct px_report *r, const struct px_source_loss *loss, int6
 
 void px_report_note(struct px_report *r, const char *what, const char *text, int64_t wall_ns);
 
-/* A lost event's bytes show up again as a hole in their stream, unless nothing came behind them: the larger count. */
+/*
+ * A lost event's bytes show up again as a hole in their stream, unless nothing came behind them:
+ * the larger count.
+ */
 uint64_t px_report_lost_bytes(const struct px_report *r, const struct px_table_stats *table);
 
 struct px_report_stop {

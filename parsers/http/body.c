@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where a body ends: Content-Length, chunks, the end of the stream; and the part of it that is kept. */
+/*
+ * Where a body ends: Content-Length, chunks, the end of the stream; and the part of it that is
+ * kept.
+ */
 #include "http/message.h"
 
 #define BODY_FIRST 512		/* bytes allotted to a body of unknown length */
 #define BODY_AT_ONCE 65536	/* bytes allotted on the word of a Content-Length, at most */
 
 /*
- * The order of RFC 9112 section 6.3. A request whose length nobody can know has no body for us; http.c then believes
- * nothing behind it, as a server has to answer 400 and to close.
+ * The order of RFC 9112 section 6.3. A request whose length nobody can know has no body for us;
+ * http.c then believes nothing behind it, as a server has to answer 400 and to close.
  */
 void http_body_begin(struct http_msg *m, enum http_asked asked)
 {
@@ -40,7 +43,8 @@ static bool http_body_reserve(struct http_msg *m, size_t n, size_t max, struct p
 		return true;
 	if (cap == 0)
 		cap = m->phase == HTTP_IN_LENGTH && m->facts.length < BODY_AT_ONCE
-		      ? (size_t)m->facts.length : BODY_FIRST;
+			      ? (size_t)m->facts.length
+			      : BODY_FIRST;
 	else
 		cap = cap > max / 2 ? max : cap * 2;
 	if (cap < m->body_len + n)
@@ -57,7 +61,8 @@ static bool http_body_reserve(struct http_msg *m, size_t n, size_t max, struct p
 	return true;
 }
 
-static void http_body_keep(const struct px_parse_ctx *ctx, const char *p, size_t n, struct px_frame *out)
+static void http_body_keep(const struct px_parse_ctx *ctx, const char *p, size_t n,
+			   struct px_frame *out)
 {
 	struct http_msg *m = out->msg;
 	size_t take;
@@ -80,9 +85,12 @@ static void http_body_keep(const struct px_parse_ctx *ctx, const char *p, size_t
 	}
 }
 
-/* Content is taken from the view; what of it is not there yet need not be shown to us once nothing more is kept. */
-static struct px_parse_result http_body_wait(const struct px_parse_ctx *ctx, size_t pos, struct px_bytes in,
-					     uint64_t rest, struct http_msg *m)
+/*
+ * Content is taken from the view; what of it is not there yet need not be shown to us once nothing
+ * more is kept.
+ */
+static struct px_parse_result http_body_wait(const struct px_parse_ctx *ctx, size_t pos,
+					     struct px_bytes in, uint64_t rest, struct http_msg *m)
 {
 	struct px_parse_result res;
 
@@ -99,7 +107,10 @@ static struct px_parse_result http_body_wait(const struct px_parse_ctx *ctx, siz
 	return res;
 }
 
-/* Account for what the core has dropped since; at the end of the stream that is less than we asked for. */
+/*
+ * Account for what the core has dropped since; at the end of the stream that is less than we asked
+ * for.
+ */
 static void http_body_settle(const struct px_parse_ctx *ctx, struct http_msg *m)
 {
 	uint64_t n = m->discard;
@@ -135,8 +146,8 @@ static struct px_parse_result http_body_abort(struct px_frame *out, size_t pos)
 }
 
 /* The message is told as far as it goes; the next call says that the framing is lost. */
-static struct px_parse_result http_body_broken(const struct px_parse_ctx *ctx, struct px_frame *out, size_t pos,
-					       const char *why)
+static struct px_parse_result http_body_broken(const struct px_parse_ctx *ctx, struct px_frame *out,
+					       size_t pos, const char *why)
 {
 	struct http_state *st = ctx->state;
 
@@ -145,8 +156,9 @@ static struct px_parse_result http_body_broken(const struct px_parse_ctx *ctx, s
 }
 
 /*
- * chunk = chunk-size [ chunk-ext ] CRLF chunk-data CRLF; the last one has size 0, then trailers as in a head, then an
- * empty line (RFC 9112 section 7.1). Blanks behind the size are not allowed, and common.
+ * chunk = chunk-size [ chunk-ext ] CRLF chunk-data CRLF; the last one has size 0, then trailers as
+ * in a head, then an empty line (RFC 9112 section 7.1). Blanks behind the size are not allowed, and
+ * common.
  */
 static bool http_chunk_size(struct px_bytes line, uint64_t *size)
 {
@@ -167,13 +179,16 @@ static bool http_chunk_size(struct px_bytes line, uint64_t *size)
 			return false;
 		n = n << 4 | digit;
 	}
-	if (i == 0 || (i < line.len && line.ptr[i] != ';' && line.ptr[i] != ' ' && line.ptr[i] != '\t'))
+	if (i == 0 ||
+	    (i < line.len && line.ptr[i] != ';' && line.ptr[i] != ' ' && line.ptr[i] != '\t'))
 		return false;
 	*size = n;
 	return true;
 }
 
-/* In each http_body_in_*: pos moves over what is dealt with. True: *res is the result of this call. */
+/*
+ * In each http_body_in_*: pos moves over what is dealt with. True: *res is the result of this call.
+ */
 
 static bool http_body_in_chunk_size(const struct px_parse_ctx *ctx, struct px_bytes in, size_t *pos,
 				    struct px_frame *out, struct px_parse_result *res)
@@ -228,7 +243,8 @@ static bool http_body_in_chunk_end(const struct px_parse_ctx *ctx, struct px_byt
 }
 
 /* Returns where they end; those of more than head_max bytes are not kept, and not believed. */
-static size_t http_trailers_keep(struct px_bytes rest, bool eof, const struct px_parse_ctx *ctx, struct px_frame *out)
+static size_t http_trailers_keep(struct px_bytes rest, bool eof, const struct px_parse_ctx *ctx,
+				 struct px_frame *out)
 {
 	struct http_msg *m = out->msg;
 	struct http_facts facts; /* trailers have no say in the framing */
@@ -246,8 +262,9 @@ static size_t http_trailers_keep(struct px_bytes rest, bool eof, const struct px
 	return end;
 }
 
-static struct px_parse_result http_body_in_trailers(const struct px_parse_ctx *ctx, struct px_bytes in,
-						    size_t pos, struct px_frame *out)
+static struct px_parse_result http_body_in_trailers(const struct px_parse_ctx *ctx,
+						    struct px_bytes in, size_t pos,
+						    struct px_frame *out)
 {
 	struct http_state *st = ctx->state;
 	struct http_dir *d = &st->dir[ctx->dir];
@@ -273,8 +290,8 @@ static struct px_parse_result http_body_in_trailers(const struct px_parse_ctx *c
 	return http_body_end(out, pos + end);
 }
 
-struct px_parse_result http_body_parse(const struct px_parse_ctx *ctx, struct px_bytes in, size_t pos,
-				       struct px_frame *out)
+struct px_parse_result http_body_parse(const struct px_parse_ctx *ctx, struct px_bytes in,
+				       size_t pos, struct px_frame *out)
 {
 	struct http_msg *m = out->msg;
 	struct px_parse_result res;
@@ -327,7 +344,8 @@ static uint64_t http_hole_chunk_end(struct http_msg *m, uint64_t n)
 	return n > 1 ? 2 : 1;
 }
 
-uint64_t http_body_hole(const struct px_parse_ctx *ctx, uint64_t n, bool is_cut, struct px_frame *out)
+uint64_t http_body_hole(const struct px_parse_ctx *ctx, uint64_t n, bool is_cut,
+			struct px_frame *out)
 {
 	struct http_msg *m = out->msg;
 	uint64_t inside = n, behind = 0;

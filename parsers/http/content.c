@@ -55,7 +55,8 @@ static size_t content_hint(struct px_bytes in)
 }
 
 /* window_bits as zlib has them: 15 + 16 gzip, 15 zlib, -15 bare deflate. */
-static enum content_end content_inflate(struct px_bytes in, struct content_out *out, int window_bits)
+static enum content_end content_inflate(struct px_bytes in, struct content_out *out,
+					int window_bits)
 {
 	enum content_end end = CONTENT_PART;
 	z_stream z;
@@ -105,10 +106,14 @@ static enum content_end content_gzip(struct px_bytes in, struct content_out *out
 	return content_inflate(in, out, 15 + 16);
 }
 
-/* The coding named deflate is the zlib format; many senders leave its header out (RFC 9110 section 8.4.1.2). */
+/*
+ * The coding named deflate is the zlib format; many senders leave its header out (RFC 9110 section
+ * 8.4.1.2).
+ */
 static enum content_end content_deflate(struct px_bytes in, struct content_out *out)
 {
-	unsigned int cmf = (unsigned char)in.ptr[0], flg = in.len > 1 ? (unsigned char)in.ptr[1] : 0;
+	unsigned int cmf = (unsigned char)in.ptr[0],
+		     flg = in.len > 1 ? (unsigned char)in.ptr[1] : 0;
 	bool is_zlib = (cmf & 15) == 8 && cmf >> 4 <= 7 && (cmf << 8 | flg) % 31 == 0;
 
 	return content_inflate(in, out, is_zlib ? 15 : -15);
@@ -123,7 +128,8 @@ static enum content_end content_br(struct px_bytes in, struct content_out *out)
 
 	if (!d)
 		return CONTENT_PART;
-	while (res == BROTLI_DECODER_RESULT_NEEDS_MORE_OUTPUT && content_out_room(out, content_hint(in))) {
+	while (res == BROTLI_DECODER_RESULT_NEEDS_MORE_OUTPUT &&
+	       content_out_room(out, content_hint(in))) {
 		uint8_t *to = (uint8_t *)out->ptr + out->len;
 		size_t room = out->cap - out->len;
 
@@ -135,7 +141,8 @@ static enum content_end content_br(struct px_bytes in, struct content_out *out)
 		res = BROTLI_DECODER_RESULT_NEEDS_MORE_INPUT; /* no memory: as far as it got */
 	BrotliDecoderDestroyInstance(d);
 	return res == BROTLI_DECODER_RESULT_SUCCESS ? CONTENT_WHOLE
-	       : res == BROTLI_DECODER_RESULT_ERROR ? CONTENT_WRONG : CONTENT_PART;
+	       : res == BROTLI_DECODER_RESULT_ERROR ? CONTENT_WRONG
+						    : CONTENT_PART;
 }
 
 static enum content_end content_zstd(struct px_bytes in, struct content_out *out)
@@ -152,11 +159,14 @@ static enum content_end content_zstd(struct px_bytes in, struct content_out *out
 		size_t before = src.pos, ret = ZSTD_decompressStream(d, &dst, &src);
 
 		if (ZSTD_isError(ret)) {
-			end = ZSTD_getErrorCode(ret) == ZSTD_error_memory_allocation ? CONTENT_PART : CONTENT_WRONG;
+			end = ZSTD_getErrorCode(ret) == ZSTD_error_memory_allocation
+				      ? CONTENT_PART
+				      : CONTENT_WRONG;
 			break;
 		}
 		end = ret == 0 ? CONTENT_WHOLE : CONTENT_PART;
-		if ((ret == 0 && src.pos == src.size) || (src.pos == before && dst.pos == out->len)) {
+		if ((ret == 0 && src.pos == src.size) ||
+		    (src.pos == before && dst.pos == out->len)) {
 			out->len = dst.pos;
 			break;
 		}
@@ -170,10 +180,8 @@ static const struct {
 	struct px_bytes name;
 	content_decoder *decode;
 } codings[] = {
-	{ PX_BYTES("gzip"), content_gzip },
-	{ PX_BYTES("x-gzip"), content_gzip },
-	{ PX_BYTES("deflate"), content_deflate },
-	{ PX_BYTES("br"), content_br },
+	{ PX_BYTES("gzip"), content_gzip },	  { PX_BYTES("x-gzip"), content_gzip },
+	{ PX_BYTES("deflate"), content_deflate }, { PX_BYTES("br"), content_br },
 	{ PX_BYTES("zstd"), content_zstd },
 };
 
@@ -185,7 +193,8 @@ static bool content_layers(struct px_bytes value, content_decoder **layers, size
 	while (http_list_next(&value, &item)) {
 		content_decoder *decode = NULL;
 
-		if (px_bytes_caseeq(item, PX_BYTES("identity")) || px_bytes_caseeq(item, PX_BYTES("chunked")))
+		if (px_bytes_caseeq(item, PX_BYTES("identity")) ||
+		    px_bytes_caseeq(item, PX_BYTES("chunked")))
 			continue;
 		for (size_t i = 0; i < PX_COUNT(codings); i++)
 			if (px_bytes_caseeq(item, codings[i].name))

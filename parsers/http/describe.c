@@ -32,6 +32,7 @@ enum http_side_field {
 #define REQ PX_SIDE_REQ
 #define RESP PX_SIDE_RESP
 
+/* clang-format off */
 const struct px_field http_fields[] = {
 	{ "version", PX_TYPE_STR, REQ, NULL, "version of HTTP" },
 	{ "method", PX_TYPE_STR, REQ, NULL, "request method" },
@@ -61,6 +62,7 @@ const struct px_field http_fields[] = {
 	{ "body", PX_TYPE_BODY, RESP, NULL, "body with its coding undone" },
 	{ 0 },
 };
+/* clang-format on */
 _Static_assert(PX_COUNT(http_fields) == HTTP_F_RESP + 9, "a row for each of enum http_field");
 
 static const struct px_bytes hidden = PX_BYTES("***");
@@ -73,7 +75,8 @@ struct describe {
 	bool is_cut;		/* a body was longer than allowed */
 };
 
-static struct px_bytes describe_join(struct px_arena *arena, const struct px_bytes *parts, size_t count)
+static struct px_bytes describe_join(struct px_arena *arena, const struct px_bytes *parts,
+				     size_t count)
 {
 	size_t len = 0, at = 0;
 	char *p;
@@ -140,7 +143,8 @@ static struct px_bytes describe_unfold(struct px_arena *arena, struct px_bytes v
 	return px_bytes_of(p, n);
 }
 
-static struct px_bytes describe_value(struct describe *d, const struct http_block *b, const struct http_header *h)
+static struct px_bytes describe_value(struct describe *d, const struct http_block *b,
+				      const struct http_header *h)
 {
 	struct px_bytes value = http_block_text(b, h->value, h->value_len);
 
@@ -157,8 +161,9 @@ static struct px_bytes describe_value(struct describe *d, const struct http_bloc
 }
 
 /* All values of the name that pairs[of] has, joined. */
-static struct px_bytes describe_duplicates(struct describe *d, const struct http_block *b, const uint8_t *owner,
-					   const struct px_bytes *values, size_t of)
+static struct px_bytes describe_duplicates(struct describe *d, const struct http_block *b,
+					   const uint8_t *owner, const struct px_bytes *values,
+					   size_t of)
 {
 	const char *sep = ", ";
 	size_t len = 0, sep_len, at = 0;
@@ -217,8 +222,10 @@ static void describe_block(struct describe *d, const struct http_block *b, unsig
 
 		describe_lower(names, b->text + h->name, h->name_len);
 		values[i] = describe_value(d, b, h);
-		bit = (uint64_t)1 << ((name.len * 7 + (uint8_t)name.ptr[0] + (uint8_t)name.ptr[name.len - 1] * 3u +
-				       (uint8_t)name.ptr[name.len / 2] * 5u) & 63);
+		bit = (uint64_t)1 << ((name.len * 7 + (uint8_t)name.ptr[0] +
+				       (uint8_t)name.ptr[name.len - 1] * 3u +
+				       (uint8_t)name.ptr[name.len / 2] * 5u) &
+				      63);
 		k = count;
 		if (seen & bit)
 			for (k = 0; k < count && !px_bytes_eq(pairs[k].name, name);)
@@ -267,7 +274,10 @@ static bool describe_is_form(struct px_bytes content_type)
 	return px_bytes_caseeq(px_bytes_sub(content_type, 0, form.len), form);
 }
 
-/* Of the body, kept or not; with what was dropped on the way for a message that was left in the middle. */
+/*
+ * Of the body, kept or not; with what was dropped on the way for a message that was left in the
+ * middle.
+ */
 static uint64_t describe_body_bytes(const struct px_frame *frame)
 {
 	const struct http_msg *m = frame->msg;
@@ -289,15 +299,18 @@ static void describe_body(struct describe *d, const struct px_frame *frame, unsi
 	px_record_put_int(rec, side + SIDE_BODY_BYTES, (int64_t)body_bytes);
 	if (body_bytes == 0)
 		return;
-	if (http_block_has(&m->head, HTTP_CONTENT_ENCODING) || http_block_has(&m->head, HTTP_TRANSFER_ENCODING))
-		content = http_content_decode(kept, http_block_value(&m->head, HTTP_CONTENT_ENCODING),
-					      http_block_value(&m->head, HTTP_TRANSFER_ENCODING),
-					      m->decoded_max, rec->arena);
+	if (http_block_has(&m->head, HTTP_CONTENT_ENCODING) ||
+	    http_block_has(&m->head, HTTP_TRANSFER_ENCODING))
+		content =
+			http_content_decode(kept, http_block_value(&m->head, HTTP_CONTENT_ENCODING),
+					    http_block_value(&m->head, HTTP_TRANSFER_ENCODING),
+					    m->decoded_max, rec->arena);
 	if (content.is_decoded) {
 		is_cut = !content.is_whole;
 		d->is_cut |= content.hit_limit;
 		if (!is_cut && body_bytes == m->body_len)
-			px_record_put_int(rec, side + SIDE_BODY_DECODED_BYTES, (int64_t)content.bytes.len);
+			px_record_put_int(rec, side + SIDE_BODY_DECODED_BYTES,
+					  (int64_t)content.bytes.len);
 	}
 	if (!rec->no_redact && describe_is_form(http_block_value(&m->head, HTTP_CONTENT_TYPE))) {
 		bool found = false;
@@ -317,7 +330,8 @@ static void describe_body(struct describe *d, const struct px_frame *frame, unsi
 }
 
 /* What a request and a response have in common. */
-static void describe_side(struct describe *d, const struct px_frame *frame, unsigned int side, struct px_raw *raw)
+static void describe_side(struct describe *d, const struct px_frame *frame, unsigned int side,
+			  struct px_raw *raw)
 {
 	const struct http_msg *m = frame->msg;
 	struct px_record *rec = d->rec;
@@ -336,7 +350,8 @@ static void describe_side(struct describe *d, const struct px_frame *frame, unsi
 	if (m->trailers.count > 0)
 		describe_block(d, &m->trailers, side + SIDE_TRAILERS);
 	if (http_block_has(&m->head, HTTP_CONTENT_TYPE))
-		describe_put(rec, side + SIDE_CONTENT_TYPE, http_block_value(&m->head, HTTP_CONTENT_TYPE));
+		describe_put(rec, side + SIDE_CONTENT_TYPE,
+			     http_block_value(&m->head, HTTP_CONTENT_TYPE));
 	describe_body(d, frame, side);
 }
 
@@ -386,7 +401,8 @@ static void describe_trace(struct px_record *rec, const struct http_block *head)
 		describe_ids(rec, px_bytes_sub(v, 0, dash), px_bytes_sub(v, dash + 1, 16));
 		return;
 	}
-	describe_ids(rec, http_block_value(head, HTTP_B3_TRACE_ID), http_block_value(head, HTTP_B3_SPAN_ID));
+	describe_ids(rec, http_block_value(head, HTTP_B3_TRACE_ID),
+		     http_block_value(head, HTTP_B3_SPAN_ID));
 }
 
 /* Its parts, as they are shown. */
@@ -412,7 +428,8 @@ static struct describe_target describe_target(struct px_bytes target, bool is_co
 		if (sep) {
 			size_t from = (size_t)(sep - target.ptr) + 3, at;
 
-			for (end = from; end < target.len && target.ptr[end] != '/' && target.ptr[end] != '?';)
+			for (end = from;
+			     end < target.len && target.ptr[end] != '/' && target.ptr[end] != '?';)
 				end++;
 			t.is_url = true;
 			t.scheme = px_bytes_sub(target, 0, from - 3);
@@ -438,7 +455,8 @@ static void describe_request(struct describe *d)
 	const struct http_msg *m = frame->msg;
 	struct px_record *rec = d->rec;
 	struct px_bytes method = http_block_text(&m->head, 0, m->start.method_len), line;
-	struct px_bytes target = http_block_text(&m->head, m->start.target, m->start.target_len), shown = target;
+	struct px_bytes target = http_block_text(&m->head, m->start.target, m->start.target_len),
+			shown = target;
 	struct describe_target t;
 
 	rec->has_req = true;
@@ -448,7 +466,8 @@ static void describe_request(struct describe *d)
 	if (m->start.minor < PX_COUNT(versions))
 		px_record_put_str(rec, HTTP_F_VERSION, versions[m->start.minor]);
 	else
-		describe_put(rec, HTTP_F_VERSION, px_arena_printf(rec->arena, "1.%u", m->start.minor));
+		describe_put(rec, HTTP_F_VERSION,
+			     px_arena_printf(rec->arena, "1.%u", m->start.minor));
 	px_record_put_str(rec, HTTP_F_METHOD, method);
 	if (!t.scheme.ptr && !t.is_url)
 		t.scheme = ex->is_tls ? PX_BYTES("https") : PX_BYTES("http");
@@ -471,8 +490,11 @@ static void describe_request(struct describe *d)
 		line = describe_join(rec->arena, parts, PX_COUNT(parts));
 	} else {
 		/* * is the whole server (RFC 9112 section 3.2.4) */
-		const struct px_bytes parts[] = { method, PX_BYTES(" "), t.scheme, PX_BYTES("://"), t.host,
-						  px_bytes_eq(shown, PX_BYTES("*")) ? PX_BYTES("") : shown };
+		const struct px_bytes parts[] = {
+			method,	  PX_BYTES(" "),
+			t.scheme, PX_BYTES("://"),
+			t.host,	  px_bytes_eq(shown, PX_BYTES("*")) ? PX_BYTES("") : shown
+		};
 
 		line = describe_join(rec->arena, parts, PX_COUNT(parts));
 	}
@@ -490,7 +512,8 @@ static void describe_response(struct describe *d)
 	const struct px_frame *frame = d->ex->response;
 	const struct http_msg *m = frame->msg;
 	struct px_record *rec = d->rec;
-	struct px_bytes reason = http_block_text(&m->head, m->start.reason, m->start.reason_len), status;
+	struct px_bytes reason = http_block_text(&m->head, m->start.reason, m->start.reason_len),
+			status;
 	unsigned int code = m->start.status;
 	bool is_final = code >= 200 || code == 101;
 	char *digits = px_arena_alloc(rec->arena, 3);
@@ -499,7 +522,8 @@ static void describe_response(struct describe *d)
 	px_record_put_int(rec, HTTP_F_STATUS_CODE, code);
 	px_record_put_str(rec, HTTP_F_REASON, reason);
 	if (http_block_has(&m->head, HTTP_CONTENT_ENCODING))
-		describe_put(rec, HTTP_F_CONTENT_ENCODING, http_block_value(&m->head, HTTP_CONTENT_ENCODING));
+		describe_put(rec, HTTP_F_CONTENT_ENCODING,
+			     http_block_value(&m->head, HTTP_CONTENT_ENCODING));
 	if (digits) {
 		digits[0] = (char)('0' + code / 100);
 		digits[1] = (char)('0' + code / 10 % 10);

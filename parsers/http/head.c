@@ -7,8 +7,9 @@
 /*
  * field-line = field-name ":" OWS field-value OWS     (RFC 9112 section 5)
  *
- * A line that begins with white space continues the one before it (obs-fold, section 5.2). Lines end in CRLF or in a
- * bare LF; an empty one ends the block. A line without a colon is passed over, as the servers do.
+ * A line that begins with white space continues the one before it (obs-fold, section 5.2). Lines
+ * end in CRLF or in a bare LF; an empty one ends the block. A line without a colon is passed over,
+ * as the servers do.
  */
 
 struct http_known {
@@ -40,8 +41,8 @@ static const struct http_known known[] = {
 };
 
 /* known_at[n]: the first row whose name has n bytes or more. */
-static const uint8_t known_at[] = { 0, 0, 0, 1, 1, 2, 2, 4, 6, 7, 8, 9, 11, 13, 14, 15, 15, 17, 18,
-				    18, 19 };
+static const uint8_t known_at[] = { 0, 0,  0,  1,  1,  2,  2,  4,  6,  7, 8,
+				    9, 11, 13, 14, 15, 15, 17, 18, 18, 19 };
 #define KNOWN_LEN_MAX 19
 
 static enum http_header_id http_header_id(struct px_bytes name)
@@ -86,7 +87,10 @@ bool http_list_next(struct px_bytes *rest, struct px_bytes *item)
 	return false;
 }
 
-/* Several equal lengths, in one line or in many, are one (RFC 9110 section 8.6); all else is an error. */
+/*
+ * Several equal lengths, in one line or in many, are one (RFC 9110 section 8.6); all else is an
+ * error.
+ */
 static void http_facts_length(struct http_facts *facts, struct px_bytes value)
 {
 	struct px_bytes item;
@@ -210,7 +214,8 @@ size_t http_scan_lines(struct http_scan *scan, struct px_bytes in, size_t from, 
 			break;
 		}
 		/* What the next line begins with says whether this one is complete. */
-		while (nl && end + 1 < in.len && (in.ptr[end + 1] == ' ' || in.ptr[end + 1] == '\t')) {
+		while (nl && end + 1 < in.len &&
+		       (in.ptr[end + 1] == ' ' || in.ptr[end + 1] == '\t')) {
 			is_folded = true;
 			nl = memchr(in.ptr + end + 1, '\n', in.len - end - 1);
 			end = nl ? (size_t)(nl - in.ptr) : in.len;
@@ -220,8 +225,9 @@ size_t http_scan_lines(struct http_scan *scan, struct px_bytes in, size_t from, 
 		is_kept = !scan->is_cut && scan->count < HTTP_HEADERS_MAX && end < scan->keep_max;
 		if (!is_kept)
 			scan->is_cut = true;
-		http_scan_line(scan, in, from, end > from && in.ptr[end - 1] == '\r' ? end - 1 : end,
-			       is_folded, is_kept, facts);
+		http_scan_line(scan, in, from,
+			       end > from && in.ptr[end - 1] == '\r' ? end - 1 : end, is_folded,
+			       is_kept, facts);
 		from = nl ? end + 1 : end;
 		if (is_kept)
 			scan->kept = from;

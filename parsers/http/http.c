@@ -21,7 +21,8 @@ static void http_asked_set(struct http_state *st, uint64_t ordinal, enum http_as
 	size_t slot = ordinal % HTTP_PENDING;
 	unsigned int shift = (unsigned int)(slot % 4 * 2);
 
-	st->asked[slot / 4] = (uint8_t)((st->asked[slot / 4] & ~(3u << shift)) | (unsigned int)asked << shift);
+	st->asked[slot / 4] =
+		(uint8_t)((st->asked[slot / 4] & ~(3u << shift)) | (unsigned int)asked << shift);
 }
 
 static void http_number_request(struct http_state *st, struct http_msg *m, struct px_frame *out)
@@ -47,10 +48,12 @@ static void http_number_request(struct http_state *st, struct http_msg *m, struc
 }
 
 /*
- * The frame's key counts all responses; which of our requests this one answers is a guess of our own where earlier
- * messages were not seen, and none where a client that sends ahead makes even that impossible.
+ * The frame's key counts all responses; which of our requests this one answers is a guess of our
+ * own where earlier messages were not seen, and none where a client that sends ahead makes even
+ * that impossible.
  */
-static enum http_asked http_number_response(struct http_state *st, struct http_msg *m, struct px_frame *out)
+static enum http_asked http_number_response(struct http_state *st, struct http_msg *m,
+					    struct px_frame *out)
 {
 	enum http_asked asked = HTTP_ASKED_UNKNOWN;
 
@@ -70,7 +73,10 @@ static enum http_asked http_number_response(struct http_state *st, struct http_m
 	return asked;
 }
 
-/* The head is there, as far as it will ever be: number the message and choose the framing of its body. */
+/*
+ * The head is there, as far as it will ever be: number the message and choose the framing of its
+ * body.
+ */
 static void http_head_finish(struct http_state *st, struct http_msg *m, struct px_frame *out)
 {
 	enum http_asked asked = HTTP_ASKED_PLAIN;
@@ -89,7 +95,8 @@ static void http_head_finish(struct http_state *st, struct http_msg *m, struct p
 		m->may_lack_body = false;
 }
 
-static struct px_parse_result http_frame(const struct px_parse_ctx *ctx, const struct http_msg *m, size_t pos)
+static struct px_parse_result http_frame(const struct px_parse_ctx *ctx, const struct http_msg *m,
+					 size_t pos)
 {
 	struct px_parse_result res = px_parse_frame(pos);
 	struct http_state *st = ctx->state;
@@ -100,15 +107,16 @@ static struct px_parse_result http_frame(const struct px_parse_ctx *ctx, const s
 	} else if (m->start.is_response && m->start.status == 101) {
 		res.ends_protocol = true;
 	}
-	if (!m->start.is_response && (m->facts.has_coding ? !m->facts.is_chunked : m->facts.bad_length))
+	if (!m->start.is_response &&
+	    (m->facts.has_coding ? !m->facts.is_chunked : m->facts.bad_length))
 		st->dir[ctx->dir].is_opaque = true;
 	return res;
 }
 
 /*
- * The body that a head announces does not come when an answer to HEAD is met whose request we do not know (yet), or when
- * a client that waited for 100 Continue was refused and goes on with its next request. Then a first line stands where
- * the body would begin.
+ * The body that a head announces does not come when an answer to HEAD is met whose request we do
+ * not know (yet), or when a client that waited for 100 Continue was refused and goes on with its
+ * next request. Then a first line stands where the body would begin.
  */
 static enum px_sure http_lacks_body(const struct px_parse_ctx *ctx, struct px_bytes rest,
 				    const struct http_msg *m)
@@ -116,7 +124,9 @@ static enum px_sure http_lacks_body(const struct px_parse_ctx *ctx, struct px_by
 	const struct http_state *st = ctx->state;
 	const struct px_bytes version = PX_BYTES("HTTP/1.");
 
-	/* Only bytes that could be its own, so that it does not matter how much is there already. */
+	/*
+	 * Only bytes that could be its own, so that it does not matter how much is there already.
+	 */
 	if (m->phase == HTTP_IN_LENGTH)
 		rest = px_bytes_sub(rest, 0, m->left < SIZE_MAX ? (size_t)m->left : SIZE_MAX);
 	if (m->start.is_response) {
@@ -133,8 +143,8 @@ static enum px_sure http_lacks_body(const struct px_parse_ctx *ctx, struct px_by
 	return st->answered > m->ordinal ? http_start_known(rest) : PX_SURE_NO;
 }
 
-static struct px_parse_result http_body(const struct px_parse_ctx *ctx, struct px_bytes in, size_t pos,
-					struct px_frame *out)
+static struct px_parse_result http_body(const struct px_parse_ctx *ctx, struct px_bytes in,
+					size_t pos, struct px_frame *out)
 {
 	const struct http_state *st = ctx->state;
 	struct http_msg *m = out->msg;
@@ -177,7 +187,10 @@ static bool http_is_interim(const struct http_start *start)
 	return start->is_response && start->status < 200 && start->status != 101;
 }
 
-/* An interim answer is part of the final one. Of its head nothing is kept: any number of them may come. */
+/*
+ * An interim answer is part of the final one. Of its head nothing is kept: any number of them may
+ * come.
+ */
 static struct px_parse_result http_interim(struct http_state *st, struct http_msg *m, size_t pos)
 {
 	if (m->start.status == 100 && st->answered < st->requests)
@@ -189,7 +202,8 @@ static struct px_parse_result http_interim(struct http_state *st, struct http_ms
 	return px_parse_skip(pos);
 }
 
-static struct px_parse_result http_abort(const struct px_parse_ctx *ctx, struct px_frame *out, size_t pos)
+static struct px_parse_result http_abort(const struct px_parse_ctx *ctx, struct px_frame *out,
+					 size_t pos)
 {
 	struct http_msg *m = out->msg;
 
@@ -233,8 +247,12 @@ static struct px_parse_result http_head_tail(const struct px_parse_ctx *ctx, str
 	return ctx->eof ? http_abort(ctx, out, in.len) : http_wait(pos, in);
 }
 
-/* The first line, once it is complete. Returns its length with the line break, 0 as long as there is none. */
-static size_t http_first_line(struct http_dir *d, struct px_bytes in, struct http_start *start, bool *is_bad)
+/*
+ * The first line, once it is complete. Returns its length with the line break, 0 as long as there
+ * is none.
+ */
+static size_t http_first_line(struct http_dir *d, struct px_bytes in, struct http_start *start,
+			      bool *is_bad)
 {
 	size_t nl, len;
 
@@ -254,7 +272,8 @@ static size_t http_first_line(struct http_dir *d, struct px_bytes in, struct htt
 	return nl + 1;
 }
 
-static struct px_parse_result http_head(const struct px_parse_ctx *ctx, struct px_bytes in, struct px_frame *out)
+static struct px_parse_result http_head(const struct px_parse_ctx *ctx, struct px_bytes in,
+					struct px_frame *out)
 {
 	struct http_state *st = ctx->state;
 	struct http_dir *d = &st->dir[ctx->dir];
@@ -316,8 +335,8 @@ static struct px_parse_result http_head(const struct px_parse_ctx *ctx, struct p
 }
 
 /*
- * Behind a CONNECT or Upgrade request come the bytes of another protocol, if the answer says so: wait for it. A client
- * that was refused goes on with a request.
+ * Behind a CONNECT or Upgrade request come the bytes of another protocol, if the answer says so:
+ * wait for it. A client that was refused goes on with a request.
  */
 static bool http_waits_for_switch(const struct px_parse_ctx *ctx, struct px_bytes in)
 {
@@ -329,7 +348,8 @@ static bool http_waits_for_switch(const struct px_parse_ctx *ctx, struct px_byte
 	return st->switch_is_connect || http_start_known(px_bytes_sub(in, 0, 64)) == PX_SURE_NO;
 }
 
-static struct px_parse_result http_parse(const struct px_parse_ctx *ctx, struct px_bytes in, struct px_frame *out)
+static struct px_parse_result http_parse(const struct px_parse_ctx *ctx, struct px_bytes in,
+					 struct px_frame *out)
 {
 	struct http_state *st = ctx->state;
 	struct http_dir *d = &st->dir[ctx->dir];
@@ -368,7 +388,8 @@ static struct px_parse_result http_parse(const struct px_parse_ctx *ctx, struct 
 	return http_head(ctx, in, out);
 }
 
-static uint64_t http_hole(const struct px_parse_ctx *ctx, uint64_t n, bool is_cut, struct px_frame *out)
+static uint64_t http_hole(const struct px_parse_ctx *ctx, uint64_t n, bool is_cut,
+			  struct px_frame *out)
 {
 	struct http_msg *m = out->msg;
 	uint64_t taken;
@@ -384,8 +405,9 @@ static uint64_t http_hole(const struct px_parse_ctx *ctx, uint64_t n, bool is_cu
 }
 
 /*
- * The counts go on; which request the next response belongs to is open again. If it was the answer to an Upgrade or
- * CONNECT that was lost, what follows may be another protocol's, with anything in it: nobody looks for messages there.
+ * The counts go on; which request the next response belongs to is open again. If it was the answer
+ * to an Upgrade or CONNECT that was lost, what follows may be another protocol's, with anything in
+ * it: nobody looks for messages there.
  */
 static void http_reset(void *state)
 {
@@ -393,7 +415,8 @@ static void http_reset(void *state)
 
 	st->may_have_switched |= st->switch_at > st->answered;
 	for (size_t i = 0; i < PX_COUNT(st->dir); i++)
-		st->dir[i] = (struct http_dir){ .kind = st->dir[i].kind, .is_opaque = st->may_have_switched };
+		st->dir[i] = (struct http_dir){ .kind = st->dir[i].kind,
+						.is_opaque = st->may_have_switched };
 	st->answered = st->requests;
 	st->switch_at = 0;
 	st->is_joined = true;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Secrets overwritten in bytes on their way into a packet file. Unlike redact.c this has no message
- * before it, only what comes, in pieces cut anywhere: names come before values, so one pass does it.
- * It looks for the same names everywhere, in heads, URLs and bodies, and rather overwrites too much
- * than too little; line breaks stay, and so does the framing.
+ * before it, only what comes, in pieces cut anywhere: names come before values, so one pass does
+ * it. It looks for the same names everywhere, in heads, URLs and bodies, and rather overwrites too
+ * much than too little; line breaks stay, and so does the framing.
  */
 #include "http/message.h"
 

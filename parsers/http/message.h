@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An HTTP message under construction, and the connection state that the files of this folder share. */
+/*
+ * An HTTP message under construction, and the connection state that the files of this folder share.
+ */
 #ifndef PX_PARSERS_HTTP_MESSAGE_H
 #define PX_PARSERS_HTTP_MESSAGE_H
 
@@ -42,7 +44,10 @@ struct http_header {
 	bool is_folded;
 };
 
-/* The header lines of a head, or the trailers: their text as it was on the wire, and an index of it. */
+/*
+ * The header lines of a head, or the trailers: their text as it was on the wire, and an index of
+ * it.
+ */
 struct http_block {
 	char *text;
 	size_t len;
@@ -118,8 +123,8 @@ struct http_dir {
 };
 
 /*
- * One per connection. Requests are numbered, and asked[] remembers of the last HTTP_PENDING of them what the parser of
- * their responses has to know, two bits each.
+ * One per connection. Requests are numbered, and asked[] remembers of the last HTTP_PENDING of them
+ * what the parser of their responses has to know, two bits each.
  */
 struct http_state {
 	struct http_dir dir[2];
@@ -155,7 +160,10 @@ struct http_scan {
 	struct http_header headers[HTTP_HEADERS_MAX];
 };
 
-/* Read header lines from offset `from`; returns the offset behind the last one that is certainly complete. */
+/*
+ * Read header lines from offset `from`; returns the offset behind the last one that is certainly
+ * complete.
+ */
 size_t http_scan_lines(struct http_scan *scan, struct px_bytes in, size_t from, bool eof,
 		       struct http_facts *facts);
 
@@ -174,12 +182,15 @@ static inline bool http_block_has(const struct http_block *block, enum http_head
 	return block->ids >> id & 1;
 }
 
-static inline struct px_bytes http_block_text(const struct http_block *b, uint32_t off, uint32_t len)
+static inline struct px_bytes http_block_text(const struct http_block *b, uint32_t off,
+					      uint32_t len)
 {
 	return len ? px_bytes_of(b->text + off, len) : px_bytes_of("", 0);
 }
 
-/* The next element of a comma-separated list (RFC 9110 section 5.6.1), trimmed; false at its end. */
+/*
+ * The next element of a comma-separated list (RFC 9110 section 5.6.1), trimmed; false at its end.
+ */
 bool http_list_next(struct px_bytes *rest, struct px_bytes *item);
 
 /* body.c: what follows a head */
@@ -188,8 +199,8 @@ bool http_list_next(struct px_bytes *rest, struct px_bytes *item);
 void http_body_begin(struct http_msg *m, enum http_asked asked);
 
 /* Read on at offset pos of `in`. At HTTP_COMPLETE the result is a frame. */
-struct px_parse_result http_body_parse(const struct px_parse_ctx *ctx, struct px_bytes in, size_t pos,
-				       struct px_frame *out);
+struct px_parse_result http_body_parse(const struct px_parse_ctx *ctx, struct px_bytes in,
+				       size_t pos, struct px_frame *out);
 uint64_t http_body_hole(const struct px_parse_ctx *ctx, uint64_t n, bool is_cut,
 			struct px_frame *out);
 
@@ -208,8 +219,8 @@ struct http_content {
 };
 
 /*
- * Undo up to four codings, the one applied last first. The result has at most decoded_max bytes, from arena or from
- * content.
+ * Undo up to four codings, the one applied last first. The result has at most decoded_max bytes,
+ * from arena or from content.
  */
 struct http_content http_content_decode(struct px_bytes content, struct px_bytes content_encoding,
 					struct px_bytes transfer_encoding, size_t decoded_max,
@@ -222,8 +233,9 @@ void http_describe(const struct px_exchange *ex, struct px_record *rec);
 /* redact.c: secrets in what the user sees */
 
 /*
- * A copy of text with its secrets replaced by ***; in text itself they are overwritten by X. is_form: text is a list of
- * parameters, else a URL. Without a secret: text as it is, and *found is left alone.
+ * A copy of text with its secrets replaced by ***; in text itself they are overwritten by X.
+ * is_form: text is a list of parameters, else a URL. Without a secret: text as it is, and *found is
+ * left alone.
  */
 struct px_bytes http_redact_params(struct px_bytes text, bool is_form, struct px_arena *arena,
 				   bool *found);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Secrets in URLs and forms: found by their names, replaced for display, overwritten in what is kept. */
+/*
+ * Secrets in URLs and forms: found by their names, replaced for display, overwritten in what is
+ * kept.
+ */
 #include "http/message.h"
 
 #define NAME_MAX_LEN 64	/* bytes of a parameter's name that are compared */
@@ -44,7 +47,10 @@ static bool redact_ends(struct px_bytes b, struct px_bytes end)
 bool http_is_secret_param(struct px_bytes name)
 {
 	static const struct px_bytes names[] = {
-		PX_BYTES("access_token"), PX_BYTES("api_key"), PX_BYTES("password"), PX_BYTES("sig"),
+		PX_BYTES("access_token"),
+		PX_BYTES("api_key"),
+		PX_BYTES("password"),
+		PX_BYTES("sig"),
 		PX_BYTES("x-amz-security-token"),
 	};
 	char flat[NAME_MAX_LEN];
@@ -63,13 +69,15 @@ static struct px_bytes redact_userinfo(struct px_bytes url)
 	struct px_bytes none = { NULL, 0 };
 	size_t from, end, at;
 
-	for (from = 0; from + 1 < url.len && !(url.ptr[from] == '/' && url.ptr[from + 1] == '/'); from++)
+	for (from = 0; from + 1 < url.len && !(url.ptr[from] == '/' && url.ptr[from + 1] == '/');
+	     from++)
 		if (url.ptr[from] == '?' || url.ptr[from] == '#' || url.ptr[from] == '/')
 			return none;
 	if (from + 1 >= url.len)
 		return none;
 	from += 2;
-	for (end = from; end < url.len && url.ptr[end] != '/' && url.ptr[end] != '?' && url.ptr[end] != '#';)
+	for (end = from;
+	     end < url.len && url.ptr[end] != '/' && url.ptr[end] != '?' && url.ptr[end] != '#';)
 		end++;
 	for (at = end; at > from && url.ptr[at - 1] != '@';)
 		at--;
@@ -97,11 +105,14 @@ static bool redact_next(struct redact_walk *w, struct px_bytes *secret)
 		if (secret->len > 0)
 			return true;
 	}
-	/* Parameters are what `&` separates; a fragment may carry them too, as OAuth's answers do. */
+	/*
+	 * Parameters are what `&` separates; a fragment may carry them too, as OAuth's answers do.
+	 */
 	while (w->at < text.len) {
 		size_t from = w->at, end = from, eq;
 
-		while (end < text.len && text.ptr[end] != '&' && (w->is_form || text.ptr[end] != '#'))
+		while (end < text.len && text.ptr[end] != '&' &&
+		       (w->is_form || text.ptr[end] != '#'))
 			end++;
 		w->at = end + 1;
 		eq = px_bytes_find(px_bytes_sub(text, 0, end), from, '=');
@@ -122,7 +133,8 @@ void http_redact_bytes(struct px_bytes secret)
 			p[i] = 'X';
 }
 
-struct px_bytes http_redact_params(struct px_bytes text, bool is_form, struct px_arena *arena, bool *found)
+struct px_bytes http_redact_params(struct px_bytes text, bool is_form, struct px_arena *arena,
+				   bool *found)
 {
 	struct redact_walk w = { .text = text, .is_form = is_form };
 	struct px_bytes secret;

@@ -13,6 +13,7 @@
 #define TARGET_BELIEVED 512
 
 /* IANA's HTTP Method Registry without PRI, which is HTTP/2's; then what UPnP and caches use. */
+/* clang-format off */
 static const struct px_bytes methods[] = {
 	PX_BYTES("GET"), PX_BYTES("POST"), PX_BYTES("PUT"), PX_BYTES("DELETE"), PX_BYTES("HEAD"),
 	PX_BYTES("OPTIONS"), PX_BYTES("PATCH"), PX_BYTES("CONNECT"), PX_BYTES("TRACE"),
@@ -27,6 +28,7 @@ static const struct px_bytes methods[] = {
 	PX_BYTES("M-SEARCH"), PX_BYTES("NOTIFY"), PX_BYTES("PURGE"), PX_BYTES("SUBSCRIBE"),
 	PX_BYTES("UNSUBSCRIBE"),
 };
+/* clang-format on */
 
 static bool http_is_digit(char c)
 {
@@ -66,8 +68,9 @@ static bool http_status_parse(struct px_bytes line, struct http_start *start)
 {
 	const char *p = line.ptr;
 
-	if (line.len < STATUS_LEN || !http_is_version(p) || p[8] != ' ' || p[9] < '1' || p[9] > '9' ||
-	    !http_is_digit(p[10]) || !http_is_digit(p[11]) || (line.len > STATUS_LEN && p[12] != ' '))
+	if (line.len < STATUS_LEN || !http_is_version(p) || p[8] != ' ' || p[9] < '1' ||
+	    p[9] > '9' || !http_is_digit(p[10]) || !http_is_digit(p[11]) ||
+	    (line.len > STATUS_LEN && p[12] != ' '))
 		return false;
 	*start = (struct http_start){
 		.is_response = true,
@@ -82,7 +85,10 @@ static bool http_status_parse(struct px_bytes line, struct http_start *start)
 	return true;
 }
 
-/* Some clients leave blanks in their target: what counts is the first one, and the one before the version. */
+/*
+ * Some clients leave blanks in their target: what counts is the first one, and the one before the
+ * version.
+ */
 bool http_start_parse(struct px_bytes line, struct http_start *start)
 {
 	size_t method_len;
@@ -136,7 +142,10 @@ static enum px_sure http_infer_status(struct px_bytes head)
 	return PX_SURE_MAYBE;
 }
 
-/* origin-form, asterisk-form, absolute-form; authority-form with CONNECT only (RFC 9112 section 3.2). */
+/*
+ * origin-form, asterisk-form, absolute-form; authority-form with CONNECT only (RFC 9112 section
+ * 3.2).
+ */
 static enum px_sure http_infer_target(struct px_bytes rest, bool is_connect)
 {
 	size_t i = 0;
@@ -144,12 +153,16 @@ static enum px_sure http_infer_target(struct px_bytes rest, bool is_connect)
 	if (rest.len == 0)
 		return PX_SURE_MAYBE;
 	if (is_connect)
-		return http_is_alpha(rest.ptr[0]) || http_is_digit(rest.ptr[0]) || rest.ptr[0] == '['
-		       ? PX_SURE_YES : PX_SURE_NO;
+		return http_is_alpha(rest.ptr[0]) || http_is_digit(rest.ptr[0]) ||
+				       rest.ptr[0] == '['
+			       ? PX_SURE_YES
+			       : PX_SURE_NO;
 	if (rest.ptr[0] == '/')
 		return PX_SURE_YES;
 	if (rest.ptr[0] == '*')
-		return rest.len == 1 ? PX_SURE_MAYBE : rest.ptr[1] == ' ' ? PX_SURE_YES : PX_SURE_NO;
+		return rest.len == 1	    ? PX_SURE_MAYBE
+		       : rest.ptr[1] == ' ' ? PX_SURE_YES
+					    : PX_SURE_NO;
 	while (i < rest.len && i < 16 && http_is_alpha(rest.ptr[i]))
 		i++;
 	for (size_t k = 0; i > 0 && k < 3; k++) {
@@ -239,8 +252,9 @@ enum px_frame_kind http_kind(struct px_bytes head)
 }
 
 /*
- * A body need not end in a line break, so a message can begin anywhere. The version in a request line is the landmark:
- * the method is the word before the target before it. Glued to a body's last byte it has to be a registered one.
+ * A body need not end in a line break, so a message can begin anywhere. The version in a request
+ * line is the landmark: the method is the word before the target before it. Glued to a body's last
+ * byte it has to be a registered one.
  */
 static size_t http_resync_request(struct px_bytes in, size_t version)
 {
@@ -255,7 +269,8 @@ static size_t http_resync_request(struct px_bytes in, size_t version)
 		if (target - 1 - method == HTTP_METHOD_MAX)
 			break;
 	token = px_bytes_sub(in, method, target - 1 - method);
-	if (token.len > 2 && token.len <= HTTP_METHOD_MAX && method > 0 && in.ptr[method - 1] == '\n' &&
+	if (token.len > 2 && token.len <= HTTP_METHOD_MAX && method > 0 &&
+	    in.ptr[method - 1] == '\n' &&
 	    http_infer_request(px_bytes_sub(in, method, SIZE_MAX), false) == PX_SURE_YES)
 		return method;
 	for (; token.len > 2; token = px_bytes_sub(token, 1, SIZE_MAX))
@@ -267,8 +282,8 @@ static size_t http_resync_request(struct px_bytes in, size_t version)
 }
 
 /*
- * A first line that has begun and not ended, somewhere behind the last line break. In the middle of a line a letter is
- * not enough to go by.
+ * A first line that has begun and not ended, somewhere behind the last line break. In the middle of
+ * a line a letter is not enough to go by.
  */
 static size_t http_resync_tail(struct px_bytes in, size_t from)
 {
@@ -283,7 +298,8 @@ static size_t http_resync_tail(struct px_bytes in, size_t from)
 			continue;
 		if (http_infer_status(rest) != PX_SURE_NO && (i == line || rest.len >= 5))
 			return i;
-		if (http_start_known(rest) != PX_SURE_NO && (i == line || px_bytes_find(rest, 0, ' ') < rest.len))
+		if (http_start_known(rest) != PX_SURE_NO &&
+		    (i == line || px_bytes_find(rest, 0, ' ') < rest.len))
 			return i;
 	}
 	return in.len;
@@ -310,7 +326,10 @@ size_t http_resync(struct px_bytes in, enum px_dir dir)
 		at = (size_t)(hit - in.ptr);
 		if (http_infer_status(px_bytes_sub(in, at, SIZE_MAX)) == PX_SURE_YES)
 			return at;
-		/* Only where the line ends: so each line is looked at once, however often it says HTTP. */
+		/*
+		 * Only where the line ends: so each line is looked at once, however often it says
+		 * HTTP.
+		 */
 		if (at > 0 && in.ptr[at - 1] == ' ' && http_ends_line(in, at + VERSION_LEN)) {
 			found = http_resync_request(in, at - 1);
 			if (found < in.len)

@@ -49,7 +49,8 @@ static inline bool px_bytes_eq(struct px_bytes a, struct px_bytes b)
 
 static inline bool px_bytes_starts(struct px_bytes b, struct px_bytes prefix)
 {
-	return b.len >= prefix.len && (prefix.len == 0 || memcmp(b.ptr, prefix.ptr, prefix.len) == 0);
+	return b.len >= prefix.len &&
+	       (prefix.len == 0 || memcmp(b.ptr, prefix.ptr, prefix.len) == 0);
 }
 
 static inline char px_ascii_lower(char c)

@@ -54,13 +54,34 @@ static inline uint64_t px_cur_uint_le(struct px_cur *c, size_t width)
 	return v;
 }
 
-static inline uint8_t px_cur_u8(struct px_cur *c) { return (uint8_t)px_cur_uint_be(c, 1); }
-static inline uint16_t px_cur_be16(struct px_cur *c) { return (uint16_t)px_cur_uint_be(c, 2); }
-static inline uint32_t px_cur_be32(struct px_cur *c) { return (uint32_t)px_cur_uint_be(c, 4); }
-static inline uint64_t px_cur_be64(struct px_cur *c) { return px_cur_uint_be(c, 8); }
-static inline uint16_t px_cur_le16(struct px_cur *c) { return (uint16_t)px_cur_uint_le(c, 2); }
-static inline uint32_t px_cur_le32(struct px_cur *c) { return (uint32_t)px_cur_uint_le(c, 4); }
-static inline uint64_t px_cur_le64(struct px_cur *c) { return px_cur_uint_le(c, 8); }
+static inline uint8_t px_cur_u8(struct px_cur *c)
+{
+	return (uint8_t)px_cur_uint_be(c, 1);
+}
+static inline uint16_t px_cur_be16(struct px_cur *c)
+{
+	return (uint16_t)px_cur_uint_be(c, 2);
+}
+static inline uint32_t px_cur_be32(struct px_cur *c)
+{
+	return (uint32_t)px_cur_uint_be(c, 4);
+}
+static inline uint64_t px_cur_be64(struct px_cur *c)
+{
+	return px_cur_uint_be(c, 8);
+}
+static inline uint16_t px_cur_le16(struct px_cur *c)
+{
+	return (uint16_t)px_cur_uint_le(c, 2);
+}
+static inline uint32_t px_cur_le32(struct px_cur *c)
+{
+	return (uint32_t)px_cur_uint_le(c, 4);
+}
+static inline uint64_t px_cur_le64(struct px_cur *c)
+{
+	return px_cur_uint_le(c, 8);
+}
 
 /* The next n bytes as a view, and step over them; empty when they are not all there. */
 static inline struct px_bytes px_cur_take(struct px_cur *c, size_t n)

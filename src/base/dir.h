@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The two directions of a connection and the two roles of its ends, as the traced process sees them. */
+/*
+ * The two directions of a connection and the two roles of its ends, as the traced process sees
+ * them.
+ */
 #ifndef PX_BASE_DIR_H
 #define PX_BASE_DIR_H
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Why something cannot be done, for a person: one line of cause, one of cure, and the exit code that goes with it. */
+/*
+ * Why something cannot be done, for a person: one line of cause, one of cure, and the exit code
+ * that goes with it.
+ */
 #ifndef PX_BASE_ERROR_H
 #define PX_BASE_ERROR_H
 
@@ -22,7 +25,8 @@ struct px_error {
 
 /* Fill err; returns -1 so that `return px_error_set(...)` reads well. */
 PX_PRINTF(4, 5)
-int px_error_set(struct px_error *err, enum px_exit code, const char *cure, const char *cause_fmt, ...);
+int px_error_set(struct px_error *err, enum px_exit code, const char *cure, const char *cause_fmt,
+		 ...);
 
 /* "pxtrace: CAUSE" and "pxtrace: CURE" on stderr, in one write. */
 void px_error_print(const struct px_error *err);

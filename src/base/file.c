@@ -8,7 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The user behind sudo; false where there is none, or where we are not root and so could not act for them anyway. */
+/*
+ * The user behind sudo; false where there is none, or where we are not root and so could not act
+ * for them anyway.
+ */
 static bool file_sudo_user(uid_t *uid, gid_t *gid)
 {
 	const char *u = getenv("SUDO_UID"), *g = getenv("SUDO_GID");
@@ -41,7 +44,8 @@ static bool file_folder_is_of(const char *path, uid_t uid)
 	else if ((size_t)(slash - path) >= sizeof(folder))
 		return false;
 	else
-		snprintf(folder, sizeof(folder), "%.*s", slash == path ? 1 : (int)(slash - path), path);
+		snprintf(folder, sizeof(folder), "%.*s", slash == path ? 1 : (int)(slash - path),
+			 path);
 	return stat(folder, &st) == 0 && st.st_uid == uid;
 }
 
@@ -54,7 +58,8 @@ static const char *file_why_not(const struct stat *st)
 		return NULL;
 	if (st->st_nlink > 1)
 		return "the file has more than one name";
-	if (st->st_uid == geteuid() || (file_sudo_user(&sudo_uid, &sudo_gid) && st->st_uid == sudo_uid))
+	if (st->st_uid == geteuid() ||
+	    (file_sudo_user(&sudo_uid, &sudo_gid) && st->st_uid == sudo_uid))
 		return NULL;
 	return "the file belongs to another user";
 }
@@ -71,7 +76,8 @@ int px_file_create(const char *path, struct px_error *err)
 	if (strcmp(path, "-") == 0) {
 		fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
 		if (fd < 0)
-			px_error_set(err, PX_EXIT_FAILED, NULL, "standard output: %s", strerror(errno));
+			px_error_set(err, PX_EXIT_FAILED, NULL, "standard output: %s",
+				     strerror(errno));
 		return fd;
 	}
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -80,8 +86,10 @@ int px_file_create(const char *path, struct px_error *err)
 		fd = open(path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY);
 	}
 	if (fd < 0) {
-		px_error_set(err, PX_EXIT_FAILED, errno == ELOOP ? "name the file itself, not a link to it" : NULL,
-			     "%s: %s", path, errno == ELOOP ? "is a symbolic link" : strerror(errno));
+		px_error_set(err, PX_EXIT_FAILED,
+			     errno == ELOOP ? "name the file itself, not a link to it" : NULL,
+			     "%s: %s", path,
+			     errno == ELOOP ? "is a symbolic link" : strerror(errno));
 		return -1;
 	}
 	if (fstat(fd, &st) != 0) {
@@ -90,13 +98,15 @@ int px_file_create(const char *path, struct px_error *err)
 	}
 	if (is_new) {
 		/* Failing is harmless: the file stays root's. */
-		if (file_sudo_user(&uid, &gid) && file_folder_is_of(path, uid) && fchown(fd, uid, gid) != 0)
+		if (file_sudo_user(&uid, &gid) && file_folder_is_of(path, uid) &&
+		    fchown(fd, uid, gid) != 0)
 			return fd;
 		return fd;
 	}
 	why = file_why_not(&st);
 	if (why) {
-		px_error_set(err, PX_EXIT_FAILED, "choose another name", "%s: not overwritten: %s", path, why);
+		px_error_set(err, PX_EXIT_FAILED, "choose another name", "%s: not overwritten: %s",
+			     path, why);
 		goto fail;
 	}
 	if (S_ISREG(st.st_mode) && ftruncate(fd, 0) != 0) {

@@ -6,11 +6,12 @@
 #include "base/error.h"
 
 /*
- * Open path for writing, emptied, mode 0600 when it is new. "-" is standard output (a duplicate of it).
+ * Open path for writing, emptied, mode 0600 when it is new. "-" is standard output (a duplicate of
+ * it).
  *
- * A symbolic link, a file with several names and a file of another user are refused: the tracer often runs as root in
- * folders that others can write to. Devices and pipes are taken as they are. A new file belongs to the user behind
- * sudo where the folder is theirs.
+ * A symbolic link, a file with several names and a file of another user are refused: the tracer
+ * often runs as root in folders that others can write to. Devices and pipes are taken as they are.
+ * A new file belongs to the user behind sudo where the folder is theirs.
  *
  * Returns a descriptor (close-on-exec), or -1 with err filled.
  */

@@ -4,11 +4,28 @@
 #include <sys/syscall.h>
 
 /* A call whose socket is its first argument, as nearly all are. */
-#define DATA(name, dir, shape, flags_arg) \
-	{ #name, SYS_##name, { PX_WHAT_DATA, PX_ABI_##dir, PX_SHAPE_##shape, 0, flags_arg, { 0 } } }
+#define DATA(name, dir, shape, flags_arg)                                                          \
+	{                                                                                          \
+#name, SYS_##name,                                                                 \
+		{                                                                                  \
+			PX_WHAT_DATA, PX_ABI_##dir, PX_SHAPE_##shape, 0, flags_arg,                \
+			{                                                                          \
+				0                                                                  \
+			}                                                                          \
+		}                                                                                  \
+	}
 
 /* Moves bytes in ways that its registers and its result do not describe. */
-#define FOREIGN(name) { #name, SYS_##name, { PX_WHAT_FOREIGN, 0, PX_SHAPE_NONE, 0, 0, { 0 } } }
+#define FOREIGN(name)                                                                              \
+	{                                                                                          \
+#name, SYS_##name,                                                                 \
+		{                                                                                  \
+			PX_WHAT_FOREIGN, 0, PX_SHAPE_NONE, 0, 0,                                   \
+			{                                                                          \
+				0                                                                  \
+			}                                                                          \
+		}                                                                                  \
+	}
 
 const struct px_call px_calls[] = {
 	DATA(read, IN, BUF, 0),

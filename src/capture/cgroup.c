@@ -70,7 +70,9 @@ static void cgroup_add(struct px_cgroups *out, const char *path)
 		snprintf(out->path[out->count++], sizeof(out->path[0]), "%s", path);
 }
 
-/* Depth first; what is below a match belongs to it. path is PATH_MAX long and comes back as it was. */
+/*
+ * Depth first; what is below a match belongs to it. path is PATH_MAX long and comes back as it was.
+ */
 static void cgroup_walk(const struct cgroup_search *s, char *path, int depth)
 {
 	size_t len = strlen(path);
@@ -135,30 +137,38 @@ static void cgroup_by_path(const char *text, const struct cgroup_mounts *m, stru
 	out->version = 2;
 	if (realpath(text, path) && m->v2[0] && cgroup_is_below(path, m->v2))
 		cgroup_add(out, path);
-	if (m->v2[0] && !out->count && snprintf(path, sizeof(path), "%s/%s", m->v2, below) < PATH_MAX && cgroup_is_folder(path))
+	if (m->v2[0] && !out->count &&
+	    snprintf(path, sizeof(path), "%s/%s", m->v2, below) < PATH_MAX &&
+	    cgroup_is_folder(path))
 		cgroup_add(out, path);
 	for (size_t i = 0; i < m->v1_count && !out->count; i++) {
 		out->version = 1;
 		if (realpath(text, path) && cgroup_is_below(path, m->v1[i]))
 			cgroup_add(out, path);
-		else if (snprintf(path, sizeof(path), "%s/%s", m->v1[i], below) < PATH_MAX && cgroup_is_folder(path))
+		else if (snprintf(path, sizeof(path), "%s/%s", m->v1[i], below) < PATH_MAX &&
+			 cgroup_is_folder(path))
 			cgroup_add(out, path);
 	}
 }
 
-static int cgroup_none(enum px_cgroup_kind kind, const char *text, const struct cgroup_mounts *m, struct px_error *err)
+static int cgroup_none(enum px_cgroup_kind kind, const char *text, const struct cgroup_mounts *m,
+		       struct px_error *err)
 {
 	if (!m->v2[0] && !m->v1_count)
 		return px_error_set(err, PX_EXIT_HOST, "mount -t cgroup2 cgroup2 /sys/fs/cgroup",
 				    "no control groups are mounted here");
 	if (kind == PX_CGROUP_UNIT)
-		return px_error_set(err, PX_EXIT_TARGET, "systemctl list-units shows what runs; a unit that is stopped has no group",
-				    "no unit %s is running", text);
+		return px_error_set(
+			err, PX_EXIT_TARGET,
+			"systemctl list-units shows what runs; a unit that is stopped has no group",
+			"no unit %s is running", text);
 	if (kind == PX_CGROUP_CONTAINER)
-		return px_error_set(err, PX_EXIT_TARGET,
-				    "give the id that docker ps, podman ps or crictl ps shows, or the group itself with --cgroup",
-				    "no running container has the name or id %s", text);
-	return px_error_set(err, PX_EXIT_TARGET, "systemd-cgls shows what is there; the path may begin below the root",
+		return px_error_set(
+			err, PX_EXIT_TARGET,
+			"give the id that docker ps, podman ps or crictl ps shows, or the group itself with --cgroup",
+			"no running container has the name or id %s", text);
+	return px_error_set(err, PX_EXIT_TARGET,
+			    "systemd-cgls shows what is there; the path may begin below the root",
 			    "there is no control group %s", text);
 }
 
@@ -169,11 +179,13 @@ static int cgroup_check_one(const struct px_cgroups *found, const char *text, st
 
 	for (size_t i = 1; i < found->count; i++)
 		if (strcmp(strrchr(found->path[i], '/') + 1, first) != 0)
-			return px_error_set(err, PX_EXIT_TARGET, "write more of the id", "several containers begin with %s", text);
+			return px_error_set(err, PX_EXIT_TARGET, "write more of the id",
+					    "several containers begin with %s", text);
 	return 0;
 }
 
-int px_cgroups_find(enum px_cgroup_kind kind, const char *text, struct px_cgroups *out, struct px_error *err)
+int px_cgroups_find(enum px_cgroup_kind kind, const char *text, struct px_cgroups *out,
+		    struct px_error *err)
 {
 	struct cgroup_mounts *m = malloc(sizeof(*m));
 	struct cgroup_search s = { .kind = kind, .text = text, .out = out };

@@ -23,9 +23,13 @@ struct px_cgroups {
 };
 
 /* Returns 0 with at least one group in out; -1 with err filled (PX_EXIT_TARGET). */
-PX_MUST_USE int px_cgroups_find(enum px_cgroup_kind kind, const char *text, struct px_cgroups *out, struct px_error *err);
+PX_MUST_USE int px_cgroups_find(enum px_cgroup_kind kind, const char *text, struct px_cgroups *out,
+				struct px_error *err);
 
-/* Add the processes in the group at path and below it to a list that grows. Returns false without memory. */
+/*
+ * Add the processes in the group at path and below it to a list that grows. Returns false without
+ * memory.
+ */
 bool px_cgroup_members(const char *path, uint32_t **pids, size_t *count);
 
 #endif

@@ -15,7 +15,10 @@ static bool container_is_hex(const char *s, size_t len)
 	return len > 0 && strspn(s, "0123456789abcdef") >= len;
 }
 
-/* A whole file as a text of the heap; NULL where it cannot be read or is larger than such files are. */
+/*
+ * A whole file as a text of the heap; NULL where it cannot be read or is larger than such files
+ * are.
+ */
 static char *container_file(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -47,8 +50,8 @@ static char *container_file(const char *path)
 }
 
 /*
- * The string after `"key":` in a JSON text, from `from` on. The runtimes write these files themselves, ids are hex and
- * names need no escapes, so looking for the key is enough.
+ * The string after `"key":` in a JSON text, from `from` on. The runtimes write these files
+ * themselves, ids are hex and names need no escapes, so looking for the key is enough.
  */
 static const char *container_json(const char *from, const char *key, size_t *len)
 {
@@ -93,8 +96,10 @@ static bool container_docker(const char *path, const char *name, char *id)
 	if (!text)
 		return false;
 	/* Other objects in it have a Name too; the container's begins with a slash. */
-	for (const char *from = text; !found && (have = container_json(from, "Name", &len)); from = have)
-		found = len == strlen(name) + 1 && have[0] == '/' && memcmp(have + 1, name, len - 1) == 0;
+	for (const char *from = text; !found && (have = container_json(from, "Name", &len));
+	     from = have)
+		found = len == strlen(name) + 1 && have[0] == '/' &&
+			memcmp(have + 1, name, len - 1) == 0;
 	free(text);
 	while (dir > path && dir[-1] != '/')
 		dir--;
@@ -108,13 +113,14 @@ static bool container_podman(const char *path, const char *name, char *id)
 	size_t id_len = 0, len = 0;
 	bool found = false;
 
-	for (const char *at = text, *next; at && !found && (at = container_json(at, "id", &id_len)); at = next) {
+	for (const char *at = text, *next; at && !found && (at = container_json(at, "id", &id_len));
+	     at = next) {
 		const char *have = container_json(at, "names", &len), *other;
 
 		next = at + id_len;
 		other = container_json(next, "id", &(size_t){ 0 });
-		found = have && (!other || have < other) && len == strlen(name) && memcmp(have, name, len) == 0 &&
-			container_id_take(at, id_len, id);
+		found = have && (!other || have < other) && len == strlen(name) &&
+			memcmp(have, name, len) == 0 && container_id_take(at, id_len, id);
 	}
 	free(text);
 	return found;
@@ -130,7 +136,10 @@ static bool container_nerdctl(const char *path, const char *name, char *id)
 	return found;
 }
 
-/* containerd under Kubernetes: the bundle's config.json has the container's name among its annotations. */
+/*
+ * containerd under Kubernetes: the bundle's config.json has the container's name among its
+ * annotations.
+ */
 static bool container_cri(const char *path, const char *name, char *id)
 {
 	char *text = container_file(path);
@@ -152,7 +161,8 @@ static const struct {
 } container_stores[] = {
 	{ "/var/lib/docker/containers/*/config.v2.json", container_docker },
 	{ "/var/lib/containers/storage/*-containers/containers.json", container_podman },
-	{ "/home/*/.local/share/containers/storage/*-containers/containers.json", container_podman },
+	{ "/home/*/.local/share/containers/storage/*-containers/containers.json",
+	  container_podman },
 	{ "/var/lib/nerdctl/*/names/*/*", container_nerdctl },
 	{ "/run/containerd/io.containerd.runtime.v2.task/k8s.io/*/config.json", container_cri },
 };

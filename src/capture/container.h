@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Containers: from a name to an id by what the runtimes keep on disk, from a control group's name to an id. */
+/*
+ * Containers: from a name to an id by what the runtimes keep on disk, from a control group's name
+ * to an id.
+ */
 #ifndef PX_CAPTURE_CONTAINER_H
 #define PX_CAPTURE_CONTAINER_H
 
@@ -7,13 +10,17 @@
 
 #define PX_CONTAINER_ID_MAX 80
 
-/* The id of the container called name, as docker, podman, nerdctl or Kubernetes know it. False if none does. */
+/*
+ * The id of the container called name, as docker, podman, nerdctl or Kubernetes know it. False if
+ * none does.
+ */
 bool px_container_by_name(const char *name, char id[PX_CONTAINER_ID_MAX]);
 
 /*
- * Does the control group with this last component of its path hold the container of that id (or an id that begins so) or
- * of that name? Of docker, podman, CRI-O, containerd (docker-ID.scope, libpod-ID.scope, cri-containerd-ID.scope, ID),
- * LXC (lxc.payload.NAME) and systemd-nspawn (machine-NAME.scope). id, name: NULL for none.
+ * Does the control group with this last component of its path hold the container of that id (or an
+ * id that begins so) or of that name? Of docker, podman, CRI-O, containerd (docker-ID.scope,
+ * libpod-ID.scope, cri-containerd-ID.scope, ID), LXC (lxc.payload.NAME) and systemd-nspawn
+ * (machine-NAME.scope). id, name: NULL for none.
  */
 bool px_container_is_group(const char *group, const char *id, const char *name);
 

@@ -86,7 +86,8 @@ static bool enroll_child(void *ctx, const struct px_proc *p)
 	struct px_abi_target parent, own;
 	uint32_t flags;
 
-	if (p->state == 'Z' || p->pid == (uint32_t)getpid() || bpf_map_lookup_elem(e->map, &p->parent, &parent) < 0)
+	if (p->state == 'Z' || p->pid == (uint32_t)getpid() ||
+	    bpf_map_lookup_elem(e->map, &p->parent, &parent) < 0)
 		return true;
 	if (e->t->pid_count)
 		flags = parent.flags & PX_TARGET_NAMED;
@@ -115,10 +116,11 @@ size_t px_targets_enroll(const struct px_targets *t, int map, uint32_t *alive)
 	if (!t->pid_count)
 		px_procs_each(enroll_itself, &e);
 	/*
-	 * What a process forks once it is in the table, the kernel side enters; what it forked before is in /proc by
-	 * now. So a pass that finds nobody new was the last one.
+	 * What a process forks once it is in the table, the kernel side enters; what it forked
+	 * before is in /proc by now. So a pass that finds nobody new was the last one.
 	 */
-	for (size_t pass = 0, before = SIZE_MAX; t->follow && pass < ENROLL_PASSES && before != e.added; pass++) {
+	for (size_t pass = 0, before = SIZE_MAX;
+	     t->follow && pass < ENROLL_PASSES && before != e.added; pass++) {
 		before = e.added;
 		px_procs_each(enroll_child, &e);
 	}
@@ -134,8 +136,8 @@ void px_targets_clean(int map, uint64_t now_ns)
 	while (more == 0) {
 		key = next;
 		more = bpf_map_get_next_key(map, &key, &next);
-		if (bpf_map_lookup_elem(map, &key, &t) == 0 && t.ended_ns && now_ns - t.ended_ns > ENROLL_ENDED_NS &&
-		    now_ns > t.ended_ns)
+		if (bpf_map_lookup_elem(map, &key, &t) == 0 && t.ended_ns &&
+		    now_ns - t.ended_ns > ENROLL_ENDED_NS && now_ns > t.ended_ns)
 			bpf_map_delete_elem(map, &key);
 	}
 }

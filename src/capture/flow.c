@@ -148,7 +148,10 @@ static void flow_evict(struct px_flows *f, struct px_flow *flow)
 	free(flow);
 }
 
-/* Without a handshake: the lower port is the server's; servers rarely listen where clients are given theirs. */
+/*
+ * Without a handshake: the lower port is the server's; servers rarely listen where clients are
+ * given theirs.
+ */
 static bool flow_sender_is_client(const struct px_segment *s)
 {
 	if (s->tcp_flags & PX_TCP_SYN)
@@ -169,7 +172,8 @@ static void flow_ends(struct px_flow *flow, const struct px_segment *s, bool sen
 void px_flow_orient(struct px_flow *flow, const struct px_segment *s)
 {
 	struct px_flow_dir in = flow->dirs[PX_ABI_IN];
-	bool is_local = flow->ev.local_port == s->src_port && memcmp(flow->ev.local_addr, s->src, 16) == 0;
+	bool is_local =
+		flow->ev.local_port == s->src_port && memcmp(flow->ev.local_addr, s->src, 16) == 0;
 
 	flow->is_oriented = true;
 	if (is_local || flow->has_events)
@@ -308,8 +312,8 @@ static void flow_emit_names(struct px_flows *f, struct px_flow *flow, uint64_t t
 	f->fn(f->ctx, &out);
 }
 
-void px_flow_emit(struct px_flows *f, struct px_flow *flow, uint8_t kind, uint64_t ts_ns, uint16_t flags,
-		  struct px_bytes data)
+void px_flow_emit(struct px_flows *f, struct px_flow *flow, uint8_t kind, uint64_t ts_ns,
+		  uint16_t flags, struct px_bytes data)
 {
 	struct px_abi_event *ev = &flow->ev;
 	struct px_event out = { ev, data };

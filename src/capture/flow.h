@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The connections of a packet capture: found by their addresses, bounded in number, and what is known of each. */
+/*
+ * The connections of a packet capture: found by their addresses, bounded in number, and what is
+ * known of each.
+ */
 #ifndef PX_CAPTURE_FLOW_H
 #define PX_CAPTURE_FLOW_H
 
@@ -27,7 +30,10 @@ struct px_flow_held {
 	char data[];
 };
 
-/* One direction of a TCP connection, PX_ABI_IN or PX_ABI_OUT as seen from its client (or from the traced process). */
+/*
+ * One direction of a TCP connection, PX_ABI_IN or PX_ABI_OUT as seen from its client (or from the
+ * traced process).
+ */
 struct px_flow_dir {
 	uint32_t next;		/* sequence number of the next byte to hand over, with is_known */
 	uint32_t first;		/* of the first byte that could be handed over */
@@ -59,7 +65,10 @@ struct px_flow {
 	bool has_events;
 	uint64_t syn_ns;
 	size_t held_bytes;
-	/* A segment that fits nowhere: if another continues it, the addresses serve a new connection. */
+	/*
+	 * A segment that fits nowhere: if another continues it, the addresses serve a new
+	 * connection.
+	 */
 	uint32_t stray_next;
 	uint8_t stray_dir;
 	bool has_stray;
@@ -71,7 +80,7 @@ struct px_flow {
 	bool is_waiting;
 	uint64_t waiting_since;
 
-	struct px_abi_event ev;	/* what its events have in common, handed out as their header; ends in an open array: last */
+	struct px_abi_event ev;	/* what its events have in common; ends in an open array: last */
 };
 
 struct px_flow_stats {
@@ -100,8 +109,8 @@ PX_MUST_USE int px_flows_init(struct px_flows *f);
 void px_flows_fini(struct px_flows *f);
 
 /*
- * The flow of this segment, a new one if need be, and the segment's direction in it. NULL when memory is short. The
- * least recently used flow makes room when there are too many.
+ * The flow of this segment, a new one if need be, and the segment's direction in it. NULL when
+ * memory is short. The least recently used flow makes room when there are too many.
  */
 struct px_flow *px_flow_find(struct px_flows *f, const struct px_segment *s, uint8_t *dir);
 
@@ -112,8 +121,8 @@ void px_flow_restart(struct px_flows *f, struct px_flow *flow, uint64_t ts_ns);
 void px_flow_orient(struct px_flow *flow, const struct px_segment *s);
 
 /* Hand over an event of this kind; the fields in flow->ev that are not given stay as they are. */
-void px_flow_emit(struct px_flows *f, struct px_flow *flow, uint8_t kind, uint64_t ts_ns, uint16_t flags,
-		  struct px_bytes data);
+void px_flow_emit(struct px_flows *f, struct px_flow *flow, uint8_t kind, uint64_t ts_ns,
+		  uint16_t flags, struct px_bytes data);
 
 void px_flow_set_owner(struct px_flow *flow, const struct px_flow_owner *owner);
 

@@ -41,12 +41,16 @@ void px_fragments_free(struct px_fragments *frags)
 
 static bool datagram_is(const struct datagram *d, const struct px_fragment *f)
 {
-	return d->in_use && d->id == f->id && d->family == f->family && d->protocol == f->protocol &&
-	       d->context == f->context && memcmp(d->src, f->src, sizeof(d->src)) == 0 &&
+	return d->in_use && d->id == f->id && d->family == f->family &&
+	       d->protocol == f->protocol && d->context == f->context &&
+	       memcmp(d->src, f->src, sizeof(d->src)) == 0 &&
 	       memcmp(d->dst, f->dst, sizeof(d->dst)) == 0;
 }
 
-/* The datagram of this fragment, a new one if need be in place of the oldest; NULL when memory is short. */
+/*
+ * The datagram of this fragment, a new one if need be in place of the oldest; NULL when memory is
+ * short.
+ */
 static struct datagram *datagram_find(struct px_fragments *frags, const struct px_fragment *f)
 {
 	struct datagram **at = NULL, *d;
@@ -55,12 +59,14 @@ static struct datagram *datagram_find(struct px_fragments *frags, const struct p
 		struct datagram **slot = &frags->slots[i];
 
 		if (*slot && datagram_is(*slot, f)) {
-			if (f->ts_ns <= (*slot)->ts_ns || f->ts_ns - (*slot)->ts_ns <= FRAGMENT_AGE_NS)
+			if (f->ts_ns <= (*slot)->ts_ns ||
+			    f->ts_ns - (*slot)->ts_ns <= FRAGMENT_AGE_NS)
 				return *slot;
 			at = slot; /* the identification has come round */
 			break;
 		}
-		if (!at || (*at && (*at)->in_use && (!*slot || !(*slot)->in_use || (*slot)->ts_ns < (*at)->ts_ns)))
+		if (!at || (*at && (*at)->in_use &&
+			    (!*slot || !(*slot)->in_use || (*slot)->ts_ns < (*at)->ts_ns)))
 			at = slot;
 	}
 	if (!*at)
@@ -81,7 +87,10 @@ static struct datagram *datagram_find(struct px_fragments *frags, const struct p
 	return d;
 }
 
-/* Every byte up to the total has come. The count alone does not tell: fragments may lie beyond the last one. */
+/*
+ * Every byte up to the total has come. The count alone does not tell: fragments may lie beyond the
+ * last one.
+ */
 static bool datagram_is_whole(const struct datagram *d)
 {
 	if (d->total == 0 || d->have < d->total)
@@ -92,12 +101,13 @@ static bool datagram_is_whole(const struct datagram *d)
 	return true;
 }
 
-bool px_fragments_add(struct px_fragments *frags, const struct px_fragment *f, struct px_bytes *whole, uint32_t *len)
+bool px_fragments_add(struct px_fragments *frags, const struct px_fragment *f,
+		      struct px_bytes *whole, uint32_t *len)
 {
 	struct datagram *d;
 
-	if (f->offset % 8 || f->offset >= DATAGRAM_MAX || f->len > DATAGRAM_MAX - f->offset || f->len == 0 ||
-	    (f->more && f->len % 8))
+	if (f->offset % 8 || f->offset >= DATAGRAM_MAX || f->len > DATAGRAM_MAX - f->offset ||
+	    f->len == 0 || (f->more && f->len % 8))
 		return false;
 	d = datagram_find(frags, f);
 	if (!d)
@@ -116,7 +126,8 @@ bool px_fragments_add(struct px_fragments *frags, const struct px_fragment *f, s
 		if (at + had < f->data.len) {
 			uint32_t end = at + n < f->data.len ? at + n : (uint32_t)f->data.len;
 
-			memcpy(d->bytes + f->offset + at + had, f->data.ptr + at + had, end - at - had);
+			memcpy(d->bytes + f->offset + at + had, f->data.ptr + at + had,
+			       end - at - had);
 		}
 		d->seen[unit] = (uint8_t)n;
 		d->have += n - had;

@@ -18,9 +18,11 @@ struct px_fragment {
 };
 
 /*
- * Add a fragment; where two overlap, the bytes that came first stay. Returns true when the datagram is complete: *whole
- * is its captured start, *len its length on the wire. Valid until the next call.
+ * Add a fragment; where two overlap, the bytes that came first stay. Returns true when the datagram
+ * is complete: *whole is its captured start, *len its length on the wire. Valid until the next
+ * call.
  */
-bool px_fragments_add(struct px_fragments *frags, const struct px_fragment *f, struct px_bytes *whole, uint32_t *len);
+bool px_fragments_add(struct px_fragments *frags, const struct px_fragment *f,
+		      struct px_bytes *whole, uint32_t *len);
 
 #endif

@@ -3,7 +3,10 @@
 
 #include <errno.h>
 
-/* The bytes of a [set], *p being behind its bracket; moves *p behind its end. Enters place in what they take. */
+/*
+ * The bytes of a [set], *p being behind its bracket; moves *p behind its end. Enters place in what
+ * they take.
+ */
 static int glob_set(struct px_glob *g, const char **p, uint64_t place)
 {
 	bool wanted[256] = { false }, negated = **p == '!' || **p == '^';

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Patterns for process names as tables that the kernel side can follow byte by byte: * ? [a-z] [!a-z] \x. */
+/*
+ * Patterns for process names as tables that the kernel side can follow byte by byte: * ? [a-z]
+ * [!a-z] \x.
+ */
 #ifndef PX_CAPTURE_GLOB_H
 #define PX_CAPTURE_GLOB_H
 
@@ -8,7 +11,8 @@
 #define PX_GLOB_PLACES 64	/* in all patterns together; a pattern has one more than it takes bytes */
 
 /*
- * A set of patterns. A name is matched by following all places at once, a bit each: from begin, by each byte c,
+ * A set of patterns. A name is matched by following all places at once, a bit each: from begin, by
+ * each byte c,
  *	at = (at & takes[c]) << 1 | (at & stars)
  * It matches if a bit of end is left. No pattern at all: end is 0.
  */
@@ -18,7 +22,10 @@ struct px_glob {
 	unsigned int places;	/* in use */
 };
 
-/* Add a pattern. Returns 0; -EINVAL for one that is none (empty, open bracket); -ENOBUFS if all become too long. */
+/*
+ * Add a pattern. Returns 0; -EINVAL for one that is none (empty, open bracket); -ENOBUFS if all
+ * become too long.
+ */
 PX_MUST_USE int px_glob_add(struct px_glob *g, const char *pattern);
 
 /* Does one of the patterns match all of name? */

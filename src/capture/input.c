@@ -112,7 +112,10 @@ void px_input_free(struct px_input *in)
 	free(in);
 }
 
-/* What is there now, at most max bytes. Returns their number, 0 at the end, -EAGAIN, or another negative errno. */
+/*
+ * What is there now, at most max bytes. Returns their number, 0 at the end, -EAGAIN, or another
+ * negative errno.
+ */
 static ssize_t input_read(struct px_input *in, char *to, size_t max)
 {
 	struct pollfd pfd = { .fd = in->fd, .events = POLLIN };

@@ -161,7 +161,8 @@ static bool note_eat_name(struct px_cur *c, char *to, size_t max, size_t *len)
 }
 
 /* " word=number", if it is there; false where the number is none. */
-static bool note_eat_value(struct px_cur *c, const char *word, unsigned int base, uint64_t max, uint64_t *out)
+static bool note_eat_value(struct px_cur *c, const char *word, unsigned int base, uint64_t max,
+			   uint64_t *out)
 {
 	*out = 0;
 	return !note_eat(c, word) || note_eat_number(c, base, max, out);
@@ -212,8 +213,9 @@ bool px_note_parse(struct px_bytes text, struct px_origin *out)
 	if (!note_eat_number(&c, 16, UINT64_MAX, &out->sock_id) || !note_eat(&c, ".") ||
 	    !note_eat_number(&c, 16, UINT64_MAX, &out->sock_gen))
 		return false;
-	if (!out->is_packet && (!note_eat(&c, " tid=") || !note_eat_number(&c, 10, UINT32_MAX, &tid) ||
-				!note_eat(&c, " uid=") || !note_eat_number(&c, 10, UINT32_MAX, &uid)))
+	if (!out->is_packet &&
+	    (!note_eat(&c, " tid=") || !note_eat_number(&c, 10, UINT32_MAX, &tid) ||
+	     !note_eat(&c, " uid=") || !note_eat_number(&c, 10, UINT32_MAX, &uid)))
 		return false;
 	if (!note_eat_value(&c, " flags=", 16, UINT16_MAX, &flags) ||
 	    !note_eat_value(&c, " lost=", 10, UINT32_MAX, &lost) ||

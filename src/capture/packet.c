@@ -29,7 +29,10 @@
 #define VXLAN_PORT 4789	/* RFC 7348 */
 #define VXLAN_PORT_LINUX 8472	/* the kernel's default before it was assigned */
 
-/* The headers that are still ahead: `c` holds what was captured of them, `len` counts them as they were on the wire. */
+/*
+ * The headers that are still ahead: `c` holds what was captured of them, `len` counts them as they
+ * were on the wire.
+ */
 struct layer {
 	struct px_cur c;
 	uint32_t len;
@@ -39,7 +42,8 @@ struct layer {
 	struct px_fragments *frags;
 };
 
-static enum px_packet_result packet_ether_type(struct layer *l, uint16_t type, struct px_segment *out);
+static enum px_packet_result packet_ether_type(struct layer *l, uint16_t type,
+					       struct px_segment *out);
 static enum px_packet_result packet_ethernet(struct layer *l, struct px_segment *out);
 static enum px_packet_result packet_ip(struct layer *l, struct px_segment *out);
 
@@ -91,9 +95,9 @@ static uint32_t layer_take(struct layer *l, size_t width)
 }
 
 /*
- * TCP (RFC 9293 section 3.1): ports 2+2, sequence 4, acknowledgment 4, data offset (in words) and flags 2, window 2,
- * checksum 2, urgent pointer 2, options. Checksums are not looked at: those of packets that the capturing host sent
- * are mostly filled in later by the network card.
+ * TCP (RFC 9293 section 3.1): ports 2+2, sequence 4, acknowledgment 4, data offset (in words) and
+ * flags 2, window 2, checksum 2, urgent pointer 2, options. Checksums are not looked at: those of
+ * packets that the capturing host sent are mostly filled in later by the network card.
  */
 static enum px_packet_result packet_tcp(struct layer *l, struct px_segment *out)
 {
@@ -119,7 +123,10 @@ static enum px_packet_result packet_tcp(struct layer *l, struct px_segment *out)
 	return PX_PACKET_SEGMENT;
 }
 
-/* VXLAN (RFC 7348 section 5): flags 1 (0x08: the number is valid), reserved 3, network number 3, reserved 1. */
+/*
+ * VXLAN (RFC 7348 section 5): flags 1 (0x08: the number is valid), reserved 3, network number 3,
+ * reserved 1.
+ */
 static bool packet_vxlan(struct layer l, struct px_segment *out)
 {
 	struct px_segment inner = *out;
@@ -147,7 +154,8 @@ static enum px_packet_result packet_udp(struct layer *l, struct px_segment *out)
 		return PX_PACKET_BROKEN;
 	if (len) /* 0: a jumbogram, or segmentation left to the card */
 		layer_limit(l, len - 8);
-	if ((out->dst_port == VXLAN_PORT || out->dst_port == VXLAN_PORT_LINUX) && packet_vxlan(*l, out))
+	if ((out->dst_port == VXLAN_PORT || out->dst_port == VXLAN_PORT_LINUX) &&
+	    packet_vxlan(*l, out))
 		return PX_PACKET_SEGMENT;
 	out->protocol = IP_UDP;
 	out->tcp_flags = 0;
@@ -157,8 +165,9 @@ static enum px_packet_result packet_udp(struct layer *l, struct px_segment *out)
 }
 
 /*
- * GRE (RFC 2784, 2890): flags and version 2, protocol type 2, then 4 bytes each of checksum, key and sequence number
- * as the flags say. ERSPAN II (type 0x88be, with a sequence number) has 8 bytes of its own before the frame.
+ * GRE (RFC 2784, 2890): flags and version 2, protocol type 2, then 4 bytes each of checksum, key
+ * and sequence number as the flags say. ERSPAN II (type 0x88be, with a sequence number) has 8 bytes
+ * of its own before the frame.
  */
 static enum px_packet_result packet_gre(struct layer *l, struct px_segment *out)
 {
@@ -177,7 +186,8 @@ static enum px_packet_result packet_gre(struct layer *l, struct px_segment *out)
 	return packet_ether_type(l, (uint16_t)type, out);
 }
 
-static enum px_packet_result packet_transport(struct layer *l, uint8_t protocol, struct px_segment *out)
+static enum px_packet_result packet_transport(struct layer *l, uint8_t protocol,
+					      struct px_segment *out)
 {
 	if (++l->depth > PACKET_LAYERS_MAX)
 		return PX_PACKET_OTHER;
@@ -197,7 +207,8 @@ static enum px_packet_result packet_transport(struct layer *l, uint8_t protocol,
 	}
 }
 
-static enum px_packet_result packet_fragment(struct layer *l, struct px_fragment *f, struct px_segment *out)
+static enum px_packet_result packet_fragment(struct layer *l, struct px_fragment *f,
+					     struct px_segment *out)
 {
 	struct px_bytes whole;
 	uint32_t len;
@@ -217,8 +228,9 @@ static enum px_packet_result packet_fragment(struct layer *l, struct px_fragment
 }
 
 /*
- * IPv4 (RFC 791): version and header words 1, service 1, total length 2, identification 4 with flags (0x2000 more
- * follow) and fragment offset (in 8 bytes), time to live 1, protocol 1, checksum 2, addresses 4+4, options.
+ * IPv4 (RFC 791): version and header words 1, service 1, total length 2, identification 4 with
+ * flags (0x2000 more follow) and fragment offset (in 8 bytes), time to live 1, protocol 1, checksum
+ * 2, addresses 4+4, options.
  */
 static enum px_packet_result packet_ipv4(struct layer *l, struct px_segment *out)
 {
@@ -253,9 +265,10 @@ static enum px_packet_result packet_ipv4(struct layer *l, struct px_segment *out
 }
 
 /*
- * IPv6 (RFC 8200): version, class and label 4, payload length 2, next header 1, hop limit 1, addresses 16+16; then
- * extension headers: next header 1, length in 8 bytes without the first 8 1 (of the authentication header: in words
- * without the first 2). Fragment: next header 1, reserved 1, offset with 0x1 for more 2, identification 4.
+ * IPv6 (RFC 8200): version, class and label 4, payload length 2, next header 1, hop limit 1,
+ * addresses 16+16; then extension headers: next header 1, length in 8 bytes without the first 8 1
+ * (of the authentication header: in words without the first 2). Fragment: next header 1, reserved
+ * 1, offset with 0x1 for more 2, identification 4.
  */
 static enum px_packet_result packet_ipv6(struct layer *l, struct px_segment *out)
 {
@@ -286,7 +299,8 @@ static enum px_packet_result packet_ipv6(struct layer *l, struct px_segment *out
 			head = layer_take(l, 2);
 			if (l->c.ran_short)
 				return PX_PACKET_BROKEN;
-			if (!layer_skip(l, next == IP_AUTH ? (head & 0xff) * 4 + 6 : (head & 0xff) * 8 + 6))
+			if (!layer_skip(l, next == IP_AUTH ? (head & 0xff) * 4 + 6
+							   : (head & 0xff) * 8 + 6))
 				return PX_PACKET_BROKEN;
 			next = (uint8_t)(head >> 8);
 			break;
@@ -326,7 +340,8 @@ static enum px_packet_result packet_ip(struct layer *l, struct px_segment *out)
 	}
 }
 
-static enum px_packet_result packet_ether_type(struct layer *l, uint16_t type, struct px_segment *out)
+static enum px_packet_result packet_ether_type(struct layer *l, uint16_t type,
+					       struct px_segment *out)
 {
 	for (unsigned int i = 0; i < PACKET_LAYERS_MAX; i++) {
 		switch (type) {
@@ -338,7 +353,10 @@ static enum px_packet_result packet_ether_type(struct layer *l, uint16_t type, s
 		case ETHER_VLAN:
 		case ETHER_QINQ:
 		case ETHER_QINQ_OLD:
-			/* Not part of the context: the two ways of a connection may be tagged differently. */
+			/*
+			 * Not part of the context: the two ways of a connection may be tagged
+			 * differently.
+			 */
 			type = (uint16_t)layer_take(l, 4);
 			if (l->c.ran_short)
 				return PX_PACKET_BROKEN;
@@ -362,9 +380,12 @@ static enum px_packet_result packet_ethernet(struct layer *l, struct px_segment 
 	return l->c.ran_short ? PX_PACKET_BROKEN : packet_ether_type(l, (uint16_t)type, out);
 }
 
-enum px_packet_result px_packet_dissect(const struct px_packet *p, struct px_fragments *frags, struct px_segment *out)
+enum px_packet_result px_packet_dissect(const struct px_packet *p, struct px_fragments *frags,
+					struct px_segment *out)
 {
-	struct layer l = { .c = px_cur_of(p->data), .len = p->len, .ts_ns = p->ts_ns, .frags = frags };
+	struct layer l = {
+		.c = px_cur_of(p->data), .len = p->len, .ts_ns = p->ts_ns, .frags = frags
+	};
 	uint32_t type;
 
 	if (l.len > PACKET_WIRE_MAX) /* cannot be: only what was captured counts */
@@ -375,16 +396,23 @@ enum px_packet_result px_packet_dissect(const struct px_packet *p, struct px_fra
 		return packet_ethernet(&l, out);
 	case PX_LINK_NULL:
 	case PX_LINK_LOOP:
-		/* The family's number differs from system to system and so does its byte order; IP says what it is. */
+		/*
+		 * The family's number differs from system to system and so does its byte order; IP
+		 * says what it is.
+		 */
 		return layer_skip(&l, 4) ? packet_ip(&l, out) : PX_PACKET_BROKEN;
 	case PX_LINK_LINUX_SLL:
 		/* packet type 2, hardware type 2, address length 2, address 8, protocol 2 */
 		if (!layer_skip(&l, 14))
 			return PX_PACKET_BROKEN;
 		type = layer_take(&l, 2);
-		return l.c.ran_short ? PX_PACKET_BROKEN : packet_ether_type(&l, (uint16_t)type, out);
+		return l.c.ran_short ? PX_PACKET_BROKEN
+				     : packet_ether_type(&l, (uint16_t)type, out);
 	case PX_LINK_LINUX_SLL2:
-		/* protocol 2, reserved 2, interface 4, hardware type 2, packet type 1, address length 1, address 8 */
+		/*
+		 * protocol 2, reserved 2, interface 4, hardware type 2, packet type 1, address
+		 * length 1, address 8
+		 */
 		type = layer_take(&l, 2);
 		if (l.c.ran_short || !layer_skip(&l, 18))
 			return PX_PACKET_BROKEN;

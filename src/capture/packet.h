@@ -37,7 +37,9 @@ struct px_packet {
 #define PX_TCP_RST 0x04
 #define PX_TCP_ACK 0x10
 
-/* Whose a segment is and what else was known of it, where the file's writer knew (capture/note.h). */
+/*
+ * Whose a segment is and what else was known of it, where the file's writer knew (capture/note.h).
+ */
 struct px_origin {
 	uint64_t sock_id, sock_gen;
 	uint32_t pid, tid, uid;
@@ -84,9 +86,10 @@ struct px_fragments *px_fragments_new(void);
 void px_fragments_free(struct px_fragments *frags);
 
 /*
- * Take p apart. out->data points into p->data, or into frags where the packet completes a fragmented datagram; it is
- * valid until the next call. out->origin is left alone.
+ * Take p apart. out->data points into p->data, or into frags where the packet completes a
+ * fragmented datagram; it is valid until the next call. out->origin is left alone.
  */
-enum px_packet_result px_packet_dissect(const struct px_packet *p, struct px_fragments *frags, struct px_segment *out);
+enum px_packet_result px_packet_dissect(const struct px_packet *p, struct px_fragments *frags,
+					struct px_segment *out);
 
 #endif

@@ -94,7 +94,8 @@ static void packets_take(struct px_packets *p, const struct px_packet *packet)
 	px_tcp_segment(&p->flows, &s);
 }
 
-int px_packets_next(struct px_packets *p, struct px_input *in, px_event_fn fn, void *ctx, const char **why)
+int px_packets_next(struct px_packets *p, struct px_input *in, px_event_fn fn, void *ctx,
+		    const char **why)
 {
 	struct px_packet packet;
 	size_t size = 0;
@@ -107,8 +108,8 @@ int px_packets_next(struct px_packets *p, struct px_input *in, px_event_fn fn, v
 		if (ret)
 			return ret;
 	}
-	ret = p->is_ng ? px_pcapng_next(&p->ng, in, &packet, &size, why) :
-			 px_pcap_next(&p->pcap, in, &packet, &size, why);
+	ret = p->is_ng ? px_pcapng_next(&p->ng, in, &packet, &size, why)
+		       : px_pcap_next(&p->pcap, in, &packet, &size, why);
 	if (ret == 0) {
 		packets_take(p, &packet);
 		px_input_drop(in, size);

@@ -4,9 +4,10 @@
 #include <errno.h>
 
 /*
- * pcap (draft-ietf-opsawg-pcap): magic 4, version 2+2, reserved 4+4, snap length 4, link type 4 (its low 16 bits; the
- * others tell of frame checksums). Then packets: seconds 4, micro- or nanoseconds 4, captured length 4, length 4, bytes.
- * All in the byte order that the magic number tells.
+ * pcap (draft-ietf-opsawg-pcap): magic 4, version 2+2, reserved 4+4, snap length 4, link type 4
+ * (its low 16 bits; the others tell of frame checksums). Then packets: seconds 4, micro- or
+ * nanoseconds 4, captured length 4, length 4, bytes. All in the byte order that the magic number
+ * tells.
  */
 #define PCAP_US 0xa1b2c3d4u
 #define PCAP_NS 0xa1b23c4du
@@ -51,7 +52,8 @@ int px_pcap_begin(struct px_pcap *p, struct px_input *in, const char **why)
 	return 0;
 }
 
-int px_pcap_next(struct px_pcap *p, struct px_input *in, struct px_packet *out, size_t *size, const char **why)
+int px_pcap_next(struct px_pcap *p, struct px_input *in, struct px_packet *out, size_t *size,
+		 const char **why)
 {
 	struct px_bytes b;
 	uint32_t captured, fraction;
@@ -73,7 +75,8 @@ int px_pcap_next(struct px_pcap *p, struct px_input *in, struct px_packet *out, 
 		if (ret)
 			return ret == PX_INPUT_END ? -EBADMSG : ret;
 	}
-	out->ts_ns = pcap_u32(p, b.ptr) * UINT64_C(1000000000) + fraction * UINT64_C(1) * (p->has_ns ? 1 : 1000);
+	out->ts_ns = pcap_u32(p, b.ptr) * UINT64_C(1000000000) +
+		     fraction * UINT64_C(1) * (p->has_ns ? 1 : 1000);
 	out->link = p->link;
 	out->len = pcap_u32(p, b.ptr + 12);
 	if (out->len < captured)

@@ -16,7 +16,10 @@ struct px_pcap {
 	uint32_t link;
 };
 
-/* Is this the start of a pcap file? head: the first PX_PCAP_HEAD bytes, or fewer at the end of a short file. */
+/*
+ * Is this the start of a pcap file? head: the first PX_PCAP_HEAD bytes, or fewer at the end of a
+ * short file.
+ */
 bool px_pcap_is(struct px_bytes head);
 
 /*
@@ -27,10 +30,10 @@ PX_MUST_USE int px_pcap_begin(struct px_pcap *p, struct px_input *in, const char
 /*
  * The next packet; it borrows from the input until *size bytes have been dropped from there.
  *
- * Returns 0; PX_INPUT_END at the end of the file; -EAGAIN when it has not come yet; -EBADMSG with *why (a static
- * string); another negative errno.
+ * Returns 0; PX_INPUT_END at the end of the file; -EAGAIN when it has not come yet; -EBADMSG with
+ * *why (a static string); another negative errno.
  */
-PX_MUST_USE int px_pcap_next(struct px_pcap *p, struct px_input *in, struct px_packet *out, size_t *size,
-			     const char **why);
+PX_MUST_USE int px_pcap_next(struct px_pcap *p, struct px_input *in, struct px_packet *out,
+			     size_t *size, const char **why);
 
 #endif

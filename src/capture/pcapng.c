@@ -7,8 +7,9 @@
 #include <stdlib.h>
 
 /*
- * pcapng (draft-ietf-opsawg-pcapng): blocks of type 4, total length 4 (a multiple of 4), body, total length 4 again.
- * A section header begins a section with its own byte order and its own interfaces:
+ * pcapng (draft-ietf-opsawg-pcapng): blocks of type 4, total length 4 (a multiple of 4), body,
+ * total length 4 again. A section header begins a section with its own byte order and its own
+ * interfaces:
  *   section header:   byte order magic 4, version 2+2, section length 8, options
  *   interface:        link type 2, reserved 2, snap length 4, options
  *   enhanced packet:  interface 4, time 4 (high) + 4, captured length 4, length 4, bytes padded to 4, options
@@ -63,7 +64,8 @@ static uint16_t ng_u16(const struct px_pcapng *p, const char *at)
 }
 
 /* The next option of *rest, which is moved behind it; false at the end. */
-static bool ng_option(const struct px_pcapng *p, struct px_bytes *rest, uint16_t *code, struct px_bytes *value)
+static bool ng_option(const struct px_pcapng *p, struct px_bytes *rest, uint16_t *code,
+		      struct px_bytes *value)
 {
 	size_t len;
 
@@ -155,7 +157,8 @@ static uint64_t ng_time(const struct px_pcapng_interface *in, uint64_t t)
 }
 
 /* The body of a packet block of any of the three kinds. */
-static int ng_packet(struct px_pcapng *p, uint32_t type, struct px_bytes body, struct px_packet *out, const char **why)
+static int ng_packet(struct px_pcapng *p, uint32_t type, struct px_bytes body,
+		     struct px_packet *out, const char **why)
 {
 	size_t head = type == NG_SIMPLE ? 4 : 20;
 	const struct px_pcapng_interface *in;
@@ -239,7 +242,8 @@ static int ng_section(struct px_pcapng *p, struct px_bytes b, const char **why)
 	return 0;
 }
 
-int px_pcapng_next(struct px_pcapng *p, struct px_input *in, struct px_packet *out, size_t *size, const char **why)
+int px_pcapng_next(struct px_pcapng *p, struct px_input *in, struct px_packet *out, size_t *size,
+		   const char **why)
 {
 	for (;;) {
 		struct px_bytes b, body;
@@ -266,8 +270,8 @@ int px_pcapng_next(struct px_pcapng *p, struct px_input *in, struct px_packet *o
 			*why = "block of an impossible size";
 			return -EBADMSG;
 		}
-		if (type != NG_INTERFACE && type != NG_PACKET && type != NG_SIMPLE && type != NG_ENHANCED &&
-		    type != PX_PCAPNG_HIDDEN_BLOCK) {
+		if (type != NG_INTERFACE && type != NG_PACKET && type != NG_SIMPLE &&
+		    type != NG_ENHANCED && type != PX_PCAPNG_HIDDEN_BLOCK) {
 			p->skip = len;
 			continue;
 		}

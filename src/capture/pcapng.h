@@ -27,13 +27,13 @@ bool px_pcapng_is(struct px_bytes head);
 void px_pcapng_fini(struct px_pcapng *p);
 
 /* As px_pcap_next. Blocks that are not packets are passed over. */
-PX_MUST_USE int px_pcapng_next(struct px_pcapng *p, struct px_input *in, struct px_packet *out, size_t *size,
-			       const char **why);
+PX_MUST_USE int px_pcapng_next(struct px_pcapng *p, struct px_input *in, struct px_packet *out,
+			       size_t *size, const char **why);
 
 /*
- * A packet for pxtrace alone, in a block type of the range kept for local use: other programs pass over it. It holds
- * what would confuse them, and is as an enhanced packet behind the magic. Where both ends of a connection were traced
- * each byte was seen twice, and one end's view is written so.
+ * A packet for pxtrace alone, in a block type of the range kept for local use: other programs pass
+ * over it. It holds what would confuse them, and is as an enhanced packet behind the magic. Where
+ * both ends of a connection were traced each byte was seen twice, and one end's view is written so.
  */
 #define PX_PCAPNG_HIDDEN_BLOCK 0x80505854u
 #define PX_PCAPNG_HIDDEN_MAGIC "PXHIDDEN"
@@ -48,7 +48,10 @@ struct px_pcapng_write {
 	bool is_hidden;
 };
 
-/* The beginning of a file: a section, and one Ethernet interface with times in nanoseconds. 0 or a negative errno. */
+/*
+ * The beginning of a file: a section, and one Ethernet interface with times in nanoseconds. 0 or a
+ * negative errno.
+ */
 PX_MUST_USE int px_pcapng_write_begin(struct px_buf *to);
 
 /* One packet, a whole block. Returns 0, or a negative errno and then nothing has been appended. */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The blocks that pxtrace writes; pcapng.c, which reads, draws them. Numbers are in this machine's byte order. */
+/*
+ * The blocks that pxtrace writes; pcapng.c, which reads, draws them. Numbers are in this machine's
+ * byte order.
+ */
 #include "capture/pcapng.h"
 
 #include <errno.h>

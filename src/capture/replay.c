@@ -65,7 +65,8 @@ static int replay_recognise(struct replay *r)
 		r->knows_format = r->packets != NULL;
 		return r->packets ? 0 : replay_stop(r, -ENOMEM, NULL);
 	}
-	if (ret == PX_INPUT_END && !px_bytes_starts(b, px_bytes_sub(PX_BYTES(PX_TAPE_MAGIC), 0, b.len)))
+	if (ret == PX_INPUT_END &&
+	    !px_bytes_starts(b, px_bytes_sub(PX_BYTES(PX_TAPE_MAGIC), 0, b.len)))
 		return replay_damage(r, "not a tape or packet capture");
 	if (ret)
 		return replay_stop(r, ret, "tape cut short in its head");
@@ -133,7 +134,8 @@ static int replay_poll_packets(struct replay *r, size_t budget, struct replay_co
 {
 	const char *why = NULL;
 
-	for (size_t packets = 0; *counter->count < budget && packets < REPLAY_PACKETS_MAX; packets++) {
+	for (size_t packets = 0; *counter->count < budget && packets < REPLAY_PACKETS_MAX;
+	     packets++) {
 		int ret = px_packets_next(r->packets, r->in, replay_count, counter, &why);
 
 		if (ret == PX_INPUT_END) {
@@ -141,14 +143,16 @@ static int replay_poll_packets(struct replay *r, size_t budget, struct replay_co
 			return PX_SOURCE_END;
 		}
 		if (ret == -EBADMSG)
-			return replay_damage(r, px_input_damage(r->in) ? px_input_damage(r->in) : why);
+			return replay_damage(r,
+					     px_input_damage(r->in) ? px_input_damage(r->in) : why);
 		if (ret)
 			return replay_stop(r, ret, NULL);
 	}
 	return 0;
 }
 
-static int replay_poll(struct px_source *src, size_t budget, px_event_fn fn, void *ctx, size_t *count)
+static int replay_poll(struct px_source *src, size_t budget, px_event_fn fn, void *ctx,
+		       size_t *count)
 {
 	struct replay *r = replay_of(src);
 	struct replay_counter counter = { fn, ctx, count };
@@ -243,7 +247,10 @@ int px_replay_open(const char *path, struct px_source **out, struct px_error *er
 	src = px_replay_of(in);
 	if (!src)
 		return px_error_set(err, PX_EXIT_FAILED, NULL, "%s: out of memory", path);
-	/* A regular file can be told at once, and its start is an error of the command line rather than of the run. */
+	/*
+	 * A regular file can be told at once, and its start is an error of the command line rather
+	 * than of the run.
+	 */
 	if (src->fd < 0 && replay_recognise(replay_of(src)) != 0) {
 		px_error_set(err, PX_EXIT_FAILED, NULL, "%s", src->error);
 		src->ops->free(src);

@@ -24,16 +24,21 @@ struct px_source_loss {
 struct px_source_ops {
 	/*
 	 * Hand over what is there, at most budget events, and return without waiting.
-	 * Returns 0 (all there was, or the budget is used up; *count says), PX_SOURCE_END when nothing
-	 * will ever follow, or a negative errno; px_source_error() then gives the reason.
+	 * Returns 0 (all there was, or the budget is used up; *count says), PX_SOURCE_END when
+	 * nothing will ever follow, or a negative errno; px_source_error() then gives the reason.
 	 */
 	int (*poll)(struct px_source *src, size_t budget, px_event_fn fn, void *ctx, size_t *count);
-	/* Going to sleep: the next event has to make fd readable. False if an event is there already. */
+	/*
+	 * Going to sleep: the next event has to make fd readable. False if an event is there
+	 * already.
+	 */
 	bool (*arm)(struct px_source *src);
 	void (*loss)(struct px_source *src, struct px_source_loss *out);
 	/* Stop the flow; what is under way can still be polled. */
 	void (*stop)(struct px_source *src);
-	/* Whether the socket was made since the source was opened. NULL: events tell by themselves. */
+	/*
+	 * Whether the socket was made since the source was opened. NULL: events tell by themselves.
+	 */
 	bool (*is_new)(struct px_source *src, uint64_t sock_id);
 	void (*free)(struct px_source *src);
 };

@@ -24,10 +24,14 @@ uint32_t px_tape_crc(uint32_t size, const void *event)
 	return (uint32_t)crc32(crc, event, size);
 }
 
-int px_tape_new(const char *path, int64_t wall_offset_ns, struct px_tape **out, struct px_error *err)
+int px_tape_new(const char *path, int64_t wall_offset_ns, struct px_tape **out,
+		struct px_error *err)
 {
-	struct px_tape_head head = { .magic = PX_TAPE_MAGIC, .endian = PX_TAPE_ENDIAN, .version = PX_TAPE_VERSION,
-				     .event_size = sizeof(struct px_abi_event), .wall_offset_ns = wall_offset_ns };
+	struct px_tape_head head = { .magic = PX_TAPE_MAGIC,
+				     .endian = PX_TAPE_ENDIAN,
+				     .version = PX_TAPE_VERSION,
+				     .event_size = sizeof(struct px_abi_event),
+				     .wall_offset_ns = wall_offset_ns };
 	struct px_tape *tape = calloc(1, sizeof(*tape));
 
 	if (!tape)
@@ -37,8 +41,10 @@ int px_tape_new(const char *path, int64_t wall_offset_ns, struct px_tape **out, 
 	if (tape->fd < 0)
 		goto fail;
 	head.crc = (uint32_t)crc32(0, (const Bytef *)&head, offsetof(struct px_tape_head, crc));
-	if (px_buf_append(&tape->block, px_bytes_of(&head, sizeof(head))) != 0 || px_tape_flush(tape) != 0) {
-		px_error_set(err, PX_EXIT_FAILED, NULL, "%s: %s", path, strerror(tape->err ? -tape->err : ENOMEM));
+	if (px_buf_append(&tape->block, px_bytes_of(&head, sizeof(head))) != 0 ||
+	    px_tape_flush(tape) != 0) {
+		px_error_set(err, PX_EXIT_FAILED, NULL, "%s: %s", path,
+			     strerror(tape->err ? -tape->err : ENOMEM));
 		goto fail;
 	}
 	*out = tape;

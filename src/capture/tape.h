@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Events on disk, as they came from the kernel: for tests, fuzzers and bug reports. replay.h plays them. */
+/*
+ * Events on disk, as they came from the kernel: for tests, fuzzers and bug reports. replay.h plays
+ * them.
+ */
 #ifndef PX_CAPTURE_TAPE_H
 #define PX_CAPTURE_TAPE_H
 
@@ -7,9 +10,10 @@
 #include "capture/event.h"
 
 /*
- * A tape is a px_tape_head and then records: px_tape_record, the event (struct px_abi_event and its bytes), and 0 to 7
- * zero bytes, so that each record begins at a multiple of 8. Numbers are in the writer's byte order, which `endian`
- * tells. There is no index and no trailer: what was written before the writer was killed can be read.
+ * A tape is a px_tape_head and then records: px_tape_record, the event (struct px_abi_event and its
+ * bytes), and 0 to 7 zero bytes, so that each record begins at a multiple of 8. Numbers are in the
+ * writer's byte order, which `endian` tells. There is no index and no trailer: what was written
+ * before the writer was killed can be read.
  */
 #define PX_TAPE_MAGIC "PXTAPE\r\n"	/* not text, and a transfer that changes line ends breaks it */
 #define PX_TAPE_VERSION 1
@@ -35,10 +39,17 @@ _Static_assert(sizeof(struct px_tape_record) == 8, "px_tape_record is a file for
 
 struct px_tape;
 
-/* Begin a tape at path ("-": standard output), created as px_file_create does. 0, or -1 with err filled. */
-PX_MUST_USE int px_tape_new(const char *path, int64_t wall_offset_ns, struct px_tape **out, struct px_error *err);
+/*
+ * Begin a tape at path ("-": standard output), created as px_file_create does. 0, or -1 with err
+ * filled.
+ */
+PX_MUST_USE int px_tape_new(const char *path, int64_t wall_offset_ns, struct px_tape **out,
+			    struct px_error *err);
 
-/* Append one event; data beyond PX_TAPE_EVENT_MAX is left out as if it had not been copied. 0 or -errno. */
+/*
+ * Append one event; data beyond PX_TAPE_EVENT_MAX is left out as if it had not been copied. 0 or
+ * -errno.
+ */
 PX_MUST_USE int px_tape_write(struct px_tape *tape, const struct px_event *ev);
 
 /* Everything written so far is the kernel's when this returns. 0 or -errno. */

@@ -14,7 +14,9 @@
 #define TCP_REUSE_NS (1000ull * 1000 * 1000)	/* no sooner a closed connection's ends are used again without a SYN */
 #define TCP_START_SLACK (1 << 20)	/* how far back the true start may be of a flow joined in the middle */
 
-/* Sequence numbers wrap: which comes first is the sign of their difference (RFC 9293 section 3.4). */
+/*
+ * Sequence numbers wrap: which comes first is the sign of their difference (RFC 9293 section 3.4).
+ */
 static int32_t seq_diff(uint32_t a, uint32_t b)
 {
 	return (int32_t)(a - b);
@@ -37,7 +39,8 @@ static struct px_flow_owner owner_of(const struct px_segment *s)
 }
 
 /* The handshake as the client saw it. Positions are those of the first bytes to come. */
-static void tcp_open(struct px_flows *f, struct px_flow *flow, uint64_t ts_ns, bool local_is_client, int32_t result)
+static void tcp_open(struct px_flows *f, struct px_flow *flow, uint64_t ts_ns, bool local_is_client,
+		     int32_t result)
 {
 	const struct px_flow_dir *out = &flow->dirs[PX_ABI_OUT], *in = &flow->dirs[PX_ABI_IN];
 	/* What is known from confirmations alone need not be the first byte. */
@@ -51,7 +54,8 @@ static void tcp_open(struct px_flows *f, struct px_flow *flow, uint64_t ts_ns, b
 	flow->ev.peer_pos = in->next;
 	flow->ev.result = result;
 	px_flow_emit(f, flow, PX_ABI_OPEN, ts_ns,
-		     (uint16_t)((local_is_client ? 0 : PX_ABI_F_ACCEPT) | places), px_bytes_of(NULL, 0));
+		     (uint16_t)((local_is_client ? 0 : PX_ABI_F_ACCEPT) | places),
+		     px_bytes_of(NULL, 0));
 	flow->ev.result = 0;
 }
 
@@ -75,8 +79,9 @@ static void tcp_open_late(struct px_flows *f, struct px_flow *flow)
 
 static void tcp_reset(struct px_flows *f, struct px_flow *flow, uint8_t dir, uint64_t ts_ns);
 
-static void tcp_hand_over(struct px_flows *f, struct px_flow *flow, uint8_t dir, uint64_t ts_ns, struct px_bytes data,
-			  uint32_t len, bool has_ack, uint32_t ack, uint8_t tcp_flags)
+static void tcp_hand_over(struct px_flows *f, struct px_flow *flow, uint8_t dir, uint64_t ts_ns,
+			  struct px_bytes data, uint32_t len, bool has_ack, uint32_t ack,
+			  uint8_t tcp_flags)
 {
 	struct px_flow_dir *d = &flow->dirs[dir], *other = &flow->dirs[!dir];
 	uint16_t flags = PX_ABI_F_SEQ;
@@ -103,7 +108,8 @@ static void tcp_hand_over(struct px_flows *f, struct px_flow *flow, uint8_t dir,
 	if (tcp_flags & PX_TCP_FIN) {
 		flow->ev.pos = d->next;
 		flow->ev.len = 0;
-		px_flow_emit(f, flow, PX_ABI_DATA, ts_ns, flags | PX_ABI_F_FIN, px_bytes_of(NULL, 0));
+		px_flow_emit(f, flow, PX_ABI_DATA, ts_ns, flags | PX_ABI_F_FIN,
+			     px_bytes_of(NULL, 0));
 		d->next++;
 		d->is_over = true;
 		if (other->is_over && !flow->has_origin)
@@ -114,7 +120,8 @@ static void tcp_hand_over(struct px_flows *f, struct px_flow *flow, uint8_t dir,
 }
 
 /* The bytes up to seq will not come. */
-static void tcp_lose(struct px_flows *f, struct px_flow *flow, uint8_t dir, uint32_t seq, uint64_t ts_ns)
+static void tcp_lose(struct px_flows *f, struct px_flow *flow, uint8_t dir, uint32_t seq,
+		     uint64_t ts_ns)
 {
 	struct px_flow_dir *d = &flow->dirs[dir];
 	uint32_t missing = seq - d->next;
@@ -128,7 +135,8 @@ static void tcp_lose(struct px_flows *f, struct px_flow *flow, uint8_t dir, uint
 	flow->ev.dir = dir;
 	flow->ev.pos = d->next;
 	flow->ev.len = missing;
-	px_flow_emit(f, flow, PX_ABI_DATA, ts_ns, PX_ABI_F_SEQ | PX_ABI_F_LOST, px_bytes_of(NULL, 0));
+	px_flow_emit(f, flow, PX_ABI_DATA, ts_ns, PX_ABI_F_SEQ | PX_ABI_F_LOST,
+		     px_bytes_of(NULL, 0));
 	d->next = seq;
 	d->has_data = true;
 	f->stats.lost_bytes += missing;
@@ -164,7 +172,8 @@ static void tcp_release(struct px_flows *f, struct px_flow *flow, uint8_t dir)
 	f->held_count--;
 	if (known <= h->len && !flow->is_closed) {
 		px_flow_set_owner(flow, &h->owner);
-		tcp_hand_over(f, flow, dir, h->ts_ns, px_bytes_sub(px_bytes_of(h->data, h->copied), known, SIZE_MAX),
+		tcp_hand_over(f, flow, dir, h->ts_ns,
+			      px_bytes_sub(px_bytes_of(h->data, h->copied), known, SIZE_MAX),
 			      h->len - known, h->has_ack, h->ack, h->tcp_flags);
 	}
 	free(h);
@@ -179,7 +188,8 @@ static void tcp_drain(struct px_flows *f, struct px_flow *flow)
 		if (!out && !in)
 			break;
 		if (out && in)
-			out = flow->dirs[PX_ABI_OUT].held->ts_ns <= flow->dirs[PX_ABI_IN].held->ts_ns;
+			out = flow->dirs[PX_ABI_OUT].held->ts_ns <=
+			      flow->dirs[PX_ABI_IN].held->ts_ns;
 		tcp_release(f, flow, out ? PX_ABI_OUT : PX_ABI_IN);
 	}
 	if (!flow->dirs[PX_ABI_IN].held && !flow->dirs[PX_ABI_OUT].held)
@@ -203,7 +213,8 @@ static void tcp_force(struct px_flows *f, struct px_flow *flow, uint8_t dir)
 			if (other->held && seq_diff(other->held->seq, end) < 0)
 				end = other->held->seq;
 			/* A single confirmed byte behind all others is most likely the FIN. */
-			if (end - other->next == 1 && !other->held && (other->has_data || other->has_syn))
+			if (end - other->next == 1 && !other->held &&
+			    (other->has_data || other->has_syn))
 				other->next = end;
 			else
 				tcp_lose(f, flow, !dir, end, h->ts_ns);
@@ -248,7 +259,8 @@ static bool tcp_is_overdue(const struct px_flow *flow, uint8_t dir, uint64_t now
 	if (!d->held || now_ns < d->progress_ns)
 		return false;
 	is_hole = seq_diff(d->held->seq, d->next) > 0;
-	patience = is_hole && !(d->has_acked && seq_diff(d->acked, d->next) > 0) ? TCP_UNACKED_NS : TCP_ACKED_NS;
+	patience = is_hole && !(d->has_acked && seq_diff(d->acked, d->next) > 0) ? TCP_UNACKED_NS
+										 : TCP_ACKED_NS;
 	return now_ns - d->progress_ns > patience;
 }
 
@@ -257,8 +269,9 @@ static void tcp_limit(struct px_flows *f, struct px_flow *flow, uint64_t now_ns)
 {
 	for (uint8_t dir = 0; dir < 2; dir++)
 		while (tcp_is_overdue(flow, dir, now_ns) ||
-		       (flow->dirs[dir].held && (flow->held_bytes > TCP_FLOW_HELD_MAX ||
-						 flow->dirs[dir].held_count > TCP_FLOW_SEGMENTS_MAX))) {
+		       (flow->dirs[dir].held &&
+			(flow->held_bytes > TCP_FLOW_HELD_MAX ||
+			 flow->dirs[dir].held_count > TCP_FLOW_SEGMENTS_MAX))) {
 			tcp_force(f, flow, dir);
 			flow->dirs[dir].progress_ns = now_ns;
 		}
@@ -269,8 +282,9 @@ static void tcp_limit(struct px_flows *f, struct px_flow *flow, uint64_t now_ns)
 }
 
 /* Put bytes [from, to) of the segment before *at. False when there is no memory for them. */
-static bool tcp_hold_piece(struct px_flows *f, struct px_flow *flow, uint8_t dir, struct px_flow_held **at,
-			   const struct px_segment *s, uint32_t from, uint32_t to, uint8_t tcp_flags)
+static bool tcp_hold_piece(struct px_flows *f, struct px_flow *flow, uint8_t dir,
+			   struct px_flow_held **at, const struct px_segment *s, uint32_t from,
+			   uint32_t to, uint8_t tcp_flags)
 {
 	struct px_flow_dir *d = &flow->dirs[dir];
 	struct px_bytes data = px_bytes_sub(s->data, from, to - from);
@@ -280,8 +294,13 @@ static bool tcp_hold_piece(struct px_flows *f, struct px_flow *flow, uint8_t dir
 		f->stats.lost_bytes += to - from;
 		return false;
 	}
-	*h = (struct px_flow_held){ .ts_ns = s->ts_ns, .seq = s->seq + from, .ack = s->ack, .len = to - from,
-				    .has_ack = s->tcp_flags & PX_TCP_ACK, .tcp_flags = tcp_flags, .owner = owner_of(s),
+	*h = (struct px_flow_held){ .ts_ns = s->ts_ns,
+				    .seq = s->seq + from,
+				    .ack = s->ack,
+				    .len = to - from,
+				    .has_ack = s->tcp_flags & PX_TCP_ACK,
+				    .tcp_flags = tcp_flags,
+				    .owner = owner_of(s),
 				    .copied = data.len };
 	if (data.len)
 		memcpy(h->data, data.ptr, data.len);
@@ -300,7 +319,8 @@ static bool tcp_hold_piece(struct px_flows *f, struct px_flow *flow, uint8_t dir
 }
 
 /* A FIN or reset without bytes: a mark on the segment before it, or one of its own. */
-static void tcp_hold_end(struct px_flows *f, struct px_flow *flow, uint8_t dir, const struct px_segment *s, uint8_t end)
+static void tcp_hold_end(struct px_flows *f, struct px_flow *flow, uint8_t dir,
+			 const struct px_segment *s, uint8_t end)
 {
 	struct px_flow_held **at = &flow->dirs[dir].held;
 
@@ -313,8 +333,12 @@ static void tcp_hold_end(struct px_flows *f, struct px_flow *flow, uint8_t dir, 
 	(void)tcp_hold_piece(f, flow, dir, at, s, 0, 0, end);
 }
 
-/* Keep what is new in a segment that has to wait; where it overlaps what is held, that came first and stays. */
-static void tcp_hold(struct px_flows *f, struct px_flow *flow, uint8_t dir, const struct px_segment *s)
+/*
+ * Keep what is new in a segment that has to wait; where it overlaps what is held, that came first
+ * and stays.
+ */
+static void tcp_hold(struct px_flows *f, struct px_flow *flow, uint8_t dir,
+		     const struct px_segment *s)
 {
 	struct px_flow_dir *d = &flow->dirs[dir];
 	struct px_flow_held **at = &d->held;
@@ -334,7 +358,8 @@ static void tcp_hold(struct px_flows *f, struct px_flow *flow, uint8_t dir, cons
 		int32_t until = seq_diff(h->seq, s->seq + from), behind;
 
 		if (until > 0) {
-			uint32_t to = (uint32_t)until < s->len - from ? from + (uint32_t)until : s->len;
+			uint32_t to =
+				(uint32_t)until < s->len - from ? from + (uint32_t)until : s->len;
 
 			if (tcp_hold_piece(f, flow, dir, at, s, from, to, to == s->len ? end : 0))
 				at = &(*at)->next;
@@ -355,7 +380,8 @@ static void tcp_hold(struct px_flows *f, struct px_flow *flow, uint8_t dir, cons
 }
 
 /* A SYN. Returns true when there is nothing more to the segment. */
-static bool tcp_syn(struct px_flows *f, struct px_flow **flow, uint8_t *dir, const struct px_segment *s)
+static bool tcp_syn(struct px_flows *f, struct px_flow **flow, uint8_t *dir,
+		    const struct px_segment *s)
 {
 	struct px_flow_dir *d = &(*flow)->dirs[*dir], *other;
 	bool is_answer = s->tcp_flags & PX_TCP_ACK;
@@ -364,7 +390,8 @@ static bool tcp_syn(struct px_flows *f, struct px_flow **flow, uint8_t *dir, con
 
 	if (d->is_known && d->has_syn && before == 0)
 		return true; /* sent again */
-	is_late = d->is_known && !d->has_syn && before >= 0 && before < TCP_START_SLACK && !(*flow)->is_closed;
+	is_late = d->is_known && !d->has_syn && before >= 0 && before < TCP_START_SLACK &&
+		  !(*flow)->is_closed;
 	if (is_late && (*flow)->has_events) {
 		d->has_syn = true;
 		d->first = s->seq + 1; /* or the next copy of this SYN would look like a new one */
@@ -404,7 +431,10 @@ static bool tcp_syn(struct px_flows *f, struct px_flow **flow, uint8_t *dir, con
 		return true;
 	}
 	if (is_answer) {
-		/* Its answer tells where the other direction began, even if that was captured later or never. */
+		/*
+		 * Its answer tells where the other direction began, even if that was captured later
+		 * or never.
+		 */
 		if (!other->has_syn && !other->has_data) {
 			other->is_known = true;
 			other->next = other->first = s->ack;
@@ -420,19 +450,21 @@ static bool tcp_is_refusal(const struct px_flow *flow, uint8_t dir, const struct
 {
 	const struct px_flow_dir *d = &flow->dirs[dir], *other = &flow->dirs[!dir];
 
-	return s->tcp_flags & PX_TCP_RST && !flow->is_open && !d->is_seen && other->has_syn && !other->has_data &&
-	       (!(s->tcp_flags & PX_TCP_ACK) || s->ack == other->first);
+	return s->tcp_flags & PX_TCP_RST && !flow->is_open && !d->is_seen && other->has_syn &&
+	       !other->has_data && (!(s->tcp_flags & PX_TCP_ACK) || s->ack == other->first);
 }
 
 /*
- * Does the segment belong to the connection as far as its numbers tell? Two that follow each other and do not fit are
- * the beginning of another connection between the same ends.
+ * Does the segment belong to the connection as far as its numbers tell? Two that follow each other
+ * and do not fit are the beginning of another connection between the same ends.
  */
-static bool tcp_fits(struct px_flows *f, struct px_flow *flow, uint8_t dir, const struct px_segment *s)
+static bool tcp_fits(struct px_flows *f, struct px_flow *flow, uint8_t dir,
+		     const struct px_segment *s)
 {
 	struct px_flow_dir *d = &flow->dirs[dir], *other = &flow->dirs[!dir];
 	int32_t ahead = d->is_known ? seq_diff(s->seq, d->next) : 0;
-	int32_t acked = other->is_known && s->tcp_flags & PX_TCP_ACK ? seq_diff(s->ack, other->next) : 0;
+	int32_t acked =
+		other->is_known && s->tcp_flags & PX_TCP_ACK ? seq_diff(s->ack, other->next) : 0;
 	bool fits = ahead > -TCP_FAR && ahead < TCP_FAR && acked > -TCP_FAR && acked < TCP_FAR;
 
 	if (flow->is_closed && ahead >= 0 && s->len > 0) {
@@ -466,7 +498,8 @@ static void tcp_join(struct px_flow *flow, uint8_t dir, const struct px_segment 
 	if (!d->is_known) {
 		d->is_known = true;
 		d->next = d->first = s->seq;
-	} else if (ahead < 0 && ahead > -TCP_START_SLACK && !d->has_syn && !d->has_data && s->len > 0) {
+	} else if (ahead < 0 && ahead > -TCP_START_SLACK && !d->has_syn && !d->has_data &&
+		   s->len > 0) {
 		d->next = d->first = s->seq; /* joined in the middle, and out of order */
 	}
 	d->is_seen = true;
@@ -491,7 +524,7 @@ static void tcp_take(struct px_flows *f, struct px_flow *flow, uint8_t dir, stru
 	int32_t ahead = seq_diff(s->seq, d->next);
 	bool ends = s->tcp_flags & (PX_TCP_FIN | PX_TCP_RST);
 
-	if (s->tcp_flags & PX_TCP_RST && ahead < 0) { /* an answer to something older; what it says is true all the same */
+	if (s->tcp_flags & PX_TCP_RST && ahead < 0) { /* answers something older; what it says is true */
 		s->len = 0;
 		s->seq = d->next;
 		ahead = 0;
@@ -517,15 +550,16 @@ static void tcp_take(struct px_flows *f, struct px_flow *flow, uint8_t dir, stru
 
 			px_flow_set_owner(flow, &owner);
 		}
-		tcp_hand_over(f, flow, dir, s->ts_ns, s->data, s->len, s->tcp_flags & PX_TCP_ACK, s->ack,
-			      s->tcp_flags);
+		tcp_hand_over(f, flow, dir, s->ts_ns, s->data, s->len, s->tcp_flags & PX_TCP_ACK,
+			      s->ack, s->tcp_flags);
 	} else {
 		tcp_hold(f, flow, dir, s);
 	}
 }
 
 /* Each datagram is an event of its own. */
-static void udp_datagram(struct px_flows *f, struct px_flow *flow, uint8_t dir, const struct px_segment *s)
+static void udp_datagram(struct px_flows *f, struct px_flow *flow, uint8_t dir,
+			 const struct px_segment *s)
 {
 	struct px_flow_owner owner = owner_of(s);
 

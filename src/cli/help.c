@@ -35,11 +35,13 @@ static const char help_tail[] =
 	"\n"
 	"The manual, pxtrace(8), explains every option, column and key.\n";
 
+/* clang-format off */
 static const char *const group_titles[] = {
 	[PX_GROUP_TARGET] = "Target", [PX_GROUP_CAPTURE] = "Capture", [PX_GROUP_LIMITS] = "Limits",
 	[PX_GROUP_TEXT] = "Text",     [PX_GROUP_FORMAT] = "Output",   [PX_GROUP_FILES] = "Packet files",
 	[PX_GROUP_SAFETY] = "Safety", [PX_GROUP_MISC] = "Other",      [PX_GROUP_HABIT] = "",
 };
+/* clang-format on */
 
 const char *px_group_title(enum px_group group)
 {

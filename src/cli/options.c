@@ -364,7 +364,8 @@ static int option_bad_value(const struct px_option *opt, int code, const char *t
 		return px_error_set(err, PX_EXIT_USAGE, "trace fewer at a time",
 				    "%s takes at most %d processes", typed, PX_PIDS_MAX);
 	if (reason == -ENOBUFS && opt->kind == &kind_ports)
-		return px_error_set(err, PX_EXIT_USAGE, "name fewer", "%s takes at most %d ports", typed, PX_PORTS_MAX);
+		return px_error_set(err, PX_EXIT_USAGE, "name fewer", "%s takes at most %d ports",
+				    typed, PX_PORTS_MAX);
 	if (reason == -ENOBUFS)
 		return px_error_set(err, PX_EXIT_USAGE, "trace fewer at a time",
 				    "%s may be given up to %d times", typed, PX_WORDS_MAX);
@@ -510,22 +511,35 @@ static int options_check_target(struct px_options *o, struct px_error *err)
 	bool is_narrowed = o->ends.port_count || o->ends.net_count || o->ends.role;
 
 	if (o->read_file && (is_named || o->all))
-		return px_error_set(err, PX_EXIT_USAGE,
-				    "give a target such as -p to trace now, or -r to read what was recorded",
-				    "%s and -r exclude each other", o->pids.count ? "-p" : is_named ? "targets" : "-a");
+		return px_error_set(
+			err, PX_EXIT_USAGE,
+			"give a target such as -p to trace now, or -r to read what was recorded",
+			"%s and -r exclude each other",
+			o->pids.count ? "-p"
+			: is_named    ? "targets"
+				      : "-a");
 	if (o->read_file && is_narrowed)
-		return px_error_set(err, PX_EXIT_USAGE, "choose from the output: pxtrace -r FILE | grep, or with -j and jq",
-				    "--port, --host and --role tell the kernel what to trace: -r has no use for them");
+		return px_error_set(
+			err, PX_EXIT_USAGE,
+			"choose from the output: pxtrace -r FILE | grep, or with -j and jq",
+			"--port, --host and --role tell the kernel what to trace: -r has no use for them");
 	if (o->all && is_named)
-		return px_error_set(err, PX_EXIT_USAGE, "leave -a out, or the others", "-a traces all processes: nothing else can be named");
+		return px_error_set(err, PX_EXIT_USAGE, "leave -a out, or the others",
+				    "-a traces all processes: nothing else can be named");
 	if (o->command && (o->read_file || o->all || o->pids.count))
 		return px_error_set(err, PX_EXIT_USAGE, "trace the command, or what runs already",
-				    "%s and a command exclude each other", o->read_file ? "-r" : o->all ? "-a" : "-p");
+				    "%s and a command exclude each other",
+				    o->read_file ? "-r"
+				    : o->all	 ? "-a"
+						 : "-p");
 	if (o->run_as && !o->command)
-		return px_error_set(err, PX_EXIT_USAGE, "end with the command: pxtrace -u USER -- COMMAND; --uid traces a user's processes",
-				    "-u goes with a command");
+		return px_error_set(
+			err, PX_EXIT_USAGE,
+			"end with the command: pxtrace -u USER -- COMMAND; --uid traces a user's processes",
+			"-u goes with a command");
 	if (o->follow && o->no_follow)
-		return px_error_set(err, PX_EXIT_USAGE, "give one of them", "-f and --no-follow exclude each other");
+		return px_error_set(err, PX_EXIT_USAGE, "give one of them",
+				    "-f and --no-follow exclude each other");
 	o->all |= !o->read_file && !is_named && !o->command;
 	return 0;
 }
@@ -538,7 +552,8 @@ static int options_check_files(const struct px_options *o, struct px_error *err)
 		return px_error_set(err, PX_EXIT_USAGE, "name a file: -w FILE.pcapng",
 				    "--print, -C, -G, -W and -z go with -w");
 	if (!rotates && (o->file_count || o->file_command))
-		return px_error_set(err, PX_EXIT_USAGE, "say when the next file begins: -C MILLIONS or -G SECONDS",
+		return px_error_set(err, PX_EXIT_USAGE,
+				    "say when the next file begins: -C MILLIONS or -G SECONDS",
 				    "-W and -z go with -C or -G");
 	if (o->write_file && strcmp(o->write_file, "-") == 0) {
 		if (rotates)
@@ -576,7 +591,8 @@ int px_options_parse(int argc, char **argv, struct px_options *out, struct px_er
 	if (optind < argc)
 		out->command = argv + optind;
 	else if (strcmp(argv[argc - 1], "--") == 0)
-		return px_error_set(err, PX_EXIT_USAGE, "name it: pxtrace -- curl -s http://127.0.0.1/",
+		return px_error_set(err, PX_EXIT_USAGE,
+				    "name it: pxtrace -- curl -s http://127.0.0.1/",
 				    "there is no command behind --");
 	if (out->action != PX_ACTION_TRACE)
 		return 0;

@@ -95,7 +95,8 @@ static inline bool px_options_follow(const struct px_options *o)
 /* Are processes named by what they are, rather than by their numbers? */
 static inline bool px_options_choose(const struct px_options *o)
 {
-	return o->comms.count || o->exes.count || o->uids.count || o->cgroups.count || o->units.count || o->containers.count;
+	return o->comms.count || o->exes.count || o->uids.count || o->cgroups.count ||
+	       o->units.count || o->containers.count;
 }
 
 /* Are records printed? With -w only if --print or -o says so. */
@@ -131,7 +132,13 @@ enum px_group {
 	PX_GROUP_HABIT,	/* not options: letters that people type out of habit, and get an answer */
 };
 
-enum px_complete { PX_COMPLETE_NOTHING, PX_COMPLETE_PIDS, PX_COMPLETE_WORDS, PX_COMPLETE_FILES, PX_COMPLETE_USERS };
+enum px_complete {
+	PX_COMPLETE_NOTHING,
+	PX_COMPLETE_PIDS,
+	PX_COMPLETE_WORDS,
+	PX_COMPLETE_FILES,
+	PX_COMPLETE_USERS
+};
 
 struct px_option;
 

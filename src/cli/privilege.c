@@ -34,8 +34,10 @@ static int privilege_keep_bpf(unsigned int keeps)
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
 	const uint32_t bpf = UINT32_C(1) << (CAP_BPF - 32);
-	const uint32_t low = (keeps & PX_KEEP_FILES ? 1u << CAP_DAC_OVERRIDE | 1u << CAP_CHOWN | 1u << CAP_FOWNER : 0) |
-			     (keeps & PX_KEEP_KILL ? 1u << CAP_KILL : 0);
+	const uint32_t low =
+		(keeps & PX_KEEP_FILES ? 1u << CAP_DAC_OVERRIDE | 1u << CAP_CHOWN | 1u << CAP_FOWNER
+				       : 0) |
+		(keeps & PX_KEEP_KILL ? 1u << CAP_KILL : 0);
 
 	if (syscall(SYS_capget, &head, data) < 0)
 		return -1;

@@ -10,18 +10,22 @@ static const uint8_t mapped_prefix[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0
 static struct px_bytes conn_addr_text(const struct px_conn *c, const uint8_t *addr, char *text)
 {
 	if (text[0] == '\0') {
-		if (c->family == PX_ABI_AF_INET6 && memcmp(addr, mapped_prefix, sizeof(mapped_prefix)) == 0)
+		if (c->family == PX_ABI_AF_INET6 &&
+		    memcmp(addr, mapped_prefix, sizeof(mapped_prefix)) == 0)
 			inet_ntop(AF_INET, addr + sizeof(mapped_prefix), text, PX_CONN_ADDR_TEXT);
 		else
-			inet_ntop(c->family == PX_ABI_AF_INET ? AF_INET : AF_INET6, addr, text, PX_CONN_ADDR_TEXT);
-		if (c->family == PX_ABI_AF_INET6 && c->scope_id && addr[0] == 0xfe && (addr[1] & 0xc0) == 0x80) {
+			inet_ntop(c->family == PX_ABI_AF_INET ? AF_INET : AF_INET6, addr, text,
+				  PX_CONN_ADDR_TEXT);
+		if (c->family == PX_ABI_AF_INET6 && c->scope_id && addr[0] == 0xfe &&
+		    (addr[1] & 0xc0) == 0x80) {
 			char name[IF_NAMESIZE];
 			size_t used = strlen(text);
 
 			if (if_indextoname(c->scope_id, name))
 				snprintf(text + used, PX_CONN_ADDR_TEXT - used, "%%%s", name);
 			else
-				snprintf(text + used, PX_CONN_ADDR_TEXT - used, "%%%u", c->scope_id);
+				snprintf(text + used, PX_CONN_ADDR_TEXT - used, "%%%u",
+					 c->scope_id);
 		}
 	}
 	return px_bytes_str(text);
@@ -44,12 +48,15 @@ struct px_bytes px_conn_local(struct px_conn *c)
 {
 	if (c->family != PX_ABI_AF_UNIX)
 		return conn_addr_text(c, c->local_addr, c->local_text);
-	return c->names ? conn_path(c->names->local, sizeof(c->names->local), c->names->local_len) : PX_BYTES("");
+	return c->names ? conn_path(c->names->local, sizeof(c->names->local), c->names->local_len)
+			: PX_BYTES("");
 }
 
 struct px_bytes px_conn_remote(struct px_conn *c)
 {
 	if (c->family != PX_ABI_AF_UNIX)
 		return conn_addr_text(c, c->remote_addr, c->remote_text);
-	return c->names ? conn_path(c->names->remote, sizeof(c->names->remote), c->names->remote_len) : PX_BYTES("");
+	return c->names
+		       ? conn_path(c->names->remote, sizeof(c->names->remote), c->names->remote_len)
+		       : PX_BYTES("");
 }

@@ -16,7 +16,9 @@ void px_table_defaults(struct px_table_options *opt)
 {
 	*opt = (struct px_table_options){
 		.parsers = px_parsers,
-		.limits = { .head_max = 64 * 1024, .body_max = 16 * 1024, .decoded_max = 64 * 1024 },
+		.limits = { .head_max = 64 * 1024,
+			    .body_max = 16 * 1024,
+			    .decoded_max = 64 * 1024 },
 		.conns_max = 65536,
 		.stream_bytes_max = 1 << 20,
 		.total_bytes_max = 64 << 20,
@@ -28,14 +30,20 @@ void px_table_defaults(struct px_table_options *opt)
 	};
 }
 
-/* Bytes that go by unseen from here on, before it is worth to tell the kernel side not to copy them. */
+/*
+ * Bytes that go by unseen from here on, before it is worth to tell the kernel side not to copy
+ * them.
+ */
 #define TABLE_SKIP_MIN (128 * 1024)
-/* The kernel side compares 32 bits, so a mark lies at most this far ahead; so far behind, it is taken back. */
+/*
+ * The kernel side compares 32 bits, so a mark lies at most this far ahead; so far behind, it is
+ * taken back.
+ */
 #define TABLE_SKIP_FAR (1 << 30)
 /*
- * Messages in a row that are this large, and tell their length, make a direction of large messages. So many, because one
- * that is not like them after all may lose its framing, and by then the matcher knows the client well enough to go on
- * with the next one.
+ * Messages in a row that are this large, and tell their length, make a direction of large messages.
+ * So many, because one that is not like them after all may lose its framing, and by then the
+ * matcher knows the client well enough to go on with the next one.
  */
 #define TABLE_LARGE_FRAME (32 * 1024)
 #define TABLE_LARGE_RUN 16
@@ -46,7 +54,8 @@ static void conn_tell_control(struct px_conn *c)
 {
 	struct px_table *t = c->table;
 
-	if (t->opt.on_control && !c->is_packet && !c->copies_all && t->opt.on_control(t->opt.ctx, c, &c->control))
+	if (t->opt.on_control && !c->is_packet && !c->copies_all &&
+	    t->opt.on_control(t->opt.ctx, c, &c->control))
 		c->is_controlled = true;
 	else
 		c->control = (struct px_abi_control){ 0 };
@@ -60,11 +69,15 @@ static uint32_t conn_skip_flag(enum px_dir dir)
 static void conn_skip(struct px_conn *c, enum px_dir dir, uint64_t n)
 {
 	c->control.flags |= conn_skip_flag(dir);
-	c->control.skip_until[dir] = (uint32_t)(c->streams[dir].end + (n < TABLE_SKIP_FAR ? n : TABLE_SKIP_FAR));
+	c->control.skip_until[dir] =
+		(uint32_t)(c->streams[dir].end + (n < TABLE_SKIP_FAR ? n : TABLE_SKIP_FAR));
 	conn_tell_control(c);
 }
 
-/* Move the mark on in what is longer than a mark can tell; a mark far behind would lie ahead again after a wrap. */
+/*
+ * Move the mark on in what is longer than a mark can tell; a mark far behind would lie ahead again
+ * after a wrap.
+ */
 static void conn_renew_skip(struct px_conn *c, enum px_dir dir)
 {
 	const struct px_stream *s = &c->streams[dir];
@@ -72,7 +85,8 @@ static void conn_renew_skip(struct px_conn *c, enum px_dir dir)
 
 	if (!(c->control.flags & conn_skip_flag(dir)))
 		return;
-	if (ahead < TABLE_SKIP_FAR / 2 && s->discard > TABLE_SKIP_MIN + (uint64_t)(ahead > 0 ? ahead : 0)) {
+	if (ahead < TABLE_SKIP_FAR / 2 &&
+	    s->discard > TABLE_SKIP_MIN + (uint64_t)(ahead > 0 ? ahead : 0)) {
 		conn_skip(c, dir, s->discard);
 	} else if (ahead < -TABLE_SKIP_FAR) {
 		c->control.flags &= ~conn_skip_flag(dir);
@@ -84,12 +98,16 @@ static void table_on_discard(void *owner, enum px_dir dir, uint64_t until)
 {
 	struct px_conn *c = owner;
 
-	if (until - c->streams[dir].end < TABLE_SKIP_MIN || c->table->opt.limits.body_max > TABLE_LARGE_COPY)
+	if (until - c->streams[dir].end < TABLE_SKIP_MIN ||
+	    c->table->opt.limits.body_max > TABLE_LARGE_COPY)
 		return;
 	conn_skip(c, dir, until - c->streams[dir].end);
 }
 
-/* A connection that carries large messages, one after the other: the kernel side can copy less of each. */
+/*
+ * A connection that carries large messages, one after the other: the kernel side can copy less of
+ * each.
+ */
 static void conn_watch_size(struct px_conn *c, const struct px_frame *f)
 {
 	uint8_t *run = &c->large_frames[f->dir];
@@ -107,7 +125,8 @@ static void conn_watch_size(struct px_conn *c, const struct px_frame *f)
 		*run = 0;
 		return;
 	}
-	if (*run >= TABLE_LARGE_RUN || ++*run < TABLE_LARGE_RUN || c->table->opt.limits.body_max > TABLE_LARGE_COPY)
+	if (*run >= TABLE_LARGE_RUN || ++*run < TABLE_LARGE_RUN ||
+	    c->table->opt.limits.body_max > TABLE_LARGE_COPY)
 		return;
 	if (!(c->control.flags & PX_CTL_COPY_MAX))
 		c->control.copy_max[0] = c->control.copy_max[1] = UINT32_MAX;
@@ -129,11 +148,13 @@ static void table_on_gap(void *owner, enum px_dir dir)
 	struct px_conn *c = owner;
 
 	if (c->control.flags & PX_CTL_COPY_MAX) { /* what was left out may have been more than a body */
-		c->control = (struct px_abi_control){ .copy_max = { UINT32_MAX, UINT32_MAX }, .flags = PX_CTL_COPY_MAX };
+		c->control = (struct px_abi_control){ .copy_max = { UINT32_MAX, UINT32_MAX },
+						      .flags = PX_CTL_COPY_MAX };
 		conn_tell_control(c);
 		c->copies_all = true;
 	}
-	px_matcher_gap(&c->matcher, px_conn_role(c) == PX_ROLE_UNKNOWN || dir == px_role_request_dir(px_conn_role(c)));
+	px_matcher_gap(&c->matcher, px_conn_role(c) == PX_ROLE_UNKNOWN ||
+					    dir == px_role_request_dir(px_conn_role(c)));
 }
 
 static void table_on_restart(void *owner, uint32_t epoch)
@@ -143,7 +164,8 @@ static void table_on_restart(void *owner, uint32_t epoch)
 	px_matcher_restart(&c->matcher, epoch);
 }
 
-static void table_on_exchange(void *owner, struct px_frame *request, struct px_frame *response, unsigned int flags)
+static void table_on_exchange(void *owner, struct px_frame *request, struct px_frame *response,
+			      unsigned int flags)
 {
 	struct px_conn *c = owner;
 	struct px_exchange ex = {
@@ -164,7 +186,8 @@ int px_table_init(struct px_table *t, const struct px_table_options *opt)
 {
 	memset(t, 0, sizeof(*t));
 	t->opt = *opt;
-	t->budget = (struct px_stream_budget){ .stream_max = opt->stream_bytes_max, .total_max = opt->total_bytes_max };
+	t->budget = (struct px_stream_budget){ .stream_max = opt->stream_bytes_max,
+					       .total_max = opt->total_bytes_max };
 	px_frame_pool_init(&t->frames, opt->frame_bytes_max, opt->frames_bytes_max);
 	t->decode_env = (struct px_decode_env){
 		.parsers = opt->parsers,
@@ -301,7 +324,8 @@ static struct px_conn *table_add(struct px_table *t, const struct px_abi_event *
 	px_stream_init(&c->streams[PX_DIR_OUT], &t->budget);
 	c->streams[PX_DIR_IN].no_repeats = !c->is_packet;
 	c->streams[PX_DIR_OUT].no_repeats = !c->is_packet;
-	px_decoder_init(&c->decoder, &t->decode_env, c, &c->streams[PX_DIR_IN], &c->streams[PX_DIR_OUT]);
+	px_decoder_init(&c->decoder, &t->decode_env, c, &c->streams[PX_DIR_IN],
+			&c->streams[PX_DIR_OUT]);
 	c->decoder.mid_stream = !from_start;
 	px_matcher_init(&c->matcher, &t->match_env, c, !from_start);
 	slot = table_slot(t, c->sock_id);
@@ -317,13 +341,16 @@ static struct px_conn *table_add(struct px_table *t, const struct px_abi_event *
 /* Is this the first that ever happened on the connection? */
 static bool table_is_start(const struct px_table *t, const struct px_abi_event *h)
 {
-	return h->kind == PX_ABI_OPEN || h->flags & PX_ABI_F_START || (t->opt.is_new && t->opt.is_new(t->opt.ctx, h));
+	return h->kind == PX_ABI_OPEN || h->flags & PX_ABI_F_START ||
+	       (t->opt.is_new && t->opt.is_new(t->opt.ctx, h));
 }
 
-/* Offsets are 64 bits in here; a TCP sequence number is the nearest one to where the stream stands. */
+/*
+ * Offsets are 64 bits in here; a TCP sequence number is the nearest one to where the stream stands.
+ */
 static uint64_t conn_offset(const struct px_stream *s, uint32_t raw)
 {
-	const uint64_t origin = (uint64_t)1 << 32; /* so that what came before the first byte seen is no negative number */
+	const uint64_t origin = (uint64_t)1 << 32; /* what came before the first byte seen is not negative */
 
 	if (s->end == 0)
 		return origin + raw;
@@ -369,9 +396,10 @@ static bool conn_tells_end(const struct px_conn *c, const struct px_abi_event *h
 }
 
 /*
- * Must this event wait, and for bytes of which direction? For those before it in its own direction; and an incoming one
- * for the outgoing bytes that it answers: when two threads share a connection, the writer may be interrupted on its way
- * out of the call, and the answer is reported before the request. The socket's own counters tell.
+ * Must this event wait, and for bytes of which direction? For those before it in its own direction;
+ * and an incoming one for the outgoing bytes that it answers: when two threads share a connection,
+ * the writer may be interrupted on its way out of the call, and the answer is reported before the
+ * request. The socket's own counters tell.
  */
 static bool conn_must_wait(struct px_conn *c, const struct px_abi_event *h, enum px_dir *missing)
 {
@@ -397,8 +425,8 @@ static void conn_show(struct px_conn *c, const struct px_event *ev, uint64_t pos
 }
 
 /*
- * The opening was seen, and no position with it: then the first bytes are these only if their event says so. Back ends
- * that never say it are believed.
+ * The opening was seen, and no position with it: then the first bytes are these only if their event
+ * says so. Back ends that never say it are believed.
  */
 static void conn_check_start(struct px_conn *c, const struct px_abi_event *h)
 {
@@ -414,13 +442,18 @@ static void conn_check_start(struct px_conn *c, const struct px_abi_event *h)
 	px_matcher_init(&c->matcher, &t->match_env, c, true);
 }
 
-/* One data event whose turn it is. is_late: what waits for it was reported first, but happened after it. */
+/*
+ * One data event whose turn it is. is_late: what waits for it was reported first, but happened
+ * after it.
+ */
 static void conn_data(struct px_conn *c, const struct px_event *ev, bool is_late)
 {
 	const struct px_abi_event *h = ev->hdr;
 	enum px_dir dir = h->dir ? PX_DIR_OUT : PX_DIR_IN;
 	struct px_stream *s = &c->streams[dir], *other = &c->streams[px_dir_other(dir)];
-	struct px_seg_info info = { .ts_ns = h->ts_ns, .pid = h->pid, .tid = h->tid, .uid = h->uid };
+	struct px_seg_info info = {
+		.ts_ns = h->ts_ns, .pid = h->pid, .tid = h->tid, .uid = h->uid
+	};
 	uint64_t pos = conn_pos(c, h);
 
 	memcpy(info.comm, h->comm, sizeof(info.comm));
@@ -438,7 +471,8 @@ static void conn_data(struct px_conn *c, const struct px_event *ev, bool is_late
 	if (h->len > 0)
 		px_stream_append(s, pos, ev->data, h->len, &info);
 	/* All events of a call that consumed a FIN say so; its bytes end with the last of them. */
-	if (((h->flags & PX_ABI_F_FIN && !(h->flags & PX_ABI_F_MORE)) || (h->len == 0 && dir == PX_DIR_IN)) &&
+	if (((h->flags & PX_ABI_F_FIN && !(h->flags & PX_ABI_F_MORE)) ||
+	     (h->len == 0 && dir == PX_DIR_IN)) &&
 	    !px_stream_is_waiting(s))
 		s->eof = true;
 	px_decoder_run(&c->decoder, dir);
@@ -451,7 +485,9 @@ static void conn_lost(struct px_conn *c, const struct px_abi_event *h, uint64_t 
 {
 	enum px_dir dir = h->dir ? PX_DIR_OUT : PX_DIR_IN;
 	struct px_stream *s = &c->streams[dir];
-	struct px_seg_info info = { .ts_ns = h->ts_ns, .pid = h->pid, .tid = h->tid, .uid = h->uid };
+	struct px_seg_info info = {
+		.ts_ns = h->ts_ns, .pid = h->pid, .tid = h->tid, .uid = h->uid
+	};
 	uint64_t lost;
 
 	memcpy(info.comm, h->comm, sizeof(info.comm));
@@ -516,9 +552,13 @@ static void conn_give_up(struct px_conn *c)
 		conn_lost(c, &first->hdr, s->end, conn_pos(c, &first->hdr));
 	conn_data(c, &ev, false);
 	if (px_stream_is_waiting(s)) {
-		/* Of two writers at the same moment the other one claims an overlapping place: see px_stream_give_up. */
+		/*
+		 * Of two writers at the same moment the other one claims an overlapping place: see
+		 * px_stream_give_up.
+		 */
 		while ((held = before ? before->next : c->held) != NULL) {
-			if (held->hdr.dir == first->hdr.dir && (int32_t)(held->hdr.pos - first->hdr.pos) < 0 &&
+			if (held->hdr.dir == first->hdr.dir &&
+			    (int32_t)(held->hdr.pos - first->hdr.pos) < 0 &&
 			    (int32_t)(held->hdr.pos + held->hdr.len - first->hdr.pos) > 0) {
 				held = conn_unhold(c, before);
 				ev = held_event(held);
@@ -544,7 +584,8 @@ static void conn_hold(struct px_conn *c, const struct px_event *ev)
 	struct px_held *held;
 	size_t n = ev->data.len;
 
-	while (c->held && (c->held_count >= TABLE_HELD_MAX || n > c->table->budget.total_max - c->table->budget.total))
+	while (c->held && (c->held_count >= TABLE_HELD_MAX ||
+			   n > c->table->budget.total_max - c->table->budget.total))
 		conn_give_up(c);
 	if (!c->held && !conn_must_wait(c, ev->hdr, &c->missing)) {
 		conn_data(c, ev, false);
@@ -567,8 +608,8 @@ static void conn_hold(struct px_conn *c, const struct px_event *ev)
 }
 
 /*
- * Events of a connection are taken in the order in which they came, also across its directions: while one waits, those
- * behind it wait too. Only the bytes that are waited for go first.
+ * Events of a connection are taken in the order in which they came, also across its directions:
+ * while one waits, those behind it wait too. Only the bytes that are waited for go first.
  */
 static void conn_data_event(struct px_conn *c, const struct px_event *ev)
 {
@@ -653,9 +694,14 @@ static void conn_open(struct px_conn *c, const struct px_abi_event *h)
 	c->decoder.role = c->role;
 	conn_addresses(c, h);
 	if (h->flags & PX_ABI_F_SEQ && h->flags & PX_ABI_F_PEER_POS) {
-		/* Positions of an OPEN are those of the first bytes to come: pos outgoing, peer_pos incoming. */
-		px_stream_hint(&c->streams[PX_DIR_OUT], conn_offset(&c->streams[PX_DIR_OUT], h->pos));
-		px_stream_hint(&c->streams[PX_DIR_IN], conn_offset(&c->streams[PX_DIR_IN], h->peer_pos));
+		/*
+		 * Positions of an OPEN are those of the first bytes to come: pos outgoing, peer_pos
+		 * incoming.
+		 */
+		px_stream_hint(&c->streams[PX_DIR_OUT],
+			       conn_offset(&c->streams[PX_DIR_OUT], h->pos));
+		px_stream_hint(&c->streams[PX_DIR_IN],
+			       conn_offset(&c->streams[PX_DIR_IN], h->peer_pos));
 	}
 	c->opens = true;
 }
@@ -682,7 +728,8 @@ void px_table_event(struct px_table *t, const struct px_event *ev)
 	t->opt.marks_start |= (h->flags & PX_ABI_F_START) != 0;
 	if (h->kind == PX_ABI_PROC || h->flags & PX_ABI_F_DGRAM)
 		return; /* datagrams are not joined to streams, and no protocol here reads them */
-	if (c && (c->sock_gen != h->sock_gen || (h->kind == PX_ABI_OPEN && (c->role != PX_ROLE_UNKNOWN || c->closed)))) {
+	if (c && (c->sock_gen != h->sock_gen ||
+		  (h->kind == PX_ABI_OPEN && (c->role != PX_ROLE_UNKNOWN || c->closed)))) {
 		/* The inode number serves another socket now, or the socket another connection. */
 		c->closed_ns = c->closed ? c->closed_ns : h->ts_ns;
 		c->closed = true;
@@ -758,7 +805,8 @@ void px_table_advance(struct px_table *t, uint64_t now_ns)
 		}
 		c = next;
 	}
-	while ((c = t->age_first) != NULL && c->family == PX_ABI_AF_UNIX && now_ns > c->last_ns + t->opt.idle_unix_ns) {
+	while ((c = t->age_first) != NULL && c->family == PX_ABI_AF_UNIX &&
+	       now_ns > c->last_ns + t->opt.idle_unix_ns) {
 		c->closed = true;
 		c->closed_ns = now_ns;
 		table_end(t, c);

@@ -15,24 +15,29 @@ struct px_table_options {
 	size_t frames_bytes_max;	/* of all messages under way */
 	uint64_t reorder_ns;		/* how long missing bytes are waited for */
 	uint64_t linger_ns;		/* how long after its end a connection's late events are waited for */
-	bool marks_start;		/* the source says of which connections it has the first event; else that is learned */
-	uint64_t idle_unix_ns;		/* UNIX sockets without traffic are given up after this: their end may go unseen */
+	bool marks_start;		/* the source says whose first events it has; else that is learned */
+	uint64_t idle_unix_ns;		/* UNIX sockets are given up after this: their end may go unseen */
 
 	void (*on_exchange)(void *ctx, struct px_conn *c, const struct px_exchange *ex);
 	void (*on_open)(void *ctx, struct px_conn *c);
 	void (*on_close)(void *ctx, struct px_conn *c);	/* also at the end of the run */
 	void (*on_lost)(void *ctx, struct px_conn *c, uint64_t bytes);	/* bytes that never came */
 	/*
-	 * Each event when its turn is, those of a direction in order: OPEN, NAMES, and DATA after it was decoded, with pos
-	 * as the offset of its bytes. A datagram comes with c NULL. The end of the connection is on_close's. May be NULL.
+	 * Each event when its turn is, those of a direction in order: OPEN, NAMES, and DATA after
+	 * it was decoded, with pos as the offset of its bytes. A datagram comes with c NULL. The
+	 * end of the connection is on_close's. May be NULL.
 	 */
 	void (*on_event)(void *ctx, struct px_conn *c, const struct px_event *ev, uint64_t pos);
 	/*
-	 * What the kernel side needs not copy of this connection from now on; the only arrow back. May be NULL.
-	 * Returns false where that cannot be told. ctl NULL: the connection has ended, nothing is to be said of it.
+	 * What the kernel side needs not copy of this connection from now on; the only arrow back.
+	 * May be NULL. Returns false where that cannot be told. ctl NULL: the connection has ended,
+	 * nothing is to be said of it.
 	 */
 	bool (*on_control)(void *ctx, struct px_conn *c, const struct px_abi_control *ctl);
-	/* Whether a socket that is met for the first time was made since, so that nothing of it was missed. May be NULL. */
+	/*
+	 * Whether a socket that is met for the first time was made since, so that nothing of it was
+	 * missed. May be NULL.
+	 */
 	bool (*is_new)(void *ctx, const struct px_abi_event *h);
 	void *ctx;
 };
@@ -62,12 +67,17 @@ void px_table_defaults(struct px_table_options *opt);
 
 PX_MUST_USE int px_table_init(struct px_table *t, const struct px_table_options *opt);
 
-/* Ends every connection as if it had been closed now, which may still make records, and frees all. */
+/*
+ * Ends every connection as if it had been closed now, which may still make records, and frees all.
+ */
 void px_table_fini(struct px_table *t);
 
 void px_table_event(struct px_table *t, const struct px_event *ev);
 
-/* All events up to this time (source clock, ns) have been handed over: make final what waits for longer. */
+/*
+ * All events up to this time (source clock, ns) have been handed over: make final what waits for
+ * longer.
+ */
 void px_table_advance(struct px_table *t, uint64_t now_ns);
 
 /* Whether px_table_advance() will have something to do later though no event comes. */

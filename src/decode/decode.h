@@ -16,7 +16,9 @@ struct px_decode_env {
 	struct px_frame_pool *frames;
 	/* A finished frame; it is the receiver's now. */
 	void (*on_frame)(void *owner, struct px_frame *f);
-	/* Bytes of a direction were lost to the parser: what follows may belong to other messages. */
+	/*
+	 * Bytes of a direction were lost to the parser: what follows may belong to other messages.
+	 */
 	void (*on_gap)(void *owner, enum px_dir dir);
 	/* Nobody will look at the bytes of this direction before offset `until`. */
 	void (*on_discard)(void *owner, enum px_dir dir, uint64_t until);
@@ -63,8 +65,8 @@ struct px_decoder {
 	struct px_decode_dir dirs[2];
 };
 
-void px_decoder_init(struct px_decoder *d, struct px_decode_env *env, void *owner, struct px_stream *in,
-		     struct px_stream *out);
+void px_decoder_init(struct px_decoder *d, struct px_decode_env *env, void *owner,
+		     struct px_stream *in, struct px_stream *out);
 
 /* Free what is under construction, without showing it. */
 void px_decoder_fini(struct px_decoder *d);

@@ -5,8 +5,8 @@
 
 #include <stdlib.h>
 
-void px_decoder_init(struct px_decoder *d, struct px_decode_env *env, void *owner, struct px_stream *in,
-		     struct px_stream *out)
+void px_decoder_init(struct px_decoder *d, struct px_decode_env *env, void *owner,
+		     struct px_stream *in, struct px_stream *out)
 {
 	memset(d, 0, sizeof(*d));
 	d->env = env;
@@ -172,7 +172,10 @@ static bool decode_recognise(struct px_decoder *d, enum px_dir dir)
 	return false;
 }
 
-/* The parser says that it was the wrong one, or that the bytes are broken. Returns false to stop this round. */
+/*
+ * The parser says that it was the wrong one, or that the bytes are broken. Returns false to stop
+ * this round.
+ */
 static bool decode_bad(struct px_decoder *d, enum px_dir dir)
 {
 	d->env->bad++;
@@ -187,7 +190,8 @@ static bool decode_bad(struct px_decoder *d, enum px_dir dir)
 	}
 	decode_lost(d, dir);
 	/* At least one byte on, or the same bytes would be found bad again. */
-	if (px_stream_front(d->streams[dir]) && px_stream_front(d->streams[dir])->kind == PX_PIECE_DATA)
+	if (px_stream_front(d->streams[dir]) &&
+	    px_stream_front(d->streams[dir])->kind == PX_PIECE_DATA)
 		decode_throw_away(d, dir, 1);
 	return true;
 }
@@ -233,8 +237,11 @@ static void decode_hole(struct px_decoder *d, enum px_dir dir, const struct px_p
 	if (took == n)
 		return;
 	if (took > 0 && dd->frame) {
-		/* The message may end exactly where the framing gets lost: let the parser say so. */
-		struct px_parse_result r = d->parser->parse(ctx, (struct px_bytes){ NULL, 0 }, dd->frame);
+		/*
+		 * The message may end exactly where the framing gets lost: let the parser say so.
+		 */
+		struct px_parse_result r =
+			d->parser->parse(ctx, (struct px_bytes){ NULL, 0 }, dd->frame);
 
 		if (r.status == PX_PARSE_FRAME && r.consumed == 0)
 			decode_deliver(d, dir, 0);
@@ -411,7 +418,10 @@ void px_decoder_run(struct px_decoder *d, enum px_dir dir)
 {
 	bool progress = decode_run_dir(d, dir);
 
-	/* A response may tell what the request direction waits for, a recognised direction whose the other one is. */
+	/*
+	 * A response may tell what the request direction waits for, a recognised direction whose
+	 * the other one is.
+	 */
 	while (progress) {
 		struct px_stream *other;
 

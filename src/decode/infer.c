@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "decode/infer.h"
 
-enum px_sure px_infer(const struct px_parser *const *parsers, uint32_t excluded, struct px_bytes head, enum px_dir dir,
-		      const struct px_parser **out)
+enum px_sure px_infer(const struct px_parser *const *parsers, uint32_t excluded,
+		      struct px_bytes head, enum px_dir dir, const struct px_parser **out)
 {
 	enum px_sure best = PX_SURE_NO;
 

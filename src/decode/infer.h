@@ -13,8 +13,8 @@
  * excluded  parsers not to be asked, px_infer_bit() each
  * Returns YES and *out, the first parser that is sure; MAYBE when none is but one wants more; NO.
  */
-enum px_sure px_infer(const struct px_parser *const *parsers, uint32_t excluded, struct px_bytes head, enum px_dir dir,
-		      const struct px_parser **out);
+enum px_sure px_infer(const struct px_parser *const *parsers, uint32_t excluded,
+		      struct px_bytes head, enum px_dir dir, const struct px_parser **out);
 
 uint32_t px_infer_bit(const struct px_parser *const *parsers, const struct px_parser *parser);
 

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "match/match.h"
 
-/* So many pairs, each request sent only after the answer before it, make a client that waits for its answers. */
+/*
+ * So many pairs, each request sent only after the answer before it, make a client that waits for
+ * its answers.
+ */
 #define MATCH_CLEAN_PAIRS 16
 
 static void queue_push(struct px_match_queue *q, struct px_frame *f)
@@ -57,7 +60,8 @@ void px_matcher_fini(struct px_matcher *m)
 		px_frame_free(m->env->frames, f);
 }
 
-static void match_emit(struct px_matcher *m, struct px_frame *request, struct px_frame *response, unsigned int flags)
+static void match_emit(struct px_matcher *m, struct px_frame *request, struct px_frame *response,
+		       unsigned int flags)
 {
 	if (request)
 		flags |= request->flags;
@@ -115,7 +119,8 @@ void px_matcher_finish(struct px_matcher *m)
 
 static void match_pair(struct px_matcher *m, struct px_frame *request, struct px_frame *response)
 {
-	unsigned int flags = m->is_joined && m->clean_pairs < MATCH_CLEAN_PAIRS ? PX_FLAG_MID_STREAM : 0;
+	unsigned int flags =
+		m->is_joined && m->clean_pairs < MATCH_CLEAN_PAIRS ? PX_FLAG_MID_STREAM : 0;
 
 	m->answered_to = response->last.pos;
 	if (request->last.pos > m->asked_to)
@@ -145,10 +150,10 @@ static void match_counted(struct px_matcher *m, struct px_frame *f)
 	if (other && !match_is_possible(is_request ? f : other, is_request ? other : f)) {
 		/* The counts went wrong behind the late start or the loss. */
 		match_break(m);
-		match_emit(m, is_request ? NULL : other, is_request ? other : NULL, match_alone(m) |
-			   (is_request ? PX_FLAG_UNPAIRED : PX_FLAG_NOREPLY));
-		match_emit(m, is_request ? f : NULL, is_request ? NULL : f, match_alone(m) |
-			   (is_request ? PX_FLAG_NOREPLY : PX_FLAG_UNPAIRED));
+		match_emit(m, is_request ? NULL : other, is_request ? other : NULL,
+			   match_alone(m) | (is_request ? PX_FLAG_UNPAIRED : PX_FLAG_NOREPLY));
+		match_emit(m, is_request ? f : NULL, is_request ? NULL : f,
+			   match_alone(m) | (is_request ? PX_FLAG_NOREPLY : PX_FLAG_UNPAIRED));
 		return;
 	}
 	if (other) {
@@ -157,8 +162,9 @@ static void match_counted(struct px_matcher *m, struct px_frame *f)
 		return;
 	}
 	if (is_request) {
-		m->sends_ahead |= m->requests.last && (!f->first.has_peer_pos ||
-						       f->first.peer_pos <= m->requests.last->first.peer_pos);
+		m->sends_ahead |=
+			m->requests.last && (!f->first.has_peer_pos ||
+					     f->first.peer_pos <= m->requests.last->first.peer_pos);
 		m->asked_to = f->last.pos;
 		queue_push(&m->requests, f);
 	} else if (!f->first.has_peer_pos || f->first.peer_pos > m->asked_to) {
@@ -167,7 +173,10 @@ static void match_counted(struct px_matcher *m, struct px_frame *f)
 		m->delta++; /* nobody asked: a 408 on an idle connection, say */
 		match_emit(m, NULL, f, PX_FLAG_UNPAIRED);
 	} else {
-		/* Nobody asked, so a pair behind the late start or the loss was wrong. No more of them. */
+		/*
+		 * Nobody asked, so a pair behind the late start or the loss was wrong. No more of
+		 * them.
+		 */
 		match_break(m);
 		match_emit(m, NULL, f, match_alone(m) | PX_FLAG_UNPAIRED);
 	}
@@ -180,9 +189,12 @@ static void match_placed(struct px_matcher *m, struct px_frame *f)
 	struct px_frame *request = m->requests.last; /* the others, of before the loss, have lost their chance */
 
 	if (f->kind == PX_FRAME_REQUEST) {
-		/* Something has been answered between this one and the one before it, whether that was seen or not. */
-		bool progressed = request ? f->first.peer_pos > request->first.peer_pos :
-				  m->is_joined || f->first.peer_pos >= m->answered_to;
+		/*
+		 * Something has been answered between this one and the one before it, whether that
+		 * was seen or not.
+		 */
+		bool progressed = request ? f->first.peer_pos > request->first.peer_pos
+					  : m->is_joined || f->first.peer_pos >= m->answered_to;
 
 		if (f->first.has_peer_pos && progressed) {
 			match_flush(m, match_alone(m));
@@ -219,7 +231,8 @@ static void match_placed(struct px_matcher *m, struct px_frame *f)
 static void match_by_key(struct px_matcher *m, struct px_frame *f)
 {
 	bool is_request = f->kind == PX_FRAME_REQUEST;
-	struct px_frame *other = queue_take(is_request ? &m->responses : &m->requests, false, f->key);
+	struct px_frame *other =
+		queue_take(is_request ? &m->responses : &m->requests, false, f->key);
 
 	if (other)
 		match_emit(m, is_request ? f : other, is_request ? other : f, 0);
@@ -237,14 +250,18 @@ void px_matcher_frame(struct px_matcher *m, enum px_match how, struct px_frame *
 	if (how == PX_MATCH_BY_KEY) {
 		match_by_key(m, f);
 	} else if (f->epoch != m->epoch) {
-		/* Begun before a loss and ended behind it: its partner is counted in the same epoch, if it waits at all. */
-		struct px_match_queue *q = f->kind == PX_FRAME_REQUEST ? &m->responses : &m->requests;
+		/*
+		 * Begun before a loss and ended behind it: its partner is counted in the same
+		 * epoch, if it waits at all.
+		 */
+		struct px_match_queue *q =
+			f->kind == PX_FRAME_REQUEST ? &m->responses : &m->requests;
 		struct px_frame *request = f->kind == PX_FRAME_REQUEST ? f : q->first;
 		struct px_frame *response = f->kind == PX_FRAME_REQUEST ? q->first : f;
 		struct px_frame *other = NULL;
 
-		if (q->first && q->first->epoch == f->epoch && !m->sends_ahead && request->first.has_peer_pos &&
-		    response->first.pos == request->first.peer_pos)
+		if (q->first && q->first->epoch == f->epoch && !m->sends_ahead &&
+		    request->first.has_peer_pos && response->first.pos == request->first.peer_pos)
 			other = queue_take(q, true, 0);
 		if (f->kind == PX_FRAME_REQUEST)
 			match_emit(m, f, other, other ? 0 : PX_FLAG_NOREPLY | PX_FLAG_GAP);
@@ -255,13 +272,15 @@ void px_matcher_frame(struct px_matcher *m, enum px_match how, struct px_frame *
 		struct px_frame *old;
 
 		while ((old = m->responses.first) != NULL && old->epoch != m->epoch)
-			match_emit(m, NULL, queue_take(&m->responses, true, 0), PX_FLAG_GAP | PX_FLAG_UNPAIRED);
+			match_emit(m, NULL, queue_take(&m->responses, true, 0),
+				   PX_FLAG_GAP | PX_FLAG_UNPAIRED);
 		if (m->sync == PX_MATCH_SYNCED)
 			match_counted(m, f);
 		else if (m->sync == PX_MATCH_BROKEN)
 			match_emit(m, f->kind == PX_FRAME_REQUEST ? f : NULL,
 				   f->kind == PX_FRAME_REQUEST ? NULL : f,
-				   match_alone(m) | (f->kind == PX_FRAME_REQUEST ? PX_FLAG_NOREPLY : 0));
+				   match_alone(m) |
+					   (f->kind == PX_FRAME_REQUEST ? PX_FLAG_NOREPLY : 0));
 		else
 			match_placed(m, f);
 	}
@@ -271,8 +290,10 @@ void px_matcher_frame(struct px_matcher *m, enum px_match how, struct px_frame *
 			match_break(m);
 		} else {
 			f = queue_take(m->requests.count ? &m->requests : &m->responses, true, 0);
-			match_emit(m, f->kind == PX_FRAME_REQUEST ? f : NULL, f->kind == PX_FRAME_REQUEST ? NULL : f,
-				   f->kind == PX_FRAME_REQUEST ? PX_FLAG_NOREPLY : PX_FLAG_UNPAIRED);
+			match_emit(m, f->kind == PX_FRAME_REQUEST ? f : NULL,
+				   f->kind == PX_FRAME_REQUEST ? NULL : f,
+				   f->kind == PX_FRAME_REQUEST ? PX_FLAG_NOREPLY
+							       : PX_FLAG_UNPAIRED);
 		}
 	}
 }

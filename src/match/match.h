@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Requests meet responses: in order, by key, or not at all. Never a wrong pair: what cannot be known to belong together
- * is handed on alone.
+ * Requests meet responses: in order, by key, or not at all. Never a wrong pair: what cannot be
+ * known to belong together is handed on alone.
  *
- * In order, the n-th response answers the n-th request as long as nothing was lost. Behind a loss, or joined in the
- * middle, counting does not help. What is looked at then is where the response direction stood when a request was sent:
- * of a client that waits for each answer, the response that begins exactly there is the right one. A client is taken for
- * such a one when it has done so often enough in a row; until then nothing is paired behind a loss, and pairs of a
- * connection joined in the middle carry the flag mid_stream. A client that was seen to send ahead is not paired again.
- * (One that has exactly n > 1 requests under way at every moment since cannot be told from one that waits.)
+ * In order, the n-th response answers the n-th request as long as nothing was lost. Behind a loss,
+ * or joined in the middle, counting does not help. What is looked at then is where the response
+ * direction stood when a request was sent: of a client that waits for each answer, the response
+ * that begins exactly there is the right one. A client is taken for such a one when it has done so
+ * often enough in a row; until then nothing is paired behind a loss, and pairs of a connection
+ * joined in the middle carry the flag mid_stream. A client that was seen to send ahead is not
+ * paired again. (One that has exactly n > 1 requests under way at every moment since cannot be told
+ * from one that waits.)
  */
 #ifndef PX_MATCH_MATCH_H
 #define PX_MATCH_MATCH_H
@@ -18,8 +20,12 @@
 
 struct px_match_env {
 	struct px_frame_pool *frames;
-	/* A pair or a lone frame (the other NULL), lent for the length of the call; flags: PX_FLAG_*. */
-	void (*on_exchange)(void *owner, struct px_frame *request, struct px_frame *response, unsigned int flags);
+	/*
+	 * A pair or a lone frame (the other NULL), lent for the length of the call; flags:
+	 * PX_FLAG_*.
+	 */
+	void (*on_exchange)(void *owner, struct px_frame *request, struct px_frame *response,
+			    unsigned int flags);
 	size_t waiting_max;	/* frames of one connection that may wait; the oldest goes alone */
 	uint64_t overflows;
 };
@@ -59,12 +65,15 @@ void px_matcher_fini(struct px_matcher *m);
 void px_matcher_frame(struct px_matcher *m, enum px_match how, struct px_frame *f);
 
 /*
- * Bytes were lost, maybe_requests: in the direction of the requests, as far as one knows; frames of epochs after this
- * call are counted afresh.
+ * Bytes were lost, maybe_requests: in the direction of the requests, as far as one knows; frames of
+ * epochs after this call are counted afresh.
  */
 void px_matcher_gap(struct px_matcher *m, bool maybe_requests);
 
-/* The connection speaks another protocol from here on, from its beginning; its frames are of this epoch. */
+/*
+ * The connection speaks another protocol from here on, from its beginning; its frames are of this
+ * epoch.
+ */
 void px_matcher_restart(struct px_matcher *m, uint32_t epoch);
 
 /* Nothing will follow: what waits goes alone. */

@@ -4,6 +4,7 @@
 
 #define COMMON(index, name, type, unit, help) [index] = { name, type, PX_SIDE_COMMON, unit, help }
 
+/* clang-format off */
 const struct px_field px_common_fields[PX_COMMON_COUNT + 1] = {
 	COMMON(PX_F_TYPE, "type", PX_TYPE_STR, NULL, "kind of record: start, message, open, close, lost, note, stop"),
 	COMMON(PX_F_SEQ, "seq", PX_TYPE_INT, NULL, "1, 2, 3 and so on, in the order in which records come out"),
@@ -69,6 +70,7 @@ const struct px_field px_common_fields[PX_COMMON_COUNT + 1] = {
 	COMMON(PX_F_NOT_UNDERSTOOD, "not_understood", PX_TYPE_INT, NULL, "stop: streams of no known protocol"),
 	[PX_COMMON_COUNT] = { .type = PX_TYPE_NONE },
 };
+/* clang-format on */
 
 /* Index of the field of this name and side, or -1. */
 static int field_index(const struct px_field *fields, enum px_side side, struct px_bytes name)
@@ -122,10 +124,12 @@ bool px_field_find(struct px_bytes name, const struct px_field *fields, struct p
 
 		if (px_bytes_starts(name, sides[i].prefix) && name.len > n + 1 &&
 		    (name.ptr[n] == '.' || name.ptr[n] == '_') &&
-		    field_find_side(fields, sides[i].side, px_bytes_sub(name, n + 1, SIZE_MAX), out))
+		    field_find_side(fields, sides[i].side, px_bytes_sub(name, n + 1, SIZE_MAX),
+				    out))
 			return true;
 	}
-	return field_find_side(fields, PX_SIDE_REQ, name, out) || field_find_side(fields, PX_SIDE_RESP, name, out);
+	return field_find_side(fields, PX_SIDE_REQ, name, out) ||
+	       field_find_side(fields, PX_SIDE_RESP, name, out);
 }
 
 const char *px_type_name(enum px_type type)
@@ -159,8 +163,8 @@ static int field_print(struct px_buf *out, const struct px_field *f)
 	};
 	int width = 26 - (int)strlen(prefixes[f->side]);
 
-	return px_buf_printf(out, "%s%-*s %-6s  %-5s  %s\n", prefixes[f->side], width, f->name, px_type_name(f->type),
-			     f->unit ? f->unit : "-", f->help);
+	return px_buf_printf(out, "%s%-*s %-6s  %-5s  %s\n", prefixes[f->side], width, f->name,
+			     px_type_name(f->type), f->unit ? f->unit : "-", f->help);
 }
 
 int px_fields_print(struct px_buf *out, const struct px_field_group *groups, size_t count)
@@ -172,10 +176,12 @@ int px_fields_print(struct px_buf *out, const struct px_field_group *groups, siz
 	for (size_t i = 0; !err && i < count; i++) {
 		err = px_buf_printf(out, "\n%s\n", groups[i].name);
 		/* The request's first, whatever the table's order. */
-		for (const struct px_field *f = groups[i].fields; !err && f->type != PX_TYPE_NONE; f++)
+		for (const struct px_field *f = groups[i].fields; !err && f->type != PX_TYPE_NONE;
+		     f++)
 			if (f->side == PX_SIDE_REQ)
 				err = field_print(out, f);
-		for (const struct px_field *f = groups[i].fields; !err && f->type != PX_TYPE_NONE; f++)
+		for (const struct px_field *f = groups[i].fields; !err && f->type != PX_TYPE_NONE;
+		     f++)
 			if (f->side == PX_SIDE_RESP)
 				err = field_print(out, f);
 	}

@@ -31,7 +31,9 @@ struct px_field {
 	const char *help;	/* one sentence, no full stop */
 };
 
-/* Keys of the record itself, in the order in which they are printed. Index into px_common_fields. */
+/*
+ * Keys of the record itself, in the order in which they are printed. Index into px_common_fields.
+ */
 enum px_common {
 	PX_F_TYPE,
 	PX_F_SEQ,
@@ -110,14 +112,15 @@ struct px_field_ref {
 };
 
 /*
- * Find a field as filters, --fields and SQL name it: "status", "req.method", "req_method", "req.headers.host"; a bare
- * name is the common key, else the request's, else the response's.
+ * Find a field as filters, --fields and SQL name it: "status", "req.method", "req_method",
+ * "req.headers.host"; a bare name is the common key, else the request's, else the response's.
  *
  * fields  the protocol's table, or NULL to look among the common keys only
  *
  * Returns false, *out untouched, where there is none.
  */
-PX_MUST_USE bool px_field_find(struct px_bytes name, const struct px_field *fields, struct px_field_ref *out);
+PX_MUST_USE bool px_field_find(struct px_bytes name, const struct px_field *fields,
+			       struct px_field_ref *out);
 
 /* "string", "int", ...: the word for a type in --list-fields. */
 const char *px_type_name(enum px_type type);
@@ -129,9 +132,10 @@ struct px_field_group {
 };
 
 /*
- * Append the list of all fields, a line each (name, type, unit, help), the common ones first, then those of each group
- * under a line with its name. Returns 0, -ENOBUFS or -ENOMEM.
+ * Append the list of all fields, a line each (name, type, unit, help), the common ones first, then
+ * those of each group under a line with its name. Returns 0, -ENOBUFS or -ENOMEM.
  */
-PX_MUST_USE int px_fields_print(struct px_buf *out, const struct px_field_group *groups, size_t count);
+PX_MUST_USE int px_fields_print(struct px_buf *out, const struct px_field_group *groups,
+				size_t count);
 
 #endif

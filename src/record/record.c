@@ -2,6 +2,7 @@
 /* Life of a record, and the names of its flags. */
 #include "record/record.h"
 
+/* clang-format off */
 static const struct px_bytes record_type_names[] = {
 	[PX_RECORD_START] = PX_BYTES("start"),
 	[PX_RECORD_MESSAGE] = PX_BYTES("message"),
@@ -11,6 +12,7 @@ static const struct px_bytes record_type_names[] = {
 	[PX_RECORD_NOTE] = PX_BYTES("note"),
 	[PX_RECORD_STOP] = PX_BYTES("stop"),
 };
+/* clang-format on */
 
 /* By bit number of enum px_flag. */
 static const struct px_bytes record_flag_names[PX_FLAG_COUNT] = {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One thing to tell the user: a finished exchange, or a start, open, close, lost, note, stop record. */
+/*
+ * One thing to tell the user: a finished exchange, or a start, open, close, lost, note, stop
+ * record.
+ */
 #ifndef PX_RECORD_RECORD_H
 #define PX_RECORD_RECORD_H
 
@@ -41,7 +44,9 @@ struct px_value {
 
 #define PX_PROTO_FIELDS_MAX 64
 
-/* What was on the wire of one side, for -A, -x, -X: up to two pieces, secrets already overwritten. */
+/*
+ * What was on the wire of one side, for -A, -x, -X: up to two pieces, secrets already overwritten.
+ */
 struct px_raw {
 	struct px_bytes head, body;
 	bool is_cut;
@@ -60,8 +65,9 @@ enum px_flag {
 #define PX_FLAG_COUNT 7
 
 /*
- * A record is lent to the sinks for the length of one call. It is filled through the px_record_set functions,
- * which mark a value as present. Views in it live in the frames of the exchange or in `arena`.
+ * A record is lent to the sinks for the length of one call. It is filled through the px_record_set
+ * functions, which mark a value as present. Views in it live in the frames of the exchange or in
+ * `arena`.
  */
 struct px_record {
 	enum px_record_type type;
@@ -71,7 +77,7 @@ struct px_record {
 	bool has_req, has_resp;		/* false: null in JSON */
 	bool want_summary;		/* set before describe(): the summary will be looked at */
 	bool no_redact;			/* set before describe(): leave secrets as they are */
-	bool no_details;		/* set before describe(): of the protocol's fields only `bytes` will be looked at */
+	bool no_details;		/* set before describe(): of the fields only `bytes` will be looked at */
 	struct px_bytes summary;	/* free text that ends the text line, no control characters escaped yet */
 	struct px_raw raw_req, raw_resp;
 	struct px_arena *arena;		/* for what describe() has to build; emptied after the sinks returned */
@@ -82,8 +88,8 @@ struct px_record {
 };
 
 /*
- * Empty the record for reuse: of what was in it only want_summary, no_redact, no_details and the arena stay, and the arena is
- * reset. `type` is set and `ok` is true, as every record has both.
+ * Empty the record for reuse: of what was in it only want_summary, no_redact, no_details and the
+ * arena stay, and the arena is reset. `type` is set and `ok` is true, as every record has both.
  */
 void px_record_clear(struct px_record *r, enum px_record_type type);
 

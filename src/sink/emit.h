@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writing numbers and texts at a pointer that the caller has made room behind; each returns the new end. */
+/*
+ * Writing numbers and texts at a pointer that the caller has made room behind; each returns the new
+ * end.
+ */
 #ifndef PX_SINK_EMIT_H
 #define PX_SINK_EMIT_H
 
@@ -73,6 +76,7 @@ static inline char *px_emit_bytes(char *p, struct px_bytes s)
 }
 
 /* A text that is known when this is compiled: the compiler turns the copy into stores. */
-#define px_emit_lit(p, literal) ((char *)memcpy((p), "" literal, sizeof(literal) - 1) + (sizeof(literal) - 1))
+#define px_emit_lit(p, literal)                                                                    \
+	((char *)memcpy((p), "" literal, sizeof(literal) - 1) + (sizeof(literal) - 1))
 
 #endif

@@ -10,8 +10,8 @@
 static const char escape_hex[] = "0123456789abcdef";
 
 /*
- * Plain is what both JSON and terminals show as it is: 0x20 to 0x7e without '"' and '\'. (A terminal would take these
- * two as well, but a second scanner is not worth it.)
+ * Plain is what both JSON and terminals show as it is: 0x20 to 0x7e without '"' and '\'. (A
+ * terminal would take these two as well, but a second scanner is not worth it.)
  */
 static inline bool escape_is_plain(unsigned char c)
 {
@@ -43,9 +43,10 @@ static inline __m128i escape_load8(const char *s)
 }
 
 /*
- * Copy the plain bytes that s begins with, and return how many they are. Up to 16 bytes behind them are overwritten,
- * which lets a block be stored before it is known where in it the run ends. A rest that fills no block is covered by
- * two loads that overlap: nothing behind s is read, and no copy has a length that the compiler does not know.
+ * Copy the plain bytes that s begins with, and return how many they are. Up to 16 bytes behind them
+ * are overwritten, which lets a block be stored before it is known where in it the run ends. A rest
+ * that fills no block is covered by two loads that overlap: nothing behind s is read, and no copy
+ * has a length that the compiler does not know.
  */
 static inline __attribute__((always_inline)) size_t escape_run(char *dst, const char *s, size_t n)
 {
@@ -84,12 +85,14 @@ static inline __attribute__((always_inline)) size_t escape_run(char *dst, const 
 		special = escape_special16(_mm_set_epi32(0, 0, (int)b, (int)a));
 		special = (special & 0x0f) | (special >> 4 & 0x0f) << (left - 4);
 	} else {
-		unsigned char a = (unsigned char)s[0], b = (unsigned char)s[n / 2], c = (unsigned char)s[n - 1];
+		unsigned char a = (unsigned char)s[0], b = (unsigned char)s[n / 2],
+			      c = (unsigned char)s[n - 1];
 
 		dst[0] = (char)a;
 		dst[n / 2] = (char)b;
 		dst[n - 1] = (char)c;
-		special = escape_special16(_mm_cvtsi32_si128(a | b << 8 | c << 16)) & ((1U << n) - 1);
+		special =
+			escape_special16(_mm_cvtsi32_si128(a | b << 8 | c << 16)) & ((1U << n) - 1);
 	}
 	return special ? done + (size_t)__builtin_ctz(special) : n;
 }
@@ -124,7 +127,8 @@ static inline bool escape_special8(uint64_t v)
 	uint64_t below_blank = (v - ESCAPE_ONES * 0x20) & ~v & ESCAPE_HIGH;
 
 	return (below_blank | (v & ESCAPE_HIGH) | escape_has_zero(v ^ ESCAPE_ONES * '"') |
-		escape_has_zero(v ^ ESCAPE_ONES * '\\') | escape_has_zero(v ^ ESCAPE_ONES * 0x7f)) != 0;
+		escape_has_zero(v ^ ESCAPE_ONES * '\\') |
+		escape_has_zero(v ^ ESCAPE_ONES * 0x7f)) != 0;
 }
 
 static inline __attribute__((always_inline)) size_t escape_run(char *dst, const char *s, size_t n)
@@ -192,7 +196,8 @@ size_t px_utf8_decode(struct px_bytes s, size_t at, uint32_t *cp)
 		return 3;
 	}
 	if (c < 0xf5) {
-		if (left < 4 || (p[1] & 0xc0) != 0x80 || (p[2] & 0xc0) != 0x80 || (p[3] & 0xc0) != 0x80)
+		if (left < 4 || (p[1] & 0xc0) != 0x80 || (p[2] & 0xc0) != 0x80 ||
+		    (p[3] & 0xc0) != 0x80)
 			return 0;
 		c = (c & 0x07) << 18 | (p[1] & 0x3fU) << 12 | (p[2] & 0x3fU) << 6 | (p[3] & 0x3fU);
 		if (c < 0x10000 || c > 0x10ffff)
@@ -242,7 +247,11 @@ static bool escape_in(const struct escape_range *ranges, size_t count, uint32_t 
 	return false;
 }
 
-/* Blocks of combining marks and of East Asian wide characters (Unicode annexes 44 and 11); blocks, not every character. */
+/*
+ * Blocks of combining marks and of East Asian wide characters (Unicode annexes 44 and 11); blocks,
+ * not every character.
+ */
+/* clang-format off */
 static const struct escape_range escape_zero_width[] = {
 	{ 0x0300, 0x036f }, { 0x0483, 0x0489 }, { 0x0591, 0x05bd }, { 0x05bf, 0x05bf }, { 0x05c1, 0x05c7 },
 	{ 0x0610, 0x061a }, { 0x064b, 0x065f }, { 0x0670, 0x0670 }, { 0x06d6, 0x06dc }, { 0x06df, 0x06e4 },
@@ -251,6 +260,8 @@ static const struct escape_range escape_zero_width[] = {
 	{ 0x0e47, 0x0e4e }, { 0x135d, 0x135f }, { 0x1ab0, 0x1aff }, { 0x1dc0, 0x1dff }, { 0x20d0, 0x20ff },
 	{ 0x302a, 0x302d }, { 0x3099, 0x309a }, { 0xfe00, 0xfe0f }, { 0xfe20, 0xfe2f }, { 0xe0100, 0xe01ef },
 };
+/* clang-format on */
+/* clang-format off */
 static const struct escape_range escape_wide[] = {
 	{ 0x1100, 0x115f },   { 0x231a, 0x231b },   { 0x23e9, 0x23ec },   { 0x2614, 0x2615 },   { 0x26a1, 0x26a1 },
 	{ 0x2705, 0x2705 },   { 0x274c, 0x274e },   { 0x2753, 0x2757 },   { 0x2795, 0x2797 },   { 0x2b1b, 0x2b1c },
@@ -259,6 +270,7 @@ static const struct escape_range escape_wide[] = {
 	{ 0xff00, 0xff60 },   { 0xffe0, 0xffe6 },   { 0x1f004, 0x1f004 }, { 0x1f0cf, 0x1f0cf }, { 0x1f18e, 0x1f19a },
 	{ 0x1f200, 0x1f64f }, { 0x1f680, 0x1f6ff }, { 0x1f7e0, 0x1f7eb }, { 0x1f90c, 0x1faff }, { 0x20000, 0x3fffd },
 };
+/* clang-format on */
 
 unsigned int px_utf8_columns(uint32_t cp)
 {
@@ -270,8 +282,8 @@ unsigned int px_utf8_columns(uint32_t cp)
 }
 
 /*
- * Characters that change how those around them are shown, or end a line where nobody expects it: C1 controls, bidi
- * controls (Unicode annex 9), line and paragraph separator.
+ * Characters that change how those around them are shown, or end a line where nobody expects it: C1
+ * controls, bidi controls (Unicode annex 9), line and paragraph separator.
  */
 static bool escape_is_treacherous(uint32_t cp)
 {
@@ -279,12 +291,15 @@ static bool escape_is_treacherous(uint32_t cp)
 	       (cp >= 0x2028 && cp <= 0x202e) || (cp >= 0x2066 && cp <= 0x2069);
 }
 
-/* Characters that nobody sees: soft hyphen, joiners, fillers, byte order marks, annotations, tags. */
+/*
+ * Characters that nobody sees: soft hyphen, joiners, fillers, byte order marks, annotations, tags.
+ */
 static bool escape_is_invisible(uint32_t cp)
 {
-	return cp == 0xad || cp == 0x034f || cp == 0x115f || cp == 0x1160 || cp == 0x180e || cp == 0x3164 ||
-	       (cp >= 0x200b && cp <= 0x200d) || (cp >= 0x2060 && cp <= 0x206f) || cp == 0xfeff || cp == 0xffa0 ||
-	       (cp >= 0xfff0 && cp <= 0xfffb) || (cp >= 0xe0000 && cp <= 0xe007f);
+	return cp == 0xad || cp == 0x034f || cp == 0x115f || cp == 0x1160 || cp == 0x180e ||
+	       cp == 0x3164 || (cp >= 0x200b && cp <= 0x200d) || (cp >= 0x2060 && cp <= 0x206f) ||
+	       cp == 0xfeff || cp == 0xffa0 || (cp >= 0xfff0 && cp <= 0xfffb) ||
+	       (cp >= 0xe0000 && cp <= 0xe007f);
 }
 
 static char *escape_u4(char *p, uint32_t cp)
@@ -300,7 +315,8 @@ static char *escape_u4(char *p, uint32_t cp)
 
 /* The letter behind the backslash for those that have one, by character. */
 static const char json_short[128] = {
-	['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r', ['"'] = '"', ['\\'] = '\\',
+	['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n',  ['\f'] = 'f',
+	['\r'] = 'r', ['"'] = '"',  ['\\'] = '\\',
 };
 
 /* One character that is not plain; returns how many bytes it had, 0 if it is none. */
@@ -354,7 +370,8 @@ char *px_json_escape(char *dst, struct px_bytes s)
 
 char *px_base64(char *dst, struct px_bytes s)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	const unsigned char *p = (const unsigned char *)s.ptr;
 	size_t left = s.len;
 
@@ -395,7 +412,8 @@ static size_t term_hex_byte(char *p, unsigned char c)
  * One character of s, at `at`, as a terminal may see it, into p (10 bytes).
  * Returns its length there; *used bytes of s were taken, *columns is its width.
  */
-static size_t term_char(char *p, struct px_bytes s, size_t at, unsigned int flags, size_t *used, size_t *columns)
+static size_t term_char(char *p, struct px_bytes s, size_t at, unsigned int flags, size_t *used,
+			size_t *columns)
 {
 	unsigned char c = (unsigned char)s.ptr[at];
 	uint32_t cp;
@@ -423,8 +441,8 @@ static size_t term_char(char *p, struct px_bytes s, size_t at, unsigned int flag
 	}
 	*used = n;
 	/* Blanks of other widths pass for a column's end in the eye only, but there they do. */
-	if ((flags & PX_TERM_NO_BLANKS) &&
-	    (cp == 0xa0 || (cp >= 0x2000 && cp <= 0x200a) || cp == 0x202f || cp == 0x205f || cp == 0x3000)) {
+	if ((flags & PX_TERM_NO_BLANKS) && (cp == 0xa0 || (cp >= 0x2000 && cp <= 0x200a) ||
+					    cp == 0x202f || cp == 0x205f || cp == 0x3000)) {
 		p[0] = '_';
 		*columns = 1;
 		return 1;
@@ -452,8 +470,8 @@ static inline size_t term_min(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-int px_term_append(struct px_buf *out, struct px_bytes s, unsigned int flags, struct px_term_room room,
-		   size_t *columns_used)
+int px_term_append(struct px_buf *out, struct px_bytes s, unsigned int flags,
+		   struct px_term_room room, size_t *columns_used)
 {
 	static const char ellipsis[] = "\xe2\x80\xa6";	/* one column, three bytes */
 	size_t begin = out->len, columns = 0, at = 0;
@@ -487,7 +505,8 @@ int px_term_append(struct px_buf *out, struct px_bytes s, unsigned int flags, st
 
 			if (!(flags & PX_TERM_NO_BLANKS)) {
 				size_t limit = term_min(free_columns, free_bytes);
-				size_t run = escape_run(out->ptr + out->len, s.ptr + at, term_min(stop - at, limit));
+				size_t run = escape_run(out->ptr + out->len, s.ptr + at,
+							term_min(stop - at, limit));
 				size_t fit = term_min(free_columns - term_min(free_columns, 1),
 						      free_bytes - term_min(free_bytes, 3));
 

@@ -25,7 +25,10 @@ enum out_kind {
 #define OUT_CAP_KEPT ((size_t)1 << 20)	/* a ring that grew beyond this is given back when it is empty */
 #define OUT_BLOCK ((size_t)64 << 10)	/* what files get at a time, and a pipe holds */
 
-/* POLLOUT on a pipe promises PIPE_BUF bytes of room; on a terminal some, and a line discipline that is not stuck. */
+/*
+ * POLLOUT on a pipe promises PIPE_BUF bytes of room; on a terminal some, and a line discipline that
+ * is not stuck.
+ */
 #define OUT_CAREFUL_CHUNK ((size_t)512)
 
 struct px_out {
@@ -97,7 +100,10 @@ void px_out_free(struct px_out *out)
 /* Give up this output: what waits will never be written. */
 static int out_fail(struct px_out *out, int err)
 {
-	/* A terminal that was hung up and a peer that reset the socket are readers that are gone, too. */
+	/*
+	 * A terminal that was hung up and a peer that reset the socket are readers that are gone,
+	 * too.
+	 */
 	if ((err == -EIO && out->is_terminal) || err == -ECONNRESET)
 		err = -EPIPE;
 	out->error = err;
@@ -281,8 +287,9 @@ static int64_t out_now_ms(void)
 }
 
 /*
- * Count the records in what waits. The detail lines of a record are indented in every format, so a line that does not
- * begin with a blank begins a record; of the first record here a part may have been written.
+ * Count the records in what waits. The detail lines of a record are indented in every format, so a
+ * line that does not begin with a blank begins a record; of the first record here a part may have
+ * been written.
  */
 static uint64_t out_count_waiting(const struct px_out *out)
 {

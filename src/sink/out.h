@@ -2,13 +2,14 @@
 /*
  * Where finished lines leave the process: a bounded queue in front of a descriptor.
  *
- * Draining events must not wait for who reads the output. So a descriptor that can make a writer wait (pipe, terminal,
- * socket) is only written to as far as it takes bytes at once; what it does not take stays in the queue, and when the
- * queue is full whole records are dropped and counted. A descriptor for whose readers nobody waits (a file) is written
- * in blocks.
+ * Draining events must not wait for who reads the output. So a descriptor that can make a writer
+ * wait (pipe, terminal, socket) is only written to as far as it takes bytes at once; what it does
+ * not take stays in the queue, and when the queue is full whole records are dropped and counted. A
+ * descriptor for whose readers nobody waits (a file) is written in blocks.
  *
- * O_NONBLOCK is never set on the descriptor that was handed in: it belongs to the open file description, which the
- * shell and the other end of `2>&1` share. A pipe or terminal is opened anew through /proc/self/fd instead.
+ * O_NONBLOCK is never set on the descriptor that was handed in: it belongs to the open file
+ * description, which the shell and the other end of `2>&1` share. A pipe or terminal is opened anew
+ * through /proc/self/fd instead.
  *
  * SIGPIPE has to be ignored by the process.
  */
@@ -41,34 +42,44 @@ PX_MUST_USE int px_out_new(struct px_out **out, int fd, const char *name, size_t
 void px_out_free(struct px_out *out);
 
 /*
- * Take one whole record, which is one line or more, each ended. A full queue drops it and counts it: that is no error.
- * Returns 0, -EPIPE when the reader is gone, or the -errno that ended this output; these two stay.
+ * Take one whole record, which is one line or more, each ended. A full queue drops it and counts
+ * it: that is no error. Returns 0, -EPIPE when the reader is gone, or the -errno that ended this
+ * output; these two stay.
  */
 int px_out_record(struct px_out *out, struct px_bytes record);
 
 /* Count a record that could not be put together for want of memory, as one that was dropped. */
 void px_out_drop(struct px_out *out);
 
-/* A batch is over: write what goes without waiting. Files are left alone, they get blocks. Returns as px_out_record(). */
+/*
+ * A batch is over: write what goes without waiting. Files are left alone, they get blocks. Returns
+ * as px_out_record().
+ */
 int px_out_flush(struct px_out *out);
 
-/* The descriptor to watch for POLLOUT because the queue waits for it, then px_out_flush(); -1 if nothing waits. */
+/*
+ * The descriptor to watch for POLLOUT because the queue waits for it, then px_out_flush(); -1 if
+ * nothing waits.
+ */
 int px_out_fd_wants_write(const struct px_out *out);
 
-/* Bytes that wait. A source that can wait itself (a file that is replayed) is not read while this is high. */
+/*
+ * Bytes that wait. A source that can wait itself (a file that is replayed) is not read while this
+ * is high.
+ */
 size_t px_out_pending(const struct px_out *out);
 
 /*
- * The end: write everything, and wait for the reader at most timeout_ms. What is left then is counted as dropped.
- * Returns as px_out_record().
+ * The end: write everything, and wait for the reader at most timeout_ms. What is left then is
+ * counted as dropped. Returns as px_out_record().
  */
 int px_out_finish(struct px_out *out, int timeout_ms);
 
 struct px_out_stats px_out_stats(const struct px_out *out);
 
 /*
- * "NAME: No space left on device", once, after a call returned an error; then NULL, and for -EPIPE always NULL: that
- * a reader went away is nobody's fault.
+ * "NAME: No space left on device", once, after a call returned an error; then NULL, and for -EPIPE
+ * always NULL: that a reader went away is nobody's fault.
  */
 const char *px_out_take_error(struct px_out *out);
 

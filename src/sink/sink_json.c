@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Records as JSON Lines. A record is put together in one buffer, in which room is made before each value, so that the
- * writing itself needs no checks; every member brings its comma along, and the first one's becomes the brace.
+ * Records as JSON Lines. A record is put together in one buffer, in which room is made before each
+ * value, so that the writing itself needs no checks; every member brings its comma along, and the
+ * first one's becomes the brace.
  */
 #include "sink/sink_json.h"
 
@@ -19,7 +20,9 @@
 #define JSON_KEY 32	/* a member's name that is kept ready, its comma, quotes and colon */
 #define JSON_SCALAR 40	/* the longest value that is no text: a time in quotes */
 
-/* ,"name": ready to be copied; in blocks of one size, which the compiler turns into a few stores. */
+/*
+ * ,"name": ready to be copied; in blocks of one size, which the compiler turns into a few stores.
+ */
 struct json_key {
 	char text[JSON_KEY];
 	size_t len;	/* 0: the name is too long for this */
@@ -87,8 +90,9 @@ static const struct json_table *json_table(struct json_sink *s, const struct px_
 
 /*
  * --- pieces ---
- * Each writes at p, in b, and returns the new end, or NULL where there is no room to be had. The end is handed on in a
- * register; kept in b->len, every value would wait for the one before it to reach memory.
+ * Each writes at p, in b, and returns the new end, or NULL where there is no room to be had. The
+ * end is handed on in a register; kept in b->len, every value would wait for the one before it to
+ * reach memory.
  */
 
 static char *json_grow(struct px_buf *b, const char *p, size_t n)
@@ -193,7 +197,8 @@ static char *json_long_text(struct px_buf *b, char *p, struct px_bytes s)
 }
 
 /* ,"NAME":"text" or ,"NAME_b64":"..." */
-static char *json_long_member(struct px_buf *b, char *p, struct px_bytes name, struct px_bytes value)
+static char *json_long_member(struct px_buf *b, char *p, struct px_bytes name,
+			      struct px_bytes value)
 {
 	bool is_text = px_utf8_valid(value);
 
@@ -203,7 +208,10 @@ static char *json_long_member(struct px_buf *b, char *p, struct px_bytes name, s
 	return is_text ? json_long_text(b, p, value) : json_base64(b, p, value);
 }
 
-/* For all but very long values it is cheaper to try and find out that they are no text than to look first. */
+/*
+ * For all but very long values it is cheaper to try and find out that they are no text than to look
+ * first.
+ */
 static char *json_str(struct px_buf *b, char *p, const struct json_key *key, struct px_bytes value)
 {
 	size_t begin = (size_t)(p - b->ptr);
@@ -221,7 +229,10 @@ static char *json_str(struct px_buf *b, char *p, const struct json_key *key, str
 	return p + 1;
 }
 
-/* Members were written from `begin` on, each with a comma in front: make an object, or a list, of them. */
+/*
+ * Members were written from `begin` on, each with a comma in front: make an object, or a list, of
+ * them.
+ */
 static char *json_close(struct px_buf *b, char *p, size_t begin, const char brackets[2])
 {
 	p = json_room(b, p, 2);
@@ -266,8 +277,12 @@ static char *json_map(struct px_buf *b, char *p, const struct px_value *v)
 	return json_close(b, p, begin, "{}");
 }
 
-/* All of the list is base64 where one item has to be, so that a reader needs to look at one key only. */
-static char *json_list(struct px_buf *b, char *p, const struct json_key *key, const struct px_value *v)
+/*
+ * All of the list is base64 where one item has to be, so that a reader needs to look at one key
+ * only.
+ */
+static char *json_list(struct px_buf *b, char *p, const struct json_key *key,
+		       const struct px_value *v)
 {
 	bool as_base64 = false;
 	size_t begin;
@@ -308,8 +323,10 @@ static char *json_int(char *p, const struct px_field *f, int64_t i)
 	return p + 1;
 }
 
-static inline __attribute__((always_inline)) char *
-json_field(struct json_sink *s, char *p, const struct json_key *key, const struct px_field *f, const struct px_value *v)
+static inline __attribute__((always_inline)) char *json_field(struct json_sink *s, char *p,
+							      const struct json_key *key,
+							      const struct px_field *f,
+							      const struct px_value *v)
 {
 	struct px_buf *b = &s->buf;
 
@@ -339,7 +356,10 @@ json_field(struct json_sink *s, char *p, const struct json_key *key, const struc
 	}
 }
 
-/* Those of the fields that have a bit in mask, in the table's order. One loop for all, with json_field() inside it. */
+/*
+ * Those of the fields that have a bit in mask, in the table's order. One loop for all, with
+ * json_field() inside it.
+ */
 static char *json_fields(struct json_sink *s, char *p, uint64_t mask, const struct json_key *keys,
 			 const struct px_field *fields, const struct px_value *values)
 {
@@ -352,8 +372,8 @@ static char *json_fields(struct json_sink *s, char *p, uint64_t mask, const stru
 }
 
 /* ,"req":{...} */
-static char *json_side(struct json_sink *s, char *p, const struct px_record *r, const struct json_table *t,
-		       bool is_there, bool is_req)
+static char *json_side(struct json_sink *s, char *p, const struct px_record *r,
+		       const struct json_table *t, bool is_there, bool is_req)
 {
 	size_t begin;
 
@@ -365,7 +385,8 @@ static char *json_side(struct json_sink *s, char *p, const struct px_record *r, 
 		return px_emit_lit(p, "null");
 	begin = (size_t)(p - s->buf.ptr);
 	if (t)
-		p = json_fields(s, p, r->has_proto & (is_req ? t->req_mask : t->resp_mask), t->keys, t->fields, r->proto);
+		p = json_fields(s, p, r->has_proto & (is_req ? t->req_mask : t->resp_mask), t->keys,
+				t->fields, r->proto);
 	return p ? json_close(&s->buf, p, begin, "{}") : NULL;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The text line: TIME COMM[PID] LOCAL DIR REMOTE PROTO STATUS LATENCY REQ/RESP SUMMARY. Fixed columns come first and
- * hold no blanks, so that cut and awk can count them; free text comes last.
+ * The text line: TIME COMM[PID] LOCAL DIR REMOTE PROTO STATUS LATENCY REQ/RESP SUMMARY. Fixed
+ * columns come first and hold no blanks, so that cut and awk can count them; free text comes last.
  */
 #include "sink/sink_text.h"
 
@@ -48,7 +48,10 @@ struct text_sink {
 	struct text_sizes sizes[TEXT_TABLES];
 };
 
-/* --- pieces; each returns 0, -ENOBUFS or -ENOMEM, and adds to *columns what it takes on the screen --- */
+/*
+ * --- pieces; each returns 0, -ENOBUFS or -ENOMEM, and adds to *columns what it takes on the screen
+ * ---
+ */
 
 static int text_put(struct px_buf *b, struct px_bytes s, size_t *columns)
 {
@@ -131,7 +134,10 @@ static int text_time(struct text_sink *s, int64_t ns, size_t *columns)
 		break;
 	case PX_TIME_DELTA:
 	case PX_TIME_SINCE_FIRST:
-		/* Lines come when exchanges end and show when they began: the difference may be negative. */
+		/*
+		 * Lines come when exchanges end and show when they began: the difference may be
+		 * negative.
+		 */
 		since = s->options.time_style == PX_TIME_DELTA ? s->last_ns : s->first_ns;
 		p = text_span(p, s->has_line ? ns - since : 0);
 		break;
@@ -180,7 +186,8 @@ static int text_process(struct text_sink *s, const struct px_record *r, size_t *
 }
 
 /* LOCAL DIR REMOTE; the local address only where there is room for it */
-static int text_ends(struct text_sink *s, const struct px_record *r, bool show_local, size_t *columns)
+static int text_ends(struct text_sink *s, const struct px_record *r, bool show_local,
+		     size_t *columns)
 {
 	struct px_buf *b = &s->buf;
 	struct px_bytes arrow = PX_BYTES(" - ");
@@ -200,7 +207,10 @@ static int text_ends(struct text_sink *s, const struct px_record *r, bool show_l
 	return err ? err : px_text_endpoint(b, r, false, columns);
 }
 
-/* Green is fine, cyan neither good nor bad, yellow the asker's fault, red the answerer's. HTTP's classes tell more. */
+/*
+ * Green is fine, cyan neither good nor bad, yellow the asker's fault, red the answerer's. HTTP's
+ * classes tell more.
+ */
 static const char *text_status_colour(const struct px_record *r)
 {
 	bool ok = !px_record_has(r, PX_F_OK) || r->common[PX_F_OK].b;
@@ -234,7 +244,8 @@ static int text_proto_status(struct text_sink *s, const struct px_record *r, siz
 
 	if (!err)
 		err = text_word(b, r, PX_F_PROTO, columns);
-	if (!err && px_record_has(r, PX_F_TLS) && !r->common[PX_F_TLS].is_null && r->common[PX_F_TLS].b)
+	if (!err && px_record_has(r, PX_F_TLS) && !r->common[PX_F_TLS].is_null &&
+	    r->common[PX_F_TLS].b)
 		err = text_put(b, PX_BYTES("+tls"), columns);
 	if (!err)
 		err = text_put(b, PX_BYTES(" "), columns);
@@ -247,8 +258,12 @@ static int text_proto_status(struct text_sink *s, const struct px_record *r, siz
 	return err ? err : text_colour_end(s, b, colour);
 }
 
-/* Milliseconds with three decimals; "~" where the beginning was not seen, "-" where there is no duration. */
-static int text_latency(struct text_sink *s, const struct px_record *r, enum px_common f, size_t *columns)
+/*
+ * Milliseconds with three decimals; "~" where the beginning was not seen, "-" where there is no
+ * duration.
+ */
+static int text_latency(struct text_sink *s, const struct px_record *r, enum px_common f,
+			size_t *columns)
 {
 	struct px_buf *b = &s->buf;
 	const char *colour = NULL;
@@ -308,7 +323,9 @@ static const struct text_sizes *text_sizes(struct text_sink *s, const struct px_
 	return &unknown;
 }
 
-/* One of the two sizes: a side that is not there had no bytes; one whose size is unknown has "-". */
+/*
+ * One of the two sizes: a side that is not there had no bytes; one whose size is unknown has "-".
+ */
 static char *text_size(char *p, const struct px_record *r, bool is_there, int f)
 {
 	if (!is_there) {
@@ -371,7 +388,10 @@ static int text_conn_sizes(struct text_sink *s, const struct px_record *r, size_
 	return 0;
 }
 
-/* The free text, in what is left of the line, and behind it a word about lost bytes, which is never cut. */
+/*
+ * The free text, in what is left of the line, and behind it a word about lost bytes, which is never
+ * cut.
+ */
 static int text_summary(struct text_sink *s, struct px_bytes summary, bool has_gap, size_t *columns)
 {
 	struct px_term_room room = { SIZE_MAX, PX_TEXT_SUMMARY_MAX };
@@ -388,13 +408,15 @@ static int text_summary(struct text_sink *s, struct px_bytes summary, bool has_g
 		room.bytes = SIZE_MAX;
 	}
 	if (!err)
-		err = summary.len ? px_term_append(b, summary, 0, room, columns) : text_put(b, PX_BYTES("-"), columns);
+		err = summary.len ? px_term_append(b, summary, 0, room, columns)
+				  : text_put(b, PX_BYTES("-"), columns);
 	if (!err && has_gap)
 		err = text_put(b, PX_BYTES(" !gap"), columns);
 	return err ? err : text_put(b, PX_BYTES("\n"), columns);
 }
 
-static int text_message(struct text_sink *s, const struct px_record *r, bool show_sizes, size_t *columns)
+static int text_message(struct text_sink *s, const struct px_record *r, bool show_sizes,
+			size_t *columns)
 {
 	int err = text_proto_status(s, r, columns);
 
@@ -406,14 +428,16 @@ static int text_message(struct text_sink *s, const struct px_record *r, bool sho
 }
 
 /* "conn close 3200.000ms 12040/998212 reqs=10 err=1" */
-static int text_conn(struct text_sink *s, const struct px_record *r, bool show_sizes, size_t *columns)
+static int text_conn(struct text_sink *s, const struct px_record *r, bool show_sizes,
+		     size_t *columns)
 {
 	bool is_open = r->type == PX_RECORD_OPEN;
 	struct px_bytes summary = { NULL, 0 };
 	char text[4 * PX_EMIT_INT_MAX];
 	char *p = text;
 	int64_t n;
-	int err = text_put(&s->buf, is_open ? PX_BYTES(" conn open") : PX_BYTES(" conn close"), columns);
+	int err = text_put(&s->buf, is_open ? PX_BYTES(" conn open") : PX_BYTES(" conn close"),
+			   columns);
 
 	if (!err)
 		err = text_latency(s, r, is_open ? PX_F_CONNECT_NS : PX_F_DURATION_NS, columns);

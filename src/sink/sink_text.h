@@ -29,9 +29,9 @@ struct px_text_options {
 };
 
 /*
- * out stays the caller's and outlives the sink. It gets data only: messages, open and close. Lost and note records are
- * told through px_log(), and start and stop are left to the caller, who has the banner and px_text_totals_print() (text_aside.h).
- * Returns NULL where there is no memory.
+ * out stays the caller's and outlives the sink. It gets data only: messages, open and close. Lost
+ * and note records are told through px_log(), and start and stop are left to the caller, who has
+ * the banner and px_text_totals_print() (text_aside.h). Returns NULL where there is no memory.
  */
 struct px_sink *px_sink_text_new(struct px_out *out, const struct px_text_options *options);
 

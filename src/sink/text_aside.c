@@ -34,14 +34,18 @@ void px_text_aside(const struct px_record *r)
 	if (aside_int(r, PX_F_EVENTS, &n))
 		snprintf(events, sizeof(events), " %lld event%s", n, n == 1 ? "" : "s");
 	if (aside_int(r, PX_F_BYTES, &n))
-		snprintf(bytes, sizeof(bytes), "%s %lld byte%s", events[0] ? "," : "", n, n == 1 ? "" : "s");
-	px_log(PX_LOG_WARN, "lost:%s%s (%.*s)%s%.*s", events, bytes, (int)where.len, where.len ? where.ptr : "",
-	       conn.len ? " of connection " : "", (int)conn.len, conn.len ? conn.ptr : "");
+		snprintf(bytes, sizeof(bytes), "%s %lld byte%s", events[0] ? "," : "", n,
+			 n == 1 ? "" : "s");
+	px_log(PX_LOG_WARN, "lost:%s%s (%.*s)%s%.*s", events, bytes, (int)where.len,
+	       where.len ? where.ptr : "", conn.len ? " of connection " : "", (int)conn.len,
+	       conn.len ? conn.ptr : "");
 }
 
-static int totals_count(struct px_buf *out, const char *before, uint64_t n, const char *noun, const char *after)
+static int totals_count(struct px_buf *out, const char *before, uint64_t n, const char *noun,
+			const char *after)
 {
-	return px_buf_printf(out, "%s%llu %s%s%s", before, (unsigned long long)n, noun, n == 1 ? "" : "s", after);
+	return px_buf_printf(out, "%s%llu %s%s%s", before, (unsigned long long)n, noun,
+			     n == 1 ? "" : "s", after);
 }
 
 int px_text_totals_print(struct px_buf *out, const struct px_text_totals *t)
@@ -54,7 +58,8 @@ int px_text_totals_print(struct px_buf *out, const struct px_text_totals *t)
 	if (!err)
 		err = totals_count(out, ", ", t->connections, "connection", "");
 	if (!err)
-		err = px_buf_printf(out, " (%llu seen from the start)", (unsigned long long)t->connections_from_start);
+		err = px_buf_printf(out, " (%llu seen from the start)",
+				    (unsigned long long)t->connections_from_start);
 	if (!err)
 		err = totals_count(out, ", ", t->lost_events, "event", " lost");
 	if (!err && t->lost_bytes)

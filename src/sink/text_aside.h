@@ -19,8 +19,9 @@ struct px_text_totals {
 };
 
 /*
- * Append "1532 messages, 12 errors, 14 connections (3 seen from the start), 0 events lost, 3 streams not understood,
- * 42.1 s", without an end of line. Lost bytes are named if there are any. Returns 0, -ENOBUFS or -ENOMEM.
+ * Append "1532 messages, 12 errors, 14 connections (3 seen from the start), 0 events lost, 3
+ * streams not understood, 42.1 s", without an end of line. Lost bytes are named if there are any.
+ * Returns 0, -ENOBUFS or -ENOMEM.
  */
 PX_MUST_USE int px_text_totals_print(struct px_buf *out, const struct px_text_totals *t);
 

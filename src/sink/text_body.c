@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Everything here is foreign bytes: each line begins with the indent and goes through the terminal escape. */
+/*
+ * Everything here is foreign bytes: each line begins with the indent and goes through the terminal
+ * escape.
+ */
 #include "sink/text_body.h"
 
 #include "sink/emit.h"
@@ -35,7 +38,10 @@ static int body_lines(struct px_buf *out, struct px_bytes s)
 	return err;
 }
 
-/* Is this meant to be read? UTF-8, with hardly any control characters in it. The end may be cut within a character. */
+/*
+ * Is this meant to be read? UTF-8, with hardly any control characters in it. The end may be cut
+ * within a character.
+ */
 static bool body_is_text(struct px_bytes s)
 {
 	size_t controls = 0, at = 0;
@@ -62,7 +68,8 @@ static bool body_is_json(struct px_bytes s, struct px_bytes content_type)
 	struct px_bytes json = PX_BYTES("json");
 	size_t at = 0;
 
-	while (at < s.len && (s.ptr[at] == ' ' || s.ptr[at] == '\n' || s.ptr[at] == '\r' || s.ptr[at] == '\t'))
+	while (at < s.len &&
+	       (s.ptr[at] == ' ' || s.ptr[at] == '\n' || s.ptr[at] == '\r' || s.ptr[at] == '\t'))
 		at++;
 	if (at == s.len || (s.ptr[at] != '{' && s.ptr[at] != '['))
 		return false;
@@ -97,14 +104,15 @@ static size_t body_json_string(struct px_bytes s, size_t at)
 
 static size_t body_json_blank(struct px_bytes s, size_t at)
 {
-	while (at < s.len && (s.ptr[at] == ' ' || s.ptr[at] == '\n' || s.ptr[at] == '\r' || s.ptr[at] == '\t'))
+	while (at < s.len &&
+	       (s.ptr[at] == ' ' || s.ptr[at] == '\n' || s.ptr[at] == '\r' || s.ptr[at] == '\t'))
 		at++;
 	return at;
 }
 
 /*
- * Line breaks and indents by the punctuation alone: nothing is checked, so a body that was cut, or is no JSON at all,
- * comes out whole, too, but for blanks.
+ * Line breaks and indents by the punctuation alone: nothing is checked, so a body that was cut, or
+ * is no JSON at all, comes out whole, too, but for blanks.
  */
 static int body_json(struct px_buf *out, struct px_bytes s)
 {
@@ -147,14 +155,16 @@ static int body_json(struct px_buf *out, struct px_bytes s)
 				at++;
 			if (at > s.len)
 				at = s.len;
-			err = px_term_append(out, px_bytes_sub(s, begin, at - begin), 0, PX_TERM_ROOM_ALL, NULL);
+			err = px_term_append(out, px_bytes_sub(s, begin, at - begin), 0,
+					     PX_TERM_ROOM_ALL, NULL);
 		}
 		at = body_json_blank(s, at);
 	}
 	return err ? err : px_buf_append(out, PX_BYTES("\n"));
 }
 
-int px_text_body(struct px_buf *out, struct px_bytes body, struct px_bytes content_type, bool pretty)
+int px_text_body(struct px_buf *out, struct px_bytes body, struct px_bytes content_type,
+		 bool pretty)
 {
 	if (!body_is_text(body))
 		return px_text_hex(out, body, (struct px_bytes){ NULL, 0 }, true);

@@ -16,7 +16,8 @@ int px_text_endpoint(struct px_buf *out, const struct px_record *r, bool is_loca
 {
 	enum px_common addr_f = is_local ? PX_F_LOCAL_ADDR : PX_F_REMOTE_ADDR;
 	enum px_common port_f = is_local ? PX_F_LOCAL_PORT : PX_F_REMOTE_PORT;
-	bool is_unix = px_record_has(r, PX_F_NET) && px_bytes_eq(r->common[PX_F_NET].s, PX_BYTES("unix"));
+	bool is_unix =
+		px_record_has(r, PX_F_NET) && px_bytes_eq(r->common[PX_F_NET].s, PX_BYTES("unix"));
 	struct px_bytes addr = { NULL, 0 };
 	bool is_v6;
 	char port[1 + 1 + PX_EMIT_INT_MAX];
@@ -28,7 +29,9 @@ int px_text_endpoint(struct px_buf *out, const struct px_record *r, bool is_loca
 	if (is_unix) {
 		err = px_buf_append(out, addr.len ? PX_BYTES("unix:") : PX_BYTES("unix"));
 		*columns += addr.len ? 5 : 4;
-		return err ? err : px_term_append(out, addr, PX_TERM_NO_BLANKS, detail_path_room, columns);
+		return err ? err
+			   : px_term_append(out, addr, PX_TERM_NO_BLANKS, detail_path_room,
+					    columns);
 	}
 	if (addr.len == 0) {
 		*columns += 1;
@@ -53,7 +56,10 @@ int px_text_endpoint(struct px_buf *out, const struct px_record *r, bool is_loca
 
 /* --- name=value lines --- */
 
-/* A value within such a line: in quotes where it is empty or looks like more than one, so that the eye sees its end. */
+/*
+ * A value within such a line: in quotes where it is empty or looks like more than one, so that the
+ * eye sees its end.
+ */
 static int detail_text(struct px_buf *out, struct px_bytes s)
 {
 	bool in_quotes = s.len == 0 || memchr(s.ptr, ' ', s.len) || memchr(s.ptr, '=', s.len);
@@ -80,7 +86,8 @@ static int detail_list_word(struct px_buf *out, const struct px_value *v)
 		if (i)
 			err = px_buf_append(out, PX_BYTES(","));
 		if (!err)
-			err = px_term_append(out, v->list.items[i], PX_TERM_NO_BLANKS, PX_TERM_ROOM_ALL, NULL);
+			err = px_term_append(out, v->list.items[i], PX_TERM_NO_BLANKS,
+					     PX_TERM_ROOM_ALL, NULL);
 	}
 	return err;
 }
@@ -122,9 +129,9 @@ static int detail_scalar(struct px_buf *out, const struct px_field *f, const str
 static int detail_common(struct px_buf *out, const struct px_record *r)
 {
 	static const enum px_common shown[] = {
-		PX_F_CONN,      PX_F_STREAM, PX_F_TTFB_NS,  PX_F_TLS_LIB, PX_F_TID,     PX_F_UID,   PX_F_EXE,
-		PX_F_UNIT,      PX_F_CONTAINER, PX_F_CGROUP, PX_F_DIR,    PX_F_TRACE_ID, PX_F_SPAN_ID,
-		PX_F_FLAGS,     PX_F_ERROR,
+		PX_F_CONN, PX_F_STREAM,	  PX_F_TTFB_NS, PX_F_TLS_LIB,	PX_F_TID,
+		PX_F_UID,  PX_F_EXE,	  PX_F_UNIT,	PX_F_CONTAINER, PX_F_CGROUP,
+		PX_F_DIR,  PX_F_TRACE_ID, PX_F_SPAN_ID, PX_F_FLAGS,	PX_F_ERROR,
 	};
 	size_t unused = 0;
 	int err = px_buf_append(out, PX_BYTES(DETAIL_INDENT "local="));
@@ -139,7 +146,8 @@ static int detail_common(struct px_buf *out, const struct px_record *r)
 		const struct px_value *v = &r->common[shown[i]];
 		const struct px_field *f = &px_common_fields[shown[i]];
 
-		if (!px_record_has(r, shown[i]) || v->is_null || (f->type == PX_TYPE_LIST && v->list.count == 0))
+		if (!px_record_has(r, shown[i]) || v->is_null ||
+		    (f->type == PX_TYPE_LIST && v->list.count == 0))
 			continue;
 		err = detail_scalar(out, f, v);
 	}
@@ -149,13 +157,15 @@ static int detail_common(struct px_buf *out, const struct px_record *r)
 /* "    > " and a name that may be anything */
 static int detail_begin(struct px_buf *out, char mark, struct px_bytes name)
 {
-	int err = px_buf_append(out, mark == '>' ? PX_BYTES(DETAIL_INDENT "> ") : PX_BYTES(DETAIL_INDENT "< "));
+	int err = px_buf_append(out, mark == '>' ? PX_BYTES(DETAIL_INDENT "> ")
+						 : PX_BYTES(DETAIL_INDENT "< "));
 
 	return err ? err : px_term_append(out, name, 0, PX_TERM_ROOM_ALL, NULL);
 }
 
 /* A line per member of a map and per item of a list. */
-static int detail_many(struct px_buf *out, char mark, const struct px_field *f, const struct px_value *v)
+static int detail_many(struct px_buf *out, char mark, const struct px_field *f,
+		       const struct px_value *v)
 {
 	int err = 0;
 
@@ -167,7 +177,8 @@ static int detail_many(struct px_buf *out, char mark, const struct px_field *f, 
 			if (!err)
 				err = px_buf_append(out, PX_BYTES(": "));
 			if (!err)
-				err = px_term_append(out, v->map.pairs[i].value, 0, PX_TERM_ROOM_ALL, NULL);
+				err = px_term_append(out, v->map.pairs[i].value, 0,
+						     PX_TERM_ROOM_ALL, NULL);
 			if (!err)
 				err = px_buf_append(out, PX_BYTES("\n"));
 		}
@@ -180,24 +191,27 @@ static int detail_many(struct px_buf *out, char mark, const struct px_field *f, 
 		if (!err)
 			err = px_buf_printf(out, "[%zu]: ", i);
 		if (!err)
-			err = item.ptr ? px_term_append(out, item, 0, PX_TERM_ROOM_ALL, NULL) :
-					 px_buf_append(out, PX_BYTES("null"));
+			err = item.ptr ? px_term_append(out, item, 0, PX_TERM_ROOM_ALL, NULL)
+				       : px_buf_append(out, PX_BYTES("null"));
 		if (!err)
 			err = px_buf_append(out, PX_BYTES("\n"));
 	}
 	return err;
 }
 
-static const struct px_value *detail_value(const struct px_record *r, enum px_side side, const char *name)
+static const struct px_value *detail_value(const struct px_record *r, enum px_side side,
+					   const char *name)
 {
 	for (unsigned int i = 0; i < PX_PROTO_FIELDS_MAX && r->fields[i].type != PX_TYPE_NONE; i++)
 		if (r->fields[i].side == side && strcmp(r->fields[i].name, name) == 0)
-			return (r->has_proto >> i & 1) && !r->proto[i].is_null ? &r->proto[i] : NULL;
+			return (r->has_proto >> i & 1) && !r->proto[i].is_null ? &r->proto[i]
+									       : NULL;
 	return NULL;
 }
 
-static int detail_body(struct px_buf *out, const struct px_record *r, enum px_side side, const struct px_field *f,
-		       const struct px_value *v, const struct px_text_options *options)
+static int detail_body(struct px_buf *out, const struct px_record *r, enum px_side side,
+		       const struct px_field *f, const struct px_value *v,
+		       const struct px_text_options *options)
 {
 	const struct px_value *type = detail_value(r, side, "content_type");
 	const struct px_value *cut = detail_value(r, side, "body_truncated");
@@ -215,7 +229,9 @@ static int detail_body(struct px_buf *out, const struct px_record *r, enum px_si
 				    cut && cut->b ? ", the rest was not kept" : "");
 	if (!err)
 		err = px_buf_append(out, PX_BYTES("\n"));
-	return err ? err : px_text_body(out, body, type ? type->s : (struct px_bytes){ NULL, 0 }, options->width != 0);
+	return err ? err
+		   : px_text_body(out, body, type ? type->s : (struct px_bytes){ NULL, 0 },
+				  options->width != 0);
 }
 
 /* Scalars in one line, then maps and lists, then bodies. */
@@ -244,7 +260,8 @@ static int detail_side(struct px_buf *out, const struct px_record *r, enum px_si
 					err = detail_scalar(out, f, v);
 			} else if (pass == 1 && is_many) {
 				err = detail_many(out, mark, f, v);
-			} else if (pass == 2 && is_body && options->verbosity >= 2 && !v->is_null && v->s.len) {
+			} else if (pass == 2 && is_body && options->verbosity >= 2 && !v->is_null &&
+				   v->s.len) {
 				err = detail_body(out, r, side, f, v, options);
 			}
 		}
@@ -254,7 +271,8 @@ static int detail_side(struct px_buf *out, const struct px_record *r, enum px_si
 	return err;
 }
 
-static int detail_raw(struct px_buf *out, char mark, const struct px_raw *raw, const struct px_text_options *options)
+static int detail_raw(struct px_buf *out, char mark, const struct px_raw *raw,
+		      const struct px_text_options *options)
 {
 	size_t len = raw->head.len + raw->body.len;
 	int err;
@@ -271,7 +289,8 @@ static int detail_raw(struct px_buf *out, char mark, const struct px_raw *raw, c
 	return err;
 }
 
-int px_text_details(struct px_buf *out, const struct px_record *r, const struct px_text_options *options)
+int px_text_details(struct px_buf *out, const struct px_record *r,
+		    const struct px_text_options *options)
 {
 	int err = 0;
 

@@ -9,7 +9,8 @@
 #define WHEN_SECOND INT64_C(1000000000)
 
 /* Nanoseconds within the minute that ns lies in; w holds that minute afterwards. */
-static int64_t when_minute(struct px_when *w, int64_t ns, struct tm *(*convert)(const time_t *, struct tm *))
+static int64_t when_minute(struct px_when *w, int64_t ns,
+			   struct tm *(*convert)(const time_t *, struct tm *))
 {
 	int64_t minute = ns / (60 * WHEN_SECOND), rest = ns % (60 * WHEN_SECOND);
 	struct tm tm;

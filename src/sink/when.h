@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Times as text. The date and the minute are kept from one call to the next, as they seldom change. */
+/*
+ * Times as text. The date and the minute are kept from one call to the next, as they seldom change.
+ */
 #ifndef PX_SINK_WHEN_H
 #define PX_SINK_WHEN_H
 

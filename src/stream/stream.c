@@ -3,7 +3,10 @@
 
 #include <stdlib.h>
 
-/* More pieces than this are joined with their neighbour: their bytes stay exact, their times become those of the last. */
+/*
+ * More pieces than this are joined with their neighbour: their bytes stay exact, their times become
+ * those of the last.
+ */
 #define STREAM_PIECES_MAX 1024
 #define STREAM_LATE_BYTES_MAX (1 << 20)
 #define STREAM_BUF_KEEP 4096
@@ -88,7 +91,8 @@ static bool stream_piece_room(struct px_stream *s)
 	return true;
 }
 
-static void stream_push(struct px_stream *s, enum px_piece_kind kind, uint64_t len, const struct px_seg_info *info)
+static void stream_push(struct px_stream *s, enum px_piece_kind kind, uint64_t len,
+			const struct px_seg_info *info)
 {
 	struct px_piece *p;
 
@@ -122,7 +126,8 @@ static void stream_push(struct px_stream *s, enum px_piece_kind kind, uint64_t l
 }
 
 /* Bytes in order; owned: they do not live until px_stream_settle, so they are copied at once. */
-static void stream_take(struct px_stream *s, struct px_bytes data, uint64_t len, const struct px_seg_info *info, bool owned)
+static void stream_take(struct px_stream *s, struct px_bytes data, uint64_t len,
+			const struct px_seg_info *info, bool owned)
 {
 	bool copy = owned || stream_owned(s) > 0 || s->lent.len > 0;
 
@@ -132,7 +137,8 @@ static void stream_take(struct px_stream *s, struct px_bytes data, uint64_t len,
 		s->lent = data;
 	} else if (data.len > 0) {
 		px_stream_settle(s);
-		if (data.len > s->budget->total_max - s->budget->total || px_buf_append(&s->buf, data) != 0) {
+		if (data.len > s->budget->total_max - s->budget->total ||
+		    px_buf_append(&s->buf, data) != 0) {
 			s->budget->dropped_bytes += len;
 			stream_push(s, PX_PIECE_LOST, len, info);
 			return;
@@ -150,7 +156,8 @@ static void stream_late_add(struct px_stream *s, uint64_t pos, struct px_bytes d
 {
 	struct px_late **at = &s->late, *l;
 
-	if (s->late_bytes + data.len > STREAM_LATE_BYTES_MAX || data.len > s->budget->total_max - s->budget->total)
+	if (s->late_bytes + data.len > STREAM_LATE_BYTES_MAX ||
+	    data.len > s->budget->total_max - s->budget->total)
 		data.len = 0; /* its place is kept, its bytes are lost */
 	l = malloc(sizeof(*l) + data.len);
 	if (!l) {
@@ -180,7 +187,9 @@ static void stream_late_join(struct px_stream *s)
 
 		s->late = l->next;
 		if (known < l->len)
-			stream_take(s, px_bytes_sub(px_bytes_of(l->data, l->copied), (size_t)known, SIZE_MAX),
+			stream_take(s,
+				    px_bytes_sub(px_bytes_of(l->data, l->copied), (size_t)known,
+						 SIZE_MAX),
 				    l->len - known, &l->info, true);
 		stream_late_free(s, l);
 	}
@@ -212,7 +221,8 @@ void px_stream_append(struct px_stream *s, uint64_t pos, struct px_bytes data, u
 		stream_late_join(s);
 }
 
-uint64_t px_stream_lose(struct px_stream *s, uint64_t pos, uint64_t end, const struct px_seg_info *info)
+uint64_t px_stream_lose(struct px_stream *s, uint64_t pos, uint64_t end,
+			const struct px_seg_info *info)
 {
 	uint64_t missing;
 
@@ -235,7 +245,8 @@ void px_stream_settle(struct px_stream *s)
 	if (rest.len == 0)
 		return;
 	s->lent = (struct px_bytes){ NULL, 0 };
-	if (rest.len <= s->budget->total_max - s->budget->total && px_buf_append(&s->buf, rest) == 0) {
+	if (rest.len <= s->budget->total_max - s->budget->total &&
+	    px_buf_append(&s->buf, rest) == 0) {
 		s->budget->total += rest.len;
 		return;
 	}
@@ -269,8 +280,9 @@ uint64_t px_stream_give_up(struct px_stream *s)
 	if (!s->late)
 		return 0;
 	/*
-	 * Two threads that write at the same moment both read the position behind both writes, so that one place seems
-	 * taken twice and another one never. If the bytes fill the stretch exactly, nothing is missing: order by time.
+	 * Two threads that write at the same moment both read the position behind both writes, so
+	 * that one place seems taken twice and another one never. If the bytes fill the stretch
+	 * exactly, nothing is missing: order by time.
 	 */
 	for (const struct px_late *l = s->late; l; l = l->next) {
 		waiting += l->len;
@@ -361,7 +373,8 @@ struct px_bytes px_stream_view(struct px_stream *s)
 	size_t run = 0;
 
 	if (s->piece_count == 1 && stream_owned(s) == 0)
-		return stream_piece(s, 0)->kind == PX_PIECE_DATA ? s->lent : (struct px_bytes){ NULL, 0 };
+		return stream_piece(s, 0)->kind == PX_PIECE_DATA ? s->lent
+								 : (struct px_bytes){ NULL, 0 };
 	for (uint32_t i = 0; i < s->piece_count && stream_piece(s, i)->kind == PX_PIECE_DATA; i++)
 		run += (size_t)stream_piece(s, i)->len;
 	if (run > stream_owned(s) && stream_owned(s) > 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One direction of a connection: bytes in order, holes marked, the front trimmed. It does not look inside.
+ * One direction of a connection: bytes in order, holes marked, the front trimmed. It does not look
+ * inside.
  *
  *       consumed      unread pieces, in order          not in order yet
  *     ............|######|~~~~~~~|#########|         [late]   [late]
@@ -68,8 +69,8 @@ void px_stream_init(struct px_stream *s, struct px_stream_budget *budget);
 void px_stream_fini(struct px_stream *s);
 
 /*
- * Say where the stream stands before its first byte has come: an offset that the other direction told of. Bytes before
- * it may still come, and then count; a first byte behind it leaves a hole.
+ * Say where the stream stands before its first byte has come: an offset that the other direction
+ * told of. Bytes before it may still come, and then count; a first byte behind it leaves a hole.
  */
 void px_stream_hint(struct px_stream *s, uint64_t pos);
 
@@ -79,19 +80,23 @@ void px_stream_hint(struct px_stream *s, uint64_t pos);
  * pos   offset of data.ptr[0] in this direction, bytes
  * data  borrowed until px_stream_settle(), which copies what is still unread by then
  *
- * Bytes already there are a repeat and are ignored. Bytes behind a hole wait: the missing ones may come late
- * (px_stream_is_waiting), until px_stream_give_up() makes the hole final.
+ * Bytes already there are a repeat and are ignored. Bytes behind a hole wait: the missing ones may
+ * come late (px_stream_is_waiting), until px_stream_give_up() makes the hole final.
  */
 void px_stream_append(struct px_stream *s, uint64_t pos, struct px_bytes data, uint64_t len,
 		      const struct px_seg_info *info);
 
 /*
- * The bytes up to end were not seen and never will be; from a source that puts them in order itself, so nothing waits.
- * Returns how many are missing.
+ * The bytes up to end were not seen and never will be; from a source that puts them in order
+ * itself, so nothing waits. Returns how many are missing.
  */
-uint64_t px_stream_lose(struct px_stream *s, uint64_t pos, uint64_t end, const struct px_seg_info *info);
+uint64_t px_stream_lose(struct px_stream *s, uint64_t pos, uint64_t end,
+			const struct px_seg_info *info);
 
-/* The borrowed bytes go back to their owner: what is unread is copied, or lost and counted where there is no room. */
+/*
+ * The borrowed bytes go back to their owner: what is unread is copied, or lost and counted where
+ * there is no room.
+ */
 void px_stream_settle(struct px_stream *s);
 
 static inline bool px_stream_is_waiting(const struct px_stream *s)
@@ -102,7 +107,9 @@ static inline bool px_stream_is_waiting(const struct px_stream *s)
 /* Source time at which the oldest waiting segment came. */
 uint64_t px_stream_waiting_since(const struct px_stream *s);
 
-/* The bytes before the first waiting segment will not come: they are a hole. Returns their number. */
+/*
+ * The bytes before the first waiting segment will not come: they are a hole. Returns their number.
+ */
 uint64_t px_stream_give_up(struct px_stream *s);
 
 /* What is at the front, after discarding what is to be discarded; NULL when nothing is there. */

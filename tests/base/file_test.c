@@ -83,7 +83,10 @@ START_TEST(of_others)
 	ck_assert_int_eq(px_file_create(path, &err), -1);
 	ck_assert_ptr_nonnull(strstr(err.cause, "belongs to another user"));
 	check_precious(path);
-	/* The user behind sudo may have their own file replaced, and gets new ones in their own folder. */
+	/*
+	 * The user behind sudo may have their own file replaced, and gets new ones in their own
+	 * folder.
+	 */
 	setenv("SUDO_UID", "12345", 1);
 	setenv("SUDO_GID", "12345", 1);
 	fd = px_file_create(path, &err);

@@ -9,10 +9,12 @@
 #include "capture/glob.h"
 
 static const char *const patterns[] = {
-	"nginx", "n*", "*", "*x", "n*x", "n?inx", "?????", "*g*n*", "[m-o]ginx", "[!a]*", "a**b", "[]]x", "[a-]", "*[0-9]", "\\*", "n\\?",
+	"nginx",     "n*",    "*",    "*x",   "n*x",  "n?inx",	"?????", "*g*n*",
+	"[m-o]ginx", "[!a]*", "a**b", "[]]x", "[a-]", "*[0-9]", "\\*",	 "n\\?",
 };
 static const char *const names[] = {
-	"", "n", "x", "nginx", "nginy", "anginx", "nginxa", "ab", "aab", "abb", "axxxb", "]x", "a", "-", "kworker/0:1", "*", "n?", "nn",
+	"",    "n",	"x",  "nginx", "nginy", "anginx",      "nginxa", "ab", "aab",
+	"abb", "axxxb", "]x", "a",     "-",	"kworker/0:1", "*",	 "n?", "nn",
 };
 
 START_TEST(as_fnmatch)
@@ -21,8 +23,9 @@ START_TEST(as_fnmatch)
 
 	ck_assert_int_eq(px_glob_add(&g, patterns[_i]), 0);
 	for (size_t i = 0; i < PX_COUNT(names); i++)
-		ck_assert_msg(px_glob_matches(&g, names[i]) == (fnmatch(patterns[_i], names[i], 0) == 0), "%s %s", patterns[_i],
-			      names[i]);
+		ck_assert_msg(px_glob_matches(&g, names[i]) ==
+				      (fnmatch(patterns[_i], names[i], 0) == 0),
+			      "%s %s", patterns[_i], names[i]);
 }
 END_TEST
 
@@ -34,8 +37,10 @@ START_TEST(several)
 	ck_assert_int_eq(px_glob_add(&g, "ab"), 0);
 	ck_assert_int_eq(px_glob_add(&g, "cd*"), 0);
 	ck_assert_int_eq(px_glob_add(&g, "*ef"), 0);
-	ck_assert(px_glob_matches(&g, "ab") && px_glob_matches(&g, "cdx") && px_glob_matches(&g, "xef"));
-	ck_assert(!px_glob_matches(&g, "abcd") && !px_glob_matches(&g, "acd") && !px_glob_matches(&g, "efx"));
+	ck_assert(px_glob_matches(&g, "ab") && px_glob_matches(&g, "cdx") &&
+		  px_glob_matches(&g, "xef"));
+	ck_assert(!px_glob_matches(&g, "abcd") && !px_glob_matches(&g, "acd") &&
+		  !px_glob_matches(&g, "efx"));
 }
 END_TEST
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bytes of a file in order, whether plain, gzip or zstd, asked for in any sizes, cut and damaged. */
+/*
+ * Bytes of a file in order, whether plain, gzip or zstd, asked for in any sizes, cut and damaged.
+ */
 #include "capture/input.h"
 #include "support/guard.h"
 
@@ -18,7 +20,9 @@ enum form { PLAIN, GZIP, GZIP_TWO_MEMBERS, GZIP_PADDED, ZSTD, ZSTD_TWO_FRAMES, F
 /* NOLINTNEXTLINE(readability-non-const-parameter): zlib writes there */
 static size_t gzip(const char *from, size_t n, char *to)
 {
-	z_stream z = { .next_in = (Bytef *)(uintptr_t)from, .avail_in = (uInt)n, .next_out = (Bytef *)to,
+	z_stream z = { .next_in = (Bytef *)(uintptr_t)from,
+		       .avail_in = (uInt)n,
+		       .next_out = (Bytef *)to,
 		       .avail_out = sizeof(packed) / 2 };
 
 	ck_assert_int_eq(deflateInit2(&z, 1, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY), Z_OK);
@@ -64,7 +68,10 @@ static struct px_bytes make(enum form form)
 	return px_bytes_of(packed, n);
 }
 
-/* Read b to its end in pieces of varying sizes; all that comes must be a prefix of plain. Returns how much came. */
+/*
+ * Read b to its end in pieces of varying sizes; all that comes must be a prefix of plain. Returns
+ * how much came.
+ */
 static size_t drain(struct px_bytes b, const char **damage)
 {
 	struct px_bytes guarded = px_guard_dup(b), view;
@@ -129,7 +136,10 @@ START_TEST(damaged)
 	for (size_t n = 20; n < b.len; n += b.len / 11) {
 		memcpy(copy, b.ptr, b.len);
 		memset(copy + n, 0x55, b.len - n < 64 ? b.len - n : 64);
-		/* Bytes of a block whose checksum comes later may already be wrong, so only the end is looked at. */
+		/*
+		 * Bytes of a block whose checksum comes later may already be wrong, so only the end
+		 * is looked at.
+		 */
 		struct px_input *in = px_input_of(px_bytes_of(copy, b.len));
 		struct px_bytes view;
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tapes: what was written comes back, and damage ends it with a reason, never with an invented event. */
+/*
+ * Tapes: what was written comes back, and damage ends it with a reason, never with an invented
+ * event.
+ */
 #include "capture/replay.h"
 #include "capture/tape.h"
 #include "support/guard.h"
@@ -39,11 +42,18 @@ static void note(void *ctx, const struct px_event *ev)
 	seen->count++;
 }
 
-/* Event i of the test tape: sizes of every remainder by 8, one with more bytes in the call than copied. */
+/*
+ * Event i of the test tape: sizes of every remainder by 8, one with more bytes in the call than
+ * copied.
+ */
 static struct px_event sample(unsigned int i, struct px_abi_event *hdr, char *data)
 {
-	*hdr = (struct px_abi_event){ .kind = i == 3 ? PX_ABI_CLOSE : PX_ABI_DATA, .ts_ns = 1000 + i, .sock_id = i,
-				      .dir = (uint8_t)(i & 1), .pid = 100 + i, .family = PX_ABI_AF_INET };
+	*hdr = (struct px_abi_event){ .kind = i == 3 ? PX_ABI_CLOSE : PX_ABI_DATA,
+				      .ts_ns = 1000 + i,
+				      .sock_id = i,
+				      .dir = (uint8_t)(i & 1),
+				      .pid = 100 + i,
+				      .family = PX_ABI_AF_INET };
 	if (hdr->kind == PX_ABI_DATA) {
 		hdr->copied = i * 7;
 		hdr->len = i == 5 ? 70000 : hdr->copied;
@@ -80,7 +90,10 @@ static struct px_bytes load(const char *from)
 	return px_bytes_of(bytes, (size_t)n);
 }
 
-/* Play b to its end in polls of `budget` events; returns what ended it and leaves the reason in why. */
+/*
+ * Play b to its end in polls of `budget` events; returns what ended it and leaves the reason in
+ * why.
+ */
 static int play(struct px_bytes b, size_t budget, struct seen *seen, char why[256])
 {
 	struct px_bytes guarded = px_guard_dup(b);
@@ -220,6 +233,7 @@ struct lie {
 	const char *why;
 };
 
+/* clang-format off */
 static const struct lie lies[] = {
 	{ "no room for a header", 127, 0, 0, PX_ABI_DATA, 0, "record of an impossible size" },
 	{ "size 0", 0, 0, 0, PX_ABI_DATA, 0, "record of an impossible size" },
@@ -233,13 +247,18 @@ static const struct lie lies[] = {
 	{ "kind 200", 136, 8, 8, 200, 0, "event whose lengths contradict each other" },
 	{ "names too short", 136, 8, 8, PX_ABI_NAMES, 0, "event whose lengths contradict each other" },
 };
+/* clang-format on */
 
 START_TEST(hostile_sizes)
 {
 	const struct lie *lie = &lies[_i];
-	struct px_tape_head head = { .magic = PX_TAPE_MAGIC, .endian = PX_TAPE_ENDIAN, .version = PX_TAPE_VERSION,
+	struct px_tape_head head = { .magic = PX_TAPE_MAGIC,
+				     .endian = PX_TAPE_ENDIAN,
+				     .version = PX_TAPE_VERSION,
 				     .event_size = sizeof(struct px_abi_event) };
-	struct px_abi_event ev = { .kind = lie->kind, .dir = lie->dir, .len = lie->len, .copied = lie->copied };
+	struct px_abi_event ev = {
+		.kind = lie->kind, .dir = lie->dir, .len = lie->len, .copied = lie->copied
+	};
 	struct px_tape_record rec = { .size = lie->size };
 	static struct seen seen;
 	char bytes[256] = { 0 }, why[256];
@@ -252,11 +271,14 @@ START_TEST(hostile_sizes)
 	memcpy(bytes + 32, &rec, sizeof(rec));
 	ck_assert_int_eq(play(px_bytes_of(bytes, 176), 100, &seen, why), -EBADMSG);
 	ck_assert_uint_eq(seen.count, 0);
-	ck_assert_msg(strstr(why, lie->why) && strstr(why, "offset 32: "), "%s: %s", lie->name, why);
+	ck_assert_msg(strstr(why, lie->why) && strstr(why, "offset 32: "), "%s: %s", lie->name,
+		      why);
 }
 END_TEST
 
-/* A tape that is still being written, through a pipe: poll() takes what is there and never waits. */
+/*
+ * A tape that is still being written, through a pipe: poll() takes what is there and never waits.
+ */
 START_TEST(piped)
 {
 	static struct seen seen;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TCP put in order: cases drawn as scripts, and random loss, repetition and reordering against what was really sent. */
+/*
+ * TCP put in order: cases drawn as scripts, and random loss, repetition and reordering against what
+ * was really sent.
+ */
 #include "capture/tcp.h"
 
 #include <check.h>
@@ -10,7 +13,10 @@
 #define MS 1000000ull
 #define S 1000000000ull
 
-/* What comes out, as a script: "O" open, ">abc" client bytes, "<abc" server bytes, ">~3" lost, ">." FIN, "C", "R" */
+/*
+ * What comes out, as a script: "O" open, ">abc" client bytes, "<abc" server bytes, ">~3" lost, ">."
+ * FIN, "C", "R"
+ */
 static char got[4096];
 
 static void note(void *ctx, const struct px_event *ev)
@@ -38,15 +44,17 @@ static void note(void *ctx, const struct px_event *ev)
 		else if (h->flags & PX_ABI_F_FIN)
 			snprintf(to, max, "%c. ", arrow);
 		else if (h->len > h->copied)
-			snprintf(to, max, "%c%.*s+%u ", arrow, (int)ev->data.len, ev->data.ptr, h->len - h->copied);
+			snprintf(to, max, "%c%.*s+%u ", arrow, (int)ev->data.len, ev->data.ptr,
+				 h->len - h->copied);
 		else
 			snprintf(to, max, "%c%.*s ", arrow, (int)ev->data.len, ev->data.ptr);
 	}
 }
 
 /*
- * One packet of a script: direction (c from the client, s from the server), flags (S F R, A unless there is a '-'),
- * sequence and acknowledgment number relative to the two initial ones, bytes, milliseconds since the previous packet.
+ * One packet of a script: direction (c from the client, s from the server), flags (S F R, A unless
+ * there is a '-'), sequence and acknowledgment number relative to the two initial ones, bytes,
+ * milliseconds since the previous packet.
  */
 struct packet {
 	char dir;
@@ -67,8 +75,11 @@ struct script {
 	const char *want;
 };
 
+/* clang-format off */
 #define HANDSHAKE { 'c', "S-", 0, 0, "" }, { 's', "S", 0, 1, "" }, { 'c', "", 1, 1, "" }
+/* clang-format on */
 
+/* clang-format off */
 static const struct script scripts[] = {
 	{ "plain", { HANDSHAKE, { 'c', "", 1, 1, "abc" }, { 's', "", 1, 4, "xyz" }, { 'c', "F", 4, 4, "" },
 		     { 's', "F", 4, 5, "" }, { 'c', "", 5, 5, "" } }, "O >abc <xyz >. <. C " },
@@ -129,6 +140,7 @@ static const struct script scripts[] = {
 	  "O >a+3 >e+1 " },
 	{ "nothing but confirmations", { { 'c', "", 1, 1, "" }, { 's', "", 1, 1, "" } }, "" },
 };
+/* clang-format on */
 
 static void send_packet(struct px_flows *f, const struct packet *p, uint64_t ts_ns)
 {
@@ -144,7 +156,8 @@ static void send_packet(struct px_flows *f, const struct packet *p, uint64_t ts_
 	s.tcp_flags = strchr(p->flags, '-') ? 0 : PX_TCP_ACK;
 	if (s.tcp_flags)
 		s.ack = (from_client ? S_ISN : C_ISN) + (uint32_t)p->ack;
-	s.tcp_flags |= (uint8_t)((strchr(p->flags, 'S') ? PX_TCP_SYN : 0) | (strchr(p->flags, 'F') ? PX_TCP_FIN : 0) |
+	s.tcp_flags |= (uint8_t)((strchr(p->flags, 'S') ? PX_TCP_SYN : 0) |
+				 (strchr(p->flags, 'F') ? PX_TCP_FIN : 0) |
 				 (strchr(p->flags, 'R') ? PX_TCP_RST : 0));
 	s.len = (uint32_t)strlen(p->data);
 	s.data = px_bytes_of(p->data, s.len - p->cut);
@@ -167,7 +180,8 @@ START_TEST(drawn)
 	px_tcp_finish(&f);
 	ck_assert_uint_eq(f.held_bytes, 0);
 	ck_assert_uint_eq(f.held_count, 0);
-	ck_assert_msg(strcmp(got, script->want) == 0, "%s: got '%s', not '%s'", script->name, got, script->want);
+	ck_assert_msg(strcmp(got, script->want) == 0, "%s: got '%s', not '%s'", script->name, got,
+		      script->want);
 	px_flows_fini(&f);
 }
 END_TEST
@@ -235,11 +249,13 @@ static void check_event(void *ctx, const struct px_event *ev)
 		truth.lost += h->len;
 	} else {
 		for (size_t i = 0; i < ev->data.len; i++)
-			must(ev->data.ptr[i] == byte_at(h->dir, offset + (uint32_t)i), "another byte than was sent");
+			must(ev->data.ptr[i] == byte_at(h->dir, offset + (uint32_t)i),
+			     "another byte than was sent");
 		truth.seen += h->len;
 		/* Everything that the sender knew of had been handed over or given up. */
 		if (h->flags & PX_ABI_F_PEER_POS && truth.started[!h->dir])
-			must((int32_t)(h->peer_pos - (truth.isn[!h->dir] + 1) - truth.at[!h->dir]) <= 1,
+			must((int32_t)(h->peer_pos - (truth.isn[!h->dir] + 1) -
+				       truth.at[!h->dir]) <= 1,
 			     "an answer before its question");
 	}
 	truth.at[h->dir] += h->len;
@@ -257,7 +273,9 @@ static size_t make_traffic(struct sent *out)
 	truth.isn[0] = rng(2) ? rng(0x7fffffff) : 0xffffffffu - rng(2000);
 	truth.isn[1] = rng(2) ? rng(0x7fffffff) : 0xffffffffu - rng(2000);
 	for (size_t i = 0; n < SENT_MAX - 2; i++) {
-		struct px_segment s = { .family = PX_ABI_AF_INET, .protocol = 6, .tcp_flags = PX_TCP_ACK };
+		struct px_segment s = { .family = PX_ABI_AF_INET,
+					.protocol = 6,
+					.tcp_flags = PX_TCP_ACK };
 		int dir = i < 3 ? i != 1 : (int)rng(2);
 
 		s.src_port = dir ? 40000 : 80;
@@ -320,7 +338,10 @@ START_TEST(random_traffic)
 				break;
 			}
 		}
-		/* Out of order; near the start only where the whole has to come out, since the start has to be known. */
+		/*
+		 * Out of order; near the start only where the whole has to come out, since the
+		 * start has to be known.
+		 */
 		for (size_t i = whole ? 3 : 0; i + 1 < n; i++) {
 			size_t j = i + rng(rng(3) ? 2 : 8);
 
@@ -359,7 +380,9 @@ static void ignore(void *ctx, const struct px_event *ev)
 	(void)ev;
 }
 
-/* However much waits, memory is bounded: every flow has a hole at its start that is never filled. */
+/*
+ * However much waits, memory is bounded: every flow has a hole at its start that is never filled.
+ */
 START_TEST(bounded)
 {
 	static char bytes[1400];
@@ -369,8 +392,12 @@ START_TEST(bounded)
 	ck_assert_int_eq(px_flows_init(&f), 0);
 	f.fn = ignore;
 	for (uint32_t i = 0; i < 400000; i++) {
-		struct px_segment s = { .ts_ns = 1000 * S + i, .family = PX_ABI_AF_INET, .protocol = 6, .dst_port = 80,
-					.tcp_flags = PX_TCP_ACK, .len = sizeof(bytes),
+		struct px_segment s = { .ts_ns = 1000 * S + i,
+					.family = PX_ABI_AF_INET,
+					.protocol = 6,
+					.dst_port = 80,
+					.tcp_flags = PX_TCP_ACK,
+					.len = sizeof(bytes),
 					.data = px_bytes_of(bytes, sizeof(bytes)) };
 		uint32_t flow = i % 50000;
 
@@ -388,7 +415,9 @@ START_TEST(bounded)
 }
 END_TEST
 
-/* One flow whose segments come in the worst order takes no more than its share of time and memory. */
+/*
+ * One flow whose segments come in the worst order takes no more than its share of time and memory.
+ */
 START_TEST(worst_order)
 {
 	static char bytes[16];
@@ -397,8 +426,13 @@ START_TEST(worst_order)
 	ck_assert_int_eq(px_flows_init(&f), 0);
 	f.fn = ignore;
 	for (uint32_t i = 0; i < 100000; i++) {
-		struct px_segment s = { .ts_ns = 1000 * S + i, .family = PX_ABI_AF_INET, .protocol = 6, .dst_port = 80,
-					.src_port = 4000, .tcp_flags = PX_TCP_ACK, .len = 1,
+		struct px_segment s = { .ts_ns = 1000 * S + i,
+					.family = PX_ABI_AF_INET,
+					.protocol = 6,
+					.dst_port = 80,
+					.src_port = 4000,
+					.tcp_flags = PX_TCP_ACK,
+					.len = 1,
 					.data = px_bytes_of(bytes, 1) };
 
 		s.seq = i == 0 ? 1 : 300000 - 2 * i;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * HTTP conversations as packets, cut at any packet, or with packets removed, repeated and moved at random: what comes out
- * was sent, each message once, with the body that it had, and no request has another one's answer.
+ * HTTP conversations as packets, cut at any packet, or with packets removed, repeated and moved at
+ * random: what comes out was sent, each message once, with the body that it had, and no request has
+ * another one's answer.
  *
- * A request's path and its answer's reason phrase name connection and number, and bodies follow from these.
+ * A request's path and its answer's reason phrase name connection and number, and bodies follow
+ * from these.
  */
 #include "capture/tcp.h"
 #include "conn/table.h"
@@ -269,7 +271,9 @@ static void on_exchange(void *ctx, struct px_conn *c, const struct px_exchange *
 	seen.pairs++;
 	if (q == r)
 		return;
-	/* What was sent ahead of its answers can be counted wrongly behind a loss; then it says so. */
+	/*
+	 * What was sent ahead of its answers can be counted wrongly behind a loss; then it says so.
+	 */
 	must(truth[conn][q].is_pipelined && flags & (PX_FLAG_MID_STREAM | PX_FLAG_GAP),
 	     "a request with another one's answer");
 	seen.doubtful++;

@@ -57,7 +57,8 @@ END_TEST
 
 START_TEST(targets)
 {
-	struct px_options o = options_of("--comm=nginx|--comm|php*|--exe|/bin/x|--uid|www-data|--unit|a|--container|b|--cgroup|c|-f");
+	struct px_options o = options_of(
+		"--comm=nginx|--comm|php*|--exe|/bin/x|--uid|www-data|--unit|a|--container|b|--cgroup|c|-f");
 
 	ck_assert(!o.all && px_options_follow(&o) && px_options_choose(&o));
 	ck_assert_uint_eq(o.comms.count, 2);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Events taken out of a connection at random: never a wrong pair, never a message that was not sent, and what is missing
- * is reported. The protocol is a line each, "Q<id> <padding>\n" answered by "R<id> <padding>\n", paired in order, so the
- * ids tell afterwards whether a pair was right; the parser itself does not look at them.
+ * Events taken out of a connection at random: never a wrong pair, never a message that was not
+ * sent, and what is missing is reported. The protocol is a line each, "Q<id> <padding>\n" answered
+ * by "R<id> <padding>\n", paired in order, so the ids tell afterwards whether a pair was right; the
+ * parser itself does not look at them.
  */
 #include "conn/table.h"
 
@@ -33,7 +34,8 @@ static enum px_frame_kind toy_kind(struct px_bytes head)
 	return head.len > 0 && head.ptr[0] == 'Q' ? PX_FRAME_REQUEST : PX_FRAME_RESPONSE;
 }
 
-static struct px_parse_result toy_parse(const struct px_parse_ctx *ctx, struct px_bytes in, struct px_frame *out)
+static struct px_parse_result toy_parse(const struct px_parse_ctx *ctx, struct px_bytes in,
+					struct px_frame *out)
 {
 	struct toy_state *st = ctx->state;
 	size_t end = px_bytes_find(in, 0, '\n');
@@ -145,7 +147,8 @@ static void on_lost(void *ctx, struct px_conn *c, uint64_t bytes)
 	((struct outcome *)ctx)->lost += bytes;
 }
 
-static struct px_abi_event *add_event(struct traffic *t, enum px_abi_kind kind, enum px_dir dir, size_t pos, size_t len)
+static struct px_abi_event *add_event(struct traffic *t, enum px_abi_kind kind, enum px_dir dir,
+				      size_t pos, size_t len)
 {
 	static const uint32_t isn[2] = { 0xffffff80u, 1000 };
 	struct px_abi_event *e = &t->ev[t->count];
@@ -173,7 +176,8 @@ static struct px_abi_event *add_event(struct traffic *t, enum px_abi_kind kind, 
 	return e;
 }
 
-static void say(struct traffic *t, enum px_dir dir, char letter, unsigned int id, unsigned int *seed)
+static void say(struct traffic *t, enum px_dir dir, char letter, unsigned int id,
+		unsigned int *seed)
 {
 	size_t start = t->len[dir], pad = (size_t)rand_r(seed) % 30, at;
 	size_t n = (size_t)snprintf(t->bytes[dir] + start, 80, "%c%u %.*s\n", letter, id, (int)pad,
@@ -202,7 +206,8 @@ static void make_traffic(struct traffic *t, size_t depth, enum px_role role, uns
 	if (role == PX_ROLE_SERVER)
 		open->flags |= PX_ABI_F_ACCEPT;
 	while (answered < EXCHANGES) {
-		while (asked < EXCHANGES && asked - answered < depth && (depth > 1 || asked == answered)) {
+		while (asked < EXCHANGES && asked - answered < depth &&
+		       (depth > 1 || asked == answered)) {
 			say(t, ask, 'Q', asked++, seed);
 			if (rand_r(seed) % 3 == 0)
 				break;
@@ -215,7 +220,8 @@ static void make_traffic(struct traffic *t, size_t depth, enum px_role role, uns
 	add_event(t, PX_ABI_CLOSE, PX_DIR_IN, t->len[PX_DIR_IN], 0);
 }
 
-static void play(const struct traffic *t, const bool *gone, size_t first, size_t end, struct outcome *o)
+static void play(const struct traffic *t, const bool *gone, size_t first, size_t end,
+		 struct outcome *o)
 {
 	static const uint32_t isn[2] = { 0xffffff80u, 1000 };
 	struct px_table_options opt;
@@ -232,7 +238,8 @@ static void play(const struct traffic *t, const bool *gone, size_t first, size_t
 	ck_assert_int_eq(px_table_init(&table, &opt), 0);
 	for (size_t i = first; i < end; i++) {
 		const struct px_abi_event *e = &t->ev[i];
-		struct px_event ev = { e, px_bytes_of(t->bytes[e->dir] + (e->pos - isn[e->dir]), e->copied) };
+		struct px_event ev = { e, px_bytes_of(t->bytes[e->dir] + (e->pos - isn[e->dir]),
+						      e->copied) };
 
 		if (gone && gone[i])
 			continue;
@@ -284,7 +291,10 @@ START_TEST(cut_anywhere)
 }
 END_TEST
 
-/* One event is lost of a client that is known to wait for its answers: its exchange suffers, and no other. */
+/*
+ * One event is lost of a client that is known to wait for its answers: its exchange suffers, and no
+ * other.
+ */
 START_TEST(recovers_from_one_loss)
 {
 	for (unsigned int i = 0; i < 300; i++) {
@@ -305,7 +315,10 @@ START_TEST(recovers_from_one_loss)
 }
 END_TEST
 
-/* 10^5 removals over all loops; the share of what is removed goes from one event to a third of them. */
+/*
+ * 10^5 removals over all loops; the share of what is removed goes from one event to a third of
+ * them.
+ */
 START_TEST(removed_at_random)
 {
 	unsigned int seed = (unsigned int)_i * 7919 + 1, removed = 0, paired = 0, sent = 0;
@@ -318,7 +331,8 @@ START_TEST(removed_at_random)
 		uint64_t bytes_gone = 0;
 		size_t run = 0;
 
-		make_traffic(&t, 1 + (size_t)rand_r(&seed) % 4, rand_r(&seed) & 1 ? PX_ROLE_SERVER : PX_ROLE_CLIENT, &seed);
+		make_traffic(&t, 1 + (size_t)rand_r(&seed) % 4,
+			     rand_r(&seed) & 1 ? PX_ROLE_SERVER : PX_ROLE_CLIENT, &seed);
 		for (size_t i = 0; i < t.count; i++) {
 			if (run == 0 && rand_r(&seed) % 100 < (int)share)
 				run = 1 + (rand_r(&seed) % 5 == 0 ? (size_t)rand_r(&seed) % 10 : 0);

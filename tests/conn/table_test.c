@@ -79,7 +79,8 @@ static void event(enum px_abi_kind kind, enum px_dir dir, unsigned int flags, st
 
 static bool is_skipped(uint32_t at)
 {
-	return seen.control.flags & PX_CTL_SKIP_IN && (int32_t)(seen.control.skip_until[PX_DIR_IN] - at) > 0;
+	return seen.control.flags & PX_CTL_SKIP_IN &&
+	       (int32_t)(seen.control.skip_until[PX_DIR_IN] - at) > 0;
 }
 
 static void setup(void)
@@ -112,8 +113,13 @@ static void ask(void)
 static void answer(size_t n, bool is_chunked)
 {
 	static char text[100000];
-	int head = is_chunked ? snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%zx\r\n", n)
-			      : snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", n);
+	int head =
+		is_chunked
+			? snprintf(text, sizeof(text),
+				   "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%zx\r\n",
+				   n)
+			: snprintf(text, sizeof(text),
+				   "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", n);
 	size_t len = (size_t)head + n;
 
 	memset(text + head, 'b', n);
@@ -122,15 +128,20 @@ static void answer(size_t n, bool is_chunked)
 	event(PX_ABI_DATA, PX_DIR_IN, 0, px_bytes_of(text, len));
 }
 
-/* A call that took the peer's last bytes and its FIN may take several events, and each of them tells of the FIN. */
+/*
+ * A call that took the peer's last bytes and its FIN may take several events, and each of them
+ * tells of the FIN.
+ */
 START_TEST(a_fin_ends_the_call_not_its_first_event)
 {
 	ask();
-	event(PX_ABI_DATA, PX_DIR_IN, PX_ABI_F_FIN | PX_ABI_F_MORE, PX_BYTES("HTTP/1.1 200 OK\r\n\r\nfirst part,"));
+	event(PX_ABI_DATA, PX_DIR_IN, PX_ABI_F_FIN | PX_ABI_F_MORE,
+	      PX_BYTES("HTTP/1.1 200 OK\r\n\r\nfirst part,"));
 	ck_assert_uint_eq(seen.paired, 0);
 	event(PX_ABI_DATA, PX_DIR_IN, PX_ABI_F_FIN, PX_BYTES(" second part"));
 	ck_assert_uint_eq(seen.paired, 1);
-	ck_assert_uint_eq(seen.response_bytes, strlen("HTTP/1.1 200 OK\r\n\r\nfirst part, second part"));
+	ck_assert_uint_eq(seen.response_bytes,
+			  strlen("HTTP/1.1 200 OK\r\n\r\nfirst part, second part"));
 	ck_assert_uint_eq(seen.flags, 0);
 }
 END_TEST
@@ -182,7 +193,8 @@ START_TEST(counted_from_now_on_is_not_seen_from_the_start)
 {
 	for (sock_id = 10; sock_id < 12; sock_id++) {
 		pos[0] = pos[1] = 0;
-		event(PX_ABI_DATA, PX_DIR_OUT, PX_ABI_F_NEWPOS | (sock_id == 11 ? PX_ABI_F_START : 0),
+		event(PX_ABI_DATA, PX_DIR_OUT,
+		      PX_ABI_F_NEWPOS | (sock_id == 11 ? PX_ABI_F_START : 0),
 		      PX_BYTES("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
 		answer(10, false);
 		ck_assert_uint_eq(seen.flags, sock_id == 11 ? 0 : PX_FLAG_MID_STREAM);
@@ -192,7 +204,10 @@ START_TEST(counted_from_now_on_is_not_seen_from_the_start)
 }
 END_TEST
 
-/* What was left out costs the message it belonged to; a client that is known to wait is paired on behind it. */
+/*
+ * What was left out costs the message it belonged to; a client that is known to wait is paired on
+ * behind it.
+ */
 START_TEST(a_lost_end_costs_one_exchange)
 {
 	for (int i = 0; i < 20; i++) {
@@ -200,7 +215,8 @@ START_TEST(a_lost_end_costs_one_exchange)
 		answer(10, false);
 	}
 	ask();
-	event(PX_ABI_DATA, PX_DIR_IN, PX_ABI_F_MORE, PX_BYTES("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"));
+	event(PX_ABI_DATA, PX_DIR_IN, PX_ABI_F_MORE,
+	      PX_BYTES("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"));
 	left_out = 1000;
 	event(PX_ABI_DATA, PX_DIR_IN, 0, PX_BYTES(""));
 	left_out = 0;
@@ -216,13 +232,17 @@ START_TEST(a_lost_end_costs_one_exchange)
 }
 END_TEST
 
-/* The mark is 32 bits wide: it moves along in a message of many gigabytes, and never points at what comes behind. */
+/*
+ * The mark is 32 bits wide: it moves along in a message of many gigabytes, and never points at what
+ * comes behind.
+ */
 START_TEST(a_long_body_is_skipped_to_its_end_and_no_further)
 {
 	const uint64_t length = 10ull << 30;
 	char head[100];
 
-	snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\nContent-Length: %llu\r\n\r\n", (unsigned long long)length);
+	snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\nContent-Length: %llu\r\n\r\n",
+		 (unsigned long long)length);
 	ask();
 	event(PX_ABI_DATA, PX_DIR_IN, 0, px_bytes_of(head, strlen(head)));
 	left_out = 20000; /* beyond what is kept of a body */
@@ -238,7 +258,8 @@ START_TEST(a_long_body_is_skipped_to_its_end_and_no_further)
 	ck_assert_uint_eq(seen.response_bytes, strlen(head) + length);
 	for (uint64_t done = 0; done < 6ull << 30; done += 1 << 20) {
 		static char text[1 << 20];
-		int n = snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", (1 << 20) - 50);
+		int n = snprintf(text, sizeof(text),
+				 "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", (1 << 20) - 50);
 
 		ck_assert(!is_skipped(pos[PX_DIR_IN]));
 		ask();

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The loop around parse(), with a protocol made for it: "<kind><len>:<body>", kind q or r; "x" ends the protocol, "y"
- * hands over to whoever claims the rest; "!" makes the parser break its contract in the way that the next letter says.
+ * The loop around parse(), with a protocol made for it: "<kind><len>:<body>", kind q or r; "x" ends
+ * the protocol, "y" hands over to whoever claims the rest; "!" makes the parser break its contract
+ * in the way that the next letter says.
  */
 #include "decode/decode.h"
 
@@ -15,7 +16,9 @@ struct toy_msg {
 static enum px_sure toy_infer(struct px_bytes head, enum px_dir dir)
 {
 	(void)dir;
-	return strchr("qrxy!\n", head.ptr[0]) ? PX_SURE_YES : head.ptr[0] == '?' && head.len < 3 ? PX_SURE_MAYBE : PX_SURE_NO;
+	return strchr("qrxy!\n", head.ptr[0])	    ? PX_SURE_YES
+	       : head.ptr[0] == '?' && head.len < 3 ? PX_SURE_MAYBE
+						    : PX_SURE_NO;
 }
 
 static struct px_parse_result toy_broken(char how, struct px_bytes in, struct px_frame *out)
@@ -35,7 +38,8 @@ static struct px_parse_result toy_broken(char how, struct px_bytes in, struct px
 	}
 }
 
-static struct px_parse_result toy_parse(const struct px_parse_ctx *ctx, struct px_bytes in, struct px_frame *out)
+static struct px_parse_result toy_parse(const struct px_parse_ctx *ctx, struct px_bytes in,
+					struct px_frame *out)
 {
 	struct toy_msg *m = out->msg;
 	struct px_parse_result r;
@@ -76,7 +80,8 @@ static struct px_parse_result toy_parse(const struct px_parse_ctx *ctx, struct p
 	return px_parse_bad("short");
 }
 
-static uint64_t toy_hole(const struct px_parse_ctx *ctx, uint64_t n, bool is_cut, struct px_frame *out)
+static uint64_t toy_hole(const struct px_parse_ctx *ctx, uint64_t n, bool is_cut,
+			 struct px_frame *out)
 {
 	(void)ctx;
 	(void)n;
@@ -95,7 +100,12 @@ static size_t toy_resync(struct px_bytes in, enum px_dir dir)
 }
 
 static const struct px_parser toy = {
-	.name = "toy", .max_frame = 64, .match = PX_MATCH_IN_ORDER, .infer = toy_infer, .parse = toy_parse, .hole = toy_hole,
+	.name = "toy",
+	.max_frame = 64,
+	.match = PX_MATCH_IN_ORDER,
+	.infer = toy_infer,
+	.parse = toy_parse,
+	.hole = toy_hole,
 	.resync = toy_resync,
 };
 
@@ -105,14 +115,17 @@ static enum px_sure greedy_infer(struct px_bytes head, enum px_dir dir)
 	return head.ptr[0] == 'q' ? PX_SURE_YES : PX_SURE_NO;
 }
 
-static struct px_parse_result greedy_parse(const struct px_parse_ctx *ctx, struct px_bytes in, struct px_frame *out)
+static struct px_parse_result greedy_parse(const struct px_parse_ctx *ctx, struct px_bytes in,
+					   struct px_frame *out)
 {
 	(void)ctx;
 	(void)out;
 	return in.len < 3 ? px_parse_more(3) : px_parse_bad("never mine");
 }
 
-static const struct px_parser greedy = { .name = "greedy", .max_frame = 64, .infer = greedy_infer, .parse = greedy_parse };
+static const struct px_parser greedy = {
+	.name = "greedy", .max_frame = 64, .infer = greedy_infer, .parse = greedy_parse
+};
 static const struct px_parser *const both[] = { &greedy, &toy, NULL };
 
 static struct px_stream_budget budget;
@@ -166,8 +179,12 @@ static void setup(void)
 	memset(&seen, 0, sizeof(seen));
 	budget = (struct px_stream_budget){ .stream_max = 4096, .total_max = 8192 };
 	px_frame_pool_init(&frames, 65536, 1 << 20);
-	env = (struct px_decode_env){ .parsers = both + 1, .frames = &frames, .on_frame = on_frame, .on_gap = on_gap,
-				      .on_discard = on_discard, .on_restart = on_restart };
+	env = (struct px_decode_env){ .parsers = both + 1,
+				      .frames = &frames,
+				      .on_frame = on_frame,
+				      .on_gap = on_gap,
+				      .on_discard = on_discard,
+				      .on_restart = on_restart };
 	px_stream_init(&streams[0], &budget);
 	px_stream_init(&streams[1], &budget);
 	px_decoder_init(&decoder, &env, &decoder, &streams[0], &streams[1]);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Packet captures that somebody made up: read, put in order, parsed as HTTP, written as -w does, and read again.
+ * Packet captures that somebody made up: read, put in order, parsed as HTTP, written as -w does,
+ * and read again.
  *
- * The first byte says what the others are: a file as it is, or (bit 0) a list of TCP segments, which gets past the
- * headers and into the reassembly; and (bit 1) whether the events are written and read again. Events have to be in order and within bounds, and what was written has to be readable.
+ * The first byte says what the others are: a file as it is, or (bit 0) a list of TCP segments,
+ * which gets past the headers and into the reassembly; and (bit 1) whether the events are written
+ * and read again. Events have to be in order and within bounds, and what was written has to be
+ * readable.
  */
 #include "capture/replay.h"
 #include "capture/tcp.h"
@@ -140,8 +143,8 @@ static bool read_file(struct fuzz *f, struct px_bytes file)
 }
 
 /*
- * A segment of the list: what (1: its flags, direction, connection), sequence number 2 bytes, acknowledgment number 1,
- * time 1, length 1, bytes.
+ * A segment of the list: what (1: its flags, direction, connection), sequence number 2 bytes,
+ * acknowledgment number 1, time 1, length 1, bytes.
  */
 static void read_segments(struct fuzz *f, const uint8_t *p, size_t n)
 {

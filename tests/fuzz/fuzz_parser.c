@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One parser under libFuzzer; built once per line of parsers/registry.c, with PX_FUZZ_PARSER its symbol and
- * PX_FUZZ_HEADER its header.
+ * One parser under libFuzzer; built once per line of parsers/registry.c, with PX_FUZZ_PARSER its
+ * symbol and PX_FUZZ_HEADER its header.
  *
- * The input is a script: two bytes of options, then literal bytes and, with the values that UTF-8 never has,
+ * The input is a script: two bytes of options, then literal bytes and, with the values that UTF-8
+ * never has,
  *	f8, f9		what follows is sent by the client, by the server
  *	fa n, fb n	n + 1 bytes are lost; are left out by us
  *	fc		this direction ends
  *	fd		a piece ends here
  *	fe b		the literal byte b
- * It is fed three times: as it is meant, without the fd, and byte by byte. Up to the first loss all three have to give
- * the same messages. Each view lies in a heap block of just its size. With PX_FUZZ_PRINT in the environment the records
- * are printed: for looking at a finding.
+ * It is fed three times: as it is meant, without the fd, and byte by byte. Up to the first loss all
+ * three have to give the same messages. Each view lies in a heap block of just its size. With
+ * PX_FUZZ_PRINT in the environment the records are printed: for looking at a finding.
  */
 #include PX_FUZZ_HEADER
 
@@ -89,7 +90,10 @@ static void fuzz_print(const struct px_exchange *ex)
 
 static uint64_t fuzz_digest(const struct px_parser *parser, struct px_frame *f)
 {
-	struct px_exchange ex = { .parser = parser, .role = PX_ROLE_SERVER, .local_addr = "192.0.2.1", .flags = f->flags };
+	struct px_exchange ex = { .parser = parser,
+				  .role = PX_ROLE_SERVER,
+				  .local_addr = "192.0.2.1",
+				  .flags = f->flags };
 	struct px_arena_pool pool;
 	struct px_arena arena;
 	uint64_t h = 0xcbf29ce484222325;
@@ -115,10 +119,12 @@ static uint64_t fuzz_digest(const struct px_parser *parser, struct px_frame *f)
 	h = fuzz_mix(h, record.raw_resp.head.ptr, record.raw_resp.head.len);
 	for (int i = 0; i < PX_COMMON_COUNT; i++)
 		if (px_record_has(&record, (enum px_common)i))
-			h = fuzz_mix_value(h + (uint64_t)i, px_common_fields[i].type, &record.common[i]);
+			h = fuzz_mix_value(h + (uint64_t)i, px_common_fields[i].type,
+					   &record.common[i]);
 	for (int i = 0; parser->fields[i].type != PX_TYPE_NONE; i++)
 		if (record.has_proto >> i & 1)
-			h = fuzz_mix_value(h + 100 + (uint64_t)i, parser->fields[i].type, &record.proto[i]);
+			h = fuzz_mix_value(h + 100 + (uint64_t)i, parser->fields[i].type,
+					   &record.proto[i]);
 	px_arena_reset(&arena);
 	px_arena_pool_fini(&pool);
 	return h;
@@ -129,7 +135,8 @@ static void fuzz_on_frame(void *ctx, enum px_dir dir, struct px_frame *f)
 	struct fuzz_got *got = ctx;
 	uint64_t digest = fuzz_digest(got->feed.parser, f);
 
-	if (!got->has_lost && f->epoch == 0 && !(f->flags & PX_FLAG_GAP) && got->count[dir] < FUZZ_FRAMES)
+	if (!got->has_lost && f->epoch == 0 && !(f->flags & PX_FLAG_GAP) &&
+	    got->count[dir] < FUZZ_FRAMES)
 		got->digests[dir][got->count[dir]++] = digest;
 	px_frame_free(&got->feed.pool, f);
 }
@@ -143,7 +150,8 @@ static void fuzz_on_bad(void *ctx, enum px_dir dir, const char *why)
 	got->has_lost = true;
 }
 
-static void fuzz_flush(struct px_feed *feed, enum px_dir dir, unsigned char *piece, size_t *len, enum fuzz_how how)
+static void fuzz_flush(struct px_feed *feed, enum px_dir dir, unsigned char *piece, size_t *len,
+		       enum fuzz_how how)
 {
 	if (feed->dir[dir].eof)
 		*len = 0;
@@ -154,7 +162,8 @@ static void fuzz_flush(struct px_feed *feed, enum px_dir dir, unsigned char *pie
 	*len = 0;
 }
 
-static void fuzz_run(const unsigned char *data, size_t size, enum fuzz_how how, struct fuzz_got *got)
+static void fuzz_run(const unsigned char *data, size_t size, enum fuzz_how how,
+		     struct fuzz_got *got)
 {
 	struct px_feed *feed = &got->feed;
 	enum px_dir dir = PX_DIR_OUT;
@@ -167,7 +176,10 @@ static void fuzz_run(const unsigned char *data, size_t size, enum fuzz_how how, 
 	px_feed_init(feed, &PX_FUZZ_PARSER, &limits[data[0] >> 2 & 3], FUZZ_POOL);
 	feed->view = PX_FEED_HEAP;
 	feed->mid_stream = data[0] & 1;
-	/* To find the beginning of a message is a guess, which may come out differently with fewer bytes at hand. */
+	/*
+	 * To find the beginning of a message is a guess, which may come out differently with fewer
+	 * bytes at hand.
+	 */
 	got->has_lost = data[0] & 1 && data[0] & 16;
 	feed->dir[PX_DIR_IN].has_begun = feed->dir[PX_DIR_OUT].has_begun = !got->has_lost;
 	feed->role = data[0] & 2 ? PX_ROLE_CLIENT : PX_ROLE_UNKNOWN;
@@ -221,7 +233,10 @@ static void fuzz_run(const unsigned char *data, size_t size, enum fuzz_how how, 
 static void fuzz_compare(const struct fuzz_got *a, const struct fuzz_got *b)
 {
 	for (int dir = 0; dir < 2; dir++) {
-		/* Where the loss was noticed first need not be the same, what was complete before has to be. */
+		/*
+		 * Where the loss was noticed first need not be the same, what was complete before
+		 * has to be.
+		 */
 		size_t n = a->count[dir] < b->count[dir] ? a->count[dir] : b->count[dir];
 
 		if (a->count[dir] != b->count[dir] && !a->has_lost && !b->has_lost) {
@@ -271,7 +286,10 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	fuzz_run(data, size, FUZZ_PIECES, &pieces);
 	fuzz_run(data, size, FUZZ_WHOLE, &other);
 	fuzz_compare(&pieces, &other);
-	/* The byte by byte run is most of the cost: of longer inputs every fourth has one, as its second byte says. */
+	/*
+	 * The byte by byte run is most of the cost: of longer inputs every fourth has one, as its
+	 * second byte says.
+	 */
 	if (size <= 128 || (size <= 1024 && data[1] % 4 == 0)) {
 		fuzz_run(data, size, FUZZ_BYTES, &other);
 		fuzz_compare(&pieces, &other);

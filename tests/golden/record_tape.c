@@ -40,7 +40,9 @@ int main(int argc, char **argv)
 	struct px_source_loss loss;
 	uint32_t pids[PIDS_MAX];
 	struct px_targets targets = { .pids = pids };
-	struct px_live_options opt = { .targets = &targets, .probe = PX_PROBE_SOCK, .ring_bytes = 4 << 20 };
+	struct px_live_options opt = { .targets = &targets,
+				       .probe = PX_PROBE_SOCK,
+				       .ring_bytes = 4 << 20 };
 	struct px_live_info info;
 	struct px_source *src;
 	struct px_tape *tape;

@@ -76,7 +76,8 @@ START_TEST(flags_by_name)
 	px_record_flags(&r, flag_cases[_i].flags);
 	ck_assert(px_record_has(&r, PX_F_FLAGS));
 	for (size_t i = 0; i < v->list.count; i++) {
-		snprintf(text + used, sizeof(text) - used, "%.*s ", (int)v->list.items[i].len, v->list.items[i].ptr);
+		snprintf(text + used, sizeof(text) - used, "%.*s ", (int)v->list.items[i].len,
+			 v->list.items[i].ptr);
 		used = strlen(text);
 	}
 	ck_assert_str_eq(text, flag_cases[_i].names);
@@ -161,7 +162,8 @@ START_TEST(find_by_name)
 	}
 	ck_assert_int_eq((int)ref.index, find_cases[_i].index);
 	ck_assert_int_eq(ref.is_common, find_cases[_i].common);
-	ck_assert_ptr_eq(ref.field, find_cases[_i].common ? &px_common_fields[ref.index] : &fields[ref.index]);
+	ck_assert_ptr_eq(ref.field,
+			 find_cases[_i].common ? &px_common_fields[ref.index] : &fields[ref.index]);
 	ck_assert(px_bytes_eq(ref.member, px_bytes_str(find_cases[_i].member)));
 }
 END_TEST
@@ -202,11 +204,14 @@ START_TEST(list_of_fields)
 
 	ck_assert_int_eq(px_fields_print(&out, &group, 1), 0);
 	ck_assert_int_eq(px_buf_append(&out, PX_BYTES("\0")), 0);
-	ck_assert_ptr_nonnull(strstr(out.ptr, "\nlatency_ns                 int     ns     first request byte to last"));
-	ck_assert_ptr_nonnull(strstr(out.ptr, "\n\nsample\nreq.method                 string  -      how\n"
-					      "req.headers                map     -      request headers\n"
-					      "req.bytes                  int     bytes  size of the request\n"
-					      "resp.status_code           int     -      outcome\n"));
+	ck_assert_ptr_nonnull(
+		strstr(out.ptr,
+		       "\nlatency_ns                 int     ns     first request byte to last"));
+	ck_assert_ptr_nonnull(
+		strstr(out.ptr, "\n\nsample\nreq.method                 string  -      how\n"
+				"req.headers                map     -      request headers\n"
+				"req.bytes                  int     bytes  size of the request\n"
+				"resp.status_code           int     -      outcome\n"));
 	px_buf_fini(&out);
 	out = px_buf_of(100);
 	ck_assert_int_eq(px_fields_print(&out, &group, 1), -ENOBUFS);

@@ -50,7 +50,10 @@ static const struct {
 
 START_TEST(utf8)
 {
-	/* Behind 0 to 40 plain bytes, so that every place in a block is met, and up against an unreadable page. */
+	/*
+	 * Behind 0 to 40 plain bytes, so that every place in a block is met, and up against an
+	 * unreadable page.
+	 */
 	for (size_t before = 0; before <= 40; before++) {
 		char text[64];
 		struct px_bytes guarded, s = utf8_cases[_i].s;
@@ -109,8 +112,9 @@ static const struct {
 	uint32_t cp;
 	unsigned int columns;
 } column_cases[] = {
-	{ 'a', 1 },    { 0xe9, 1 },    { 0x301, 0 },   { 0x2026, 1 },  { 0x4e2d, 2 },  { 0xac00, 2 }, { 0xff21, 2 },
-	{ 0xff71, 1 }, { 0x1f600, 2 }, { 0x20000, 2 }, { 0xfe0f, 0 },  { 0x3042, 2 },  { 0x309a, 0 }, { 0x10ffff, 1 },
+	{ 'a', 1 },    { 0xe9, 1 },   { 0x301, 0 },  { 0x2026, 1 },   { 0x4e2d, 2 },
+	{ 0xac00, 2 }, { 0xff21, 2 }, { 0xff71, 1 }, { 0x1f600, 2 },  { 0x20000, 2 },
+	{ 0xfe0f, 0 }, { 0x3042, 2 }, { 0x309a, 0 }, { 0x10ffff, 1 },
 };
 
 START_TEST(width_of_characters)
@@ -135,10 +139,12 @@ static const struct {
 	{ B("\x7f"), "\\u007f" },
 	{ B("\xc2\x80\xc2\x9b\xc2\x9f\xc2\xa0"), "\\u0080\\u009b\\u009f\xc2\xa0" },
 	{ B("\xd8\x9c"), "\\u061c" },
-	{ B("\xe2\x80\x8d\xe2\x80\x8e\xe2\x80\x8f\xe2\x80\x90"), "\xe2\x80\x8d\\u200e\\u200f\xe2\x80\x90" },
+	{ B("\xe2\x80\x8d\xe2\x80\x8e\xe2\x80\x8f\xe2\x80\x90"),
+	  "\xe2\x80\x8d\\u200e\\u200f\xe2\x80\x90" },
 	{ B("\xe2\x80\xa7\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xaa\xe2\x80\xae\xe2\x80\xaf"),
 	  "\xe2\x80\xa7\\u2028\\u2029\\u202a\\u202e\xe2\x80\xaf" },
-	{ B("\xe2\x81\xa5\xe2\x81\xa6\xe2\x81\xa9\xe2\x81\xaa"), "\xe2\x81\xa5\\u2066\\u2069\xe2\x81\xaa" },
+	{ B("\xe2\x81\xa5\xe2\x81\xa6\xe2\x81\xa9\xe2\x81\xaa"),
+	  "\xe2\x81\xa5\\u2066\\u2069\xe2\x81\xaa" },
 	{ B("J\xc3\xbcrgen \xf0\x9f\x98\x80"), "J\xc3\xbcrgen \xf0\x9f\x98\x80" },
 	{ B("a\xff"), NULL },
 	{ B("\xe2\x80"), NULL },
@@ -165,8 +171,8 @@ START_TEST(json)
 				continue;
 			}
 			*end = '\0';
-			snprintf(want, sizeof(want), "%.*s%s%.*s", (int)before, "aaaaaaaaaaaaaaaaa", json_cases[_i].out,
-				 (int)after, "zzzzzzzzzzzzzzzzz");
+			snprintf(want, sizeof(want), "%.*s%s%.*s", (int)before, "aaaaaaaaaaaaaaaaa",
+				 json_cases[_i].out, (int)after, "zzzzzzzzzzzzzzzzz");
 			ck_assert_str_eq(got, want);
 		}
 	}
@@ -194,8 +200,14 @@ static const struct {
 	const char *out;
 } base64_cases[] = {
 	/* RFC 4648 section 10 */
-	{ B(""), "" },		 { B("f"), "Zg==" },	     { B("fo"), "Zm8=" },	  { B("foo"), "Zm9v" },
-	{ B("foob"), "Zm9vYg==" }, { B("fooba"), "Zm9vYmE=" }, { B("foobar"), "Zm9vYmFy" }, { B("\xff\xef\xbe"), "/+++" },
+	{ B(""), "" },
+	{ B("f"), "Zg==" },
+	{ B("fo"), "Zm8=" },
+	{ B("foo"), "Zm9v" },
+	{ B("foob"), "Zm9vYg==" },
+	{ B("fooba"), "Zm9vYmE=" },
+	{ B("foobar"), "Zm9vYmFy" },
+	{ B("\xff\xef\xbe"), "/+++" },
 	{ B("\0\0\0"), "AAAA" },
 };
 
@@ -226,15 +238,28 @@ static const struct {
 	{ B("\x1b[2J\x1b]0;title\x07"), 0, ALL, ALL, "\\x1b[2J\\x1b]0;title\\a", 21 },
 	{ B("\0\a\b\t\n\v\f\r\x1f\x7f"), 0, ALL, ALL, "\\x00\\a\\b\\t\\n\\v\\f\\r\\x1f\\x7f", 26 },
 	{ B("\xff\xc3(\xe2\x82"), 0, ALL, ALL, "\\xff\\xc3(\\xe2\\x82", 17 },
-	{ B("\x9b""2J"), 0, ALL, ALL, "\\x9b2J", 6 },			/* C1 as a byte */
-	{ B("\xc2\x9b""2J"), 0, ALL, ALL, "\\u009b2J", 8 },		/* and as a character */
-	{ B("\xe2\x80\xae" "txt.exe"), 0, ALL, ALL, "\\u202etxt.exe", 13 },
-	{ B("\xe2\x81\xa6\xe2\x80\xa8\xe2\x80\x8f\xd8\x9c"), 0, ALL, ALL, "\\u2066\\u2028\\u200f\\u061c", 24 },
-	{ B("a\xe2\x80\x8b" "b\xef\xbb\xbf"), 0, ALL, ALL, "a\\u200bb\\ufeff", 14 },
+	{ B("\x9b"
+	    "2J"),
+	  0, ALL, ALL, "\\x9b2J", 6 },			/* C1 as a byte */
+	{ B("\xc2\x9b"
+	    "2J"),
+	  0, ALL, ALL, "\\u009b2J", 8 },		/* and as a character */
+	{ B("\xe2\x80\xae"
+	    "txt.exe"),
+	  0, ALL, ALL, "\\u202etxt.exe", 13 },
+	{ B("\xe2\x81\xa6\xe2\x80\xa8\xe2\x80\x8f\xd8\x9c"), 0, ALL, ALL,
+	  "\\u2066\\u2028\\u200f\\u061c", 24 },
+	{ B("a\xe2\x80\x8b"
+	    "b\xef\xbb\xbf"),
+	  0, ALL, ALL, "a\\u200bb\\ufeff", 14 },
 	{ B("\xf3\xa0\x81\x81"), 0, ALL, ALL, "\\U000e0041", 10 },
-	{ B("J\xc3\xbcrgen \xe4\xb8\xad\xe6\x96\x87"), 0, ALL, ALL, "J\xc3\xbcrgen \xe4\xb8\xad\xe6\x96\x87", 11 },
+	{ B("J\xc3\xbcrgen \xe4\xb8\xad\xe6\x96\x87"), 0, ALL, ALL,
+	  "J\xc3\xbcrgen \xe4\xb8\xad\xe6\x96\x87", 11 },
 	{ B("e\xcc\x81"), 0, ALL, ALL, "e\xcc\x81", 1 },
-	{ B("a b\tc\xc2\xa0" "d\xe3\x80\x80" "e"), PX_TERM_NO_BLANKS, ALL, ALL, "a_b\\tc_d_e", 10 },
+	{ B("a b\tc\xc2\xa0"
+	    "d\xe3\x80\x80"
+	    "e"),
+	  PX_TERM_NO_BLANKS, ALL, ALL, "a_b\\tc_d_e", 10 },
 	{ B("noblanks"), PX_TERM_NO_BLANKS, ALL, ALL, "noblanks", 8 },
 	/* cut to columns */
 	{ B("abcdef"), 0, 6, ALL, "abcdef", 6 },
@@ -242,7 +267,8 @@ static const struct {
 	{ B("abcdef"), 0, 1, ALL, "…", 1 },
 	{ B("abcdef"), 0, 0, ALL, "", 0 },
 	{ B("abcdefghijklmnopqrstuvwxyz"), 0, 20, ALL, "abcdefghijklmnopqrs…", 20 },
-	{ B("\xe4\xb8\xad\xe6\x96\x87\xe4\xb8\xad"), 0, 6, ALL, "\xe4\xb8\xad\xe6\x96\x87\xe4\xb8\xad", 6 },
+	{ B("\xe4\xb8\xad\xe6\x96\x87\xe4\xb8\xad"), 0, 6, ALL,
+	  "\xe4\xb8\xad\xe6\x96\x87\xe4\xb8\xad", 6 },
 	{ B("\xe4\xb8\xad\xe6\x96\x87\xe4\xb8\xad"), 0, 5, ALL, "\xe4\xb8\xad\xe6\x96\x87…", 5 },
 	{ B("\xe4\xb8\xad\xe6\x96\x87\xe4\xb8\xad"), 0, 4, ALL, "\xe4\xb8\xad…", 3 },
 	{ B("ab\x1bz"), 0, 6, ALL, "ab…", 3 },		/* an escape is whole or not there */
@@ -301,7 +327,8 @@ START_TEST(term_never_too_wide_nor_harmful)
 		n = (seed >> 20) % sizeof(in);
 		room.columns = 1 + (seed >> 40) % 100;
 		room.bytes = 3 + (seed >> 48) % 100;
-		if (px_term_append(&out, px_bytes_of(in, n), round % 2 ? PX_TERM_NO_BLANKS : 0, room, &columns) != 0)
+		if (px_term_append(&out, px_bytes_of(in, n), round % 2 ? PX_TERM_NO_BLANKS : 0,
+				   room, &columns) != 0)
 			wrong++;
 		wrong += out.len > room.bytes || columns > room.columns;
 		for (size_t at = 0; at < out.len;) {
@@ -311,7 +338,8 @@ START_TEST(term_never_too_wide_nor_harmful)
 				wrong++;
 				break;
 			}
-			wrong += cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || (cp >= 0x202a && cp <= 0x202e);
+			wrong += cp < 0x20 || (cp >= 0x7f && cp < 0xa0) ||
+				 (cp >= 0x202a && cp <= 0x202e);
 			wrong += round % 2 && cp == ' ';
 			counted += px_utf8_columns(cp);
 			at += used;
@@ -330,10 +358,12 @@ START_TEST(term_of_a_megabyte)
 	char *in = malloc(n);
 
 	memset(in, '\x1b', n);
-	ck_assert_int_eq(px_term_append(&out, px_bytes_of(in, n), 0, PX_TERM_ROOM_ALL, &columns), 0);
+	ck_assert_int_eq(px_term_append(&out, px_bytes_of(in, n), 0, PX_TERM_ROOM_ALL, &columns),
+			 0);
 	ck_assert_uint_eq(out.len, 4 * n);
 	ck_assert_uint_eq(columns, 4 * n);
-	ck_assert_int_eq(px_term_append(&small, px_bytes_of(in, n), 0, PX_TERM_ROOM_ALL, NULL), -ENOBUFS);
+	ck_assert_int_eq(px_term_append(&small, px_bytes_of(in, n), 0, PX_TERM_ROOM_ALL, NULL),
+			 -ENOBUFS);
 	free(in);
 	px_buf_fini(&out);
 	px_buf_fini(&small);

@@ -20,7 +20,8 @@
 #define RECORD 1000	/* bytes of a numbered record */
 
 enum kind { PIPE, CAREFUL_PIPE, SOCKET, TERMINAL };
-static const char *const kind_names[] = { "pipe", "pipe that cannot be opened anew", "socket", "terminal" };
+static const char *const kind_names[] = { "pipe", "pipe that cannot be opened anew", "socket",
+					  "terminal" };
 
 /* Two ends and a px_out at one of them. */
 static int reader_fd, writer_fd;
@@ -46,7 +47,9 @@ static void open_kind(enum kind kind, size_t queue)
 		cfmakeraw(&raw);
 		tcsetattr(writer_fd, TCSANOW, &raw);
 	} else {
-		ck_assert_int_eq(kind == SOCKET ? socketpair(AF_UNIX, SOCK_STREAM, 0, fds) : pipe(fds), 0);
+		ck_assert_int_eq(kind == SOCKET ? socketpair(AF_UNIX, SOCK_STREAM, 0, fds)
+						: pipe(fds),
+				 0);
 		reader_fd = fds[0];
 		writer_fd = fds[1];
 	}
@@ -169,7 +172,8 @@ START_TEST(the_end_has_a_deadline)
 	waiting -= stats.written_bytes - written;	/* a terminal's kernel side may take a little more by and by */
 	ck_assert_uint_eq(stats.dropped_bytes, waiting);
 	/* The first may have been written in part: it counts. */
-	ck_assert_uint_eq(stats.dropped_records, (waiting - 2 * strlen(details) + RECORD - 1) / RECORD + 2);
+	ck_assert_uint_eq(stats.dropped_records,
+			  (waiting - 2 * strlen(details) + RECORD - 1) / RECORD + 2);
 	close_kind();
 }
 END_TEST
@@ -303,7 +307,10 @@ START_TEST(record_longer_than_the_queue)
 }
 END_TEST
 
-/* Records of all sizes, read in parts of all sizes: the ring wraps at every place, and not a byte changes. */
+/*
+ * Records of all sizes, read in parts of all sizes: the ring wraps at every place, and not a byte
+ * changes.
+ */
 START_TEST(ring_keeps_the_order)
 {
 	size_t total = 3 << 20, written = 0, have = 0;

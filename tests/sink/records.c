@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Prints JSON lines for schema_test.py: a record of each type with every key that it can have, then messages in which
- * each text in turn is no UTF-8. Texts have values that fit their field; which keys belong to a type is said here.
+ * Prints JSON lines for schema_test.py: a record of each type with every key that it can have, then
+ * messages in which each text in turn is no UTF-8. Texts have values that fit their field; which
+ * keys belong to a type is said here.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,24 +15,33 @@ static const struct {
 	enum px_record_type type;
 	enum px_common fields[40];	/* beside those of every record; ended by PX_F_TYPE */
 } records[] = {
-	{ PX_RECORD_START, { PX_F_V, PX_F_VERSION, PX_F_HOST, PX_F_KERNEL, PX_F_PROBE, PX_F_TRANSPORT, PX_F_TARGETS,
-			     PX_F_FILTER } },
-	{ PX_RECORD_MESSAGE, { PX_F_LATENCY_NS, PX_F_TTFB_NS, PX_F_PID, PX_F_TID, PX_F_UID, PX_F_COMM, PX_F_EXE,
-			       PX_F_CGROUP, PX_F_UNIT, PX_F_CONTAINER, PX_F_ROLE, PX_F_NET, PX_F_LOCAL_ADDR,
-			       PX_F_LOCAL_PORT, PX_F_REMOTE_ADDR, PX_F_REMOTE_PORT, PX_F_TLS, PX_F_TLS_LIB, PX_F_CONN,
-			       PX_F_STREAM, PX_F_PROTO, PX_F_OP, PX_F_TARGET, PX_F_STATUS, PX_F_ERROR, PX_F_FLAGS,
-			       PX_F_DIR, PX_F_TRACE_ID, PX_F_SPAN_ID } },
-	{ PX_RECORD_OPEN, { PX_F_PID, PX_F_TID, PX_F_UID, PX_F_COMM, PX_F_EXE, PX_F_CGROUP, PX_F_UNIT, PX_F_CONTAINER,
-			    PX_F_ROLE, PX_F_NET, PX_F_LOCAL_ADDR, PX_F_LOCAL_PORT, PX_F_REMOTE_ADDR, PX_F_REMOTE_PORT,
-			    PX_F_TLS, PX_F_TLS_LIB, PX_F_CONN, PX_F_ERROR, PX_F_CONNECT_NS } },
-	{ PX_RECORD_CLOSE, { PX_F_PID, PX_F_TID, PX_F_UID, PX_F_COMM, PX_F_EXE, PX_F_CGROUP, PX_F_UNIT, PX_F_CONTAINER,
-			     PX_F_ROLE, PX_F_NET, PX_F_LOCAL_ADDR, PX_F_LOCAL_PORT, PX_F_REMOTE_ADDR, PX_F_REMOTE_PORT,
-			     PX_F_TLS, PX_F_TLS_LIB, PX_F_CONN, PX_F_PROTO, PX_F_DURATION_NS, PX_F_BYTES_SENT,
-			     PX_F_BYTES_RECEIVED, PX_F_MESSAGES, PX_F_ERRORS, PX_F_LOST_BYTES } },
+	{ PX_RECORD_START,
+	  { PX_F_V, PX_F_VERSION, PX_F_HOST, PX_F_KERNEL, PX_F_PROBE, PX_F_TRANSPORT, PX_F_TARGETS,
+	    PX_F_FILTER } },
+	{ PX_RECORD_MESSAGE,
+	  { PX_F_LATENCY_NS,  PX_F_TTFB_NS, PX_F_PID,	     PX_F_TID,	      PX_F_UID,
+	    PX_F_COMM,	      PX_F_EXE,	    PX_F_CGROUP,     PX_F_UNIT,	      PX_F_CONTAINER,
+	    PX_F_ROLE,	      PX_F_NET,	    PX_F_LOCAL_ADDR, PX_F_LOCAL_PORT, PX_F_REMOTE_ADDR,
+	    PX_F_REMOTE_PORT, PX_F_TLS,	    PX_F_TLS_LIB,    PX_F_CONN,	      PX_F_STREAM,
+	    PX_F_PROTO,	      PX_F_OP,	    PX_F_TARGET,     PX_F_STATUS,     PX_F_ERROR,
+	    PX_F_FLAGS,	      PX_F_DIR,	    PX_F_TRACE_ID,   PX_F_SPAN_ID } },
+	{ PX_RECORD_OPEN,
+	  { PX_F_PID, PX_F_TID, PX_F_UID, PX_F_COMM, PX_F_EXE, PX_F_CGROUP, PX_F_UNIT,
+	    PX_F_CONTAINER, PX_F_ROLE, PX_F_NET, PX_F_LOCAL_ADDR, PX_F_LOCAL_PORT, PX_F_REMOTE_ADDR,
+	    PX_F_REMOTE_PORT, PX_F_TLS, PX_F_TLS_LIB, PX_F_CONN, PX_F_ERROR, PX_F_CONNECT_NS } },
+	{ PX_RECORD_CLOSE, { PX_F_PID,	       PX_F_TID,	 PX_F_UID,
+			     PX_F_COMM,	       PX_F_EXE,	 PX_F_CGROUP,
+			     PX_F_UNIT,	       PX_F_CONTAINER,	 PX_F_ROLE,
+			     PX_F_NET,	       PX_F_LOCAL_ADDR,	 PX_F_LOCAL_PORT,
+			     PX_F_REMOTE_ADDR, PX_F_REMOTE_PORT, PX_F_TLS,
+			     PX_F_TLS_LIB,     PX_F_CONN,	 PX_F_PROTO,
+			     PX_F_DURATION_NS, PX_F_BYTES_SENT,	 PX_F_BYTES_RECEIVED,
+			     PX_F_MESSAGES,    PX_F_ERRORS,	 PX_F_LOST_BYTES } },
 	{ PX_RECORD_LOST, { PX_F_EVENTS, PX_F_BYTES, PX_F_WHERE, PX_F_CONN } },
 	{ PX_RECORD_NOTE, { PX_F_WHAT, PX_F_TEXT } },
-	{ PX_RECORD_STOP, { PX_F_REASON, PX_F_MESSAGES, PX_F_ERRORS, PX_F_CONNECTIONS, PX_F_LOST_EVENTS, PX_F_LOST_BYTES,
-			    PX_F_NOT_UNDERSTOOD, PX_F_DURATION_NS } },
+	{ PX_RECORD_STOP,
+	  { PX_F_REASON, PX_F_MESSAGES, PX_F_ERRORS, PX_F_CONNECTIONS, PX_F_LOST_EVENTS,
+	    PX_F_LOST_BYTES, PX_F_NOT_UNDERSTOOD, PX_F_DURATION_NS } },
 };
 
 /* Texts that cannot be just any. */
@@ -71,8 +81,9 @@ static struct px_value value_of(const struct px_field *f)
 	for (size_t i = 0; i < PX_COUNT(texts); i++)
 		if (strcmp(texts[i].field, f->name) == 0)
 			return (struct px_value){ .s = texts[i].text };
-	return (struct px_value){ .s = f->side != PX_SIDE_COMMON && strcmp(f->name, "version") == 0 ? PX_BYTES("1.1")
-												     : PX_BYTES("x") };
+	return (struct px_value){ .s = f->side != PX_SIDE_COMMON && strcmp(f->name, "version") == 0
+					       ? PX_BYTES("1.1")
+					       : PX_BYTES("x") };
 }
 
 static void fill(struct px_record *r, size_t row, const struct px_parser *parser, int64_t seq)
@@ -105,7 +116,8 @@ static bool is_free_text(const struct px_field *f)
 	for (size_t i = 0; i < PX_COUNT(texts); i++)
 		if (strcmp(texts[i].field, f->name) == 0)
 			return false;
-	return strcmp(f->name, "type") != 0 && strcmp(f->name, "proto") != 0 && strcmp(f->name, "conn") != 0;
+	return strcmp(f->name, "type") != 0 && strcmp(f->name, "proto") != 0 &&
+	       strcmp(f->name, "conn") != 0;
 }
 
 int main(void)

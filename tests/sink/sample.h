@@ -39,6 +39,7 @@ enum sample_field {
 	SF_COUNT,
 };
 
+/* clang-format off */
 static const struct px_field sample_fields[SF_COUNT + 1] = {
 	[SF_REQ_VERSION] = { "version", PX_TYPE_STR, PX_SIDE_REQ, NULL, "version" },
 	[SF_METHOD] = { "method", PX_TYPE_STR, PX_SIDE_REQ, NULL, "method" },
@@ -64,6 +65,7 @@ static const struct px_field sample_fields[SF_COUNT + 1] = {
 	[SF_RESP_BODY_TRUNCATED] = { "body_truncated", PX_TYPE_BOOL, PX_SIDE_RESP, NULL, "cut" },
 	[SF_COUNT] = { .type = PX_TYPE_NONE },
 };
+/* clang-format on */
 
 /* 2024-05-06T07:08:09.123456789Z */
 #define SAMPLE_TS INT64_C(1714979289123456789)
@@ -126,12 +128,14 @@ static inline void sample_message(struct px_record *r)
 	px_record_put_str(r, SF_QUERY, PX_BYTES("id=7"));
 	px_record_put_str(r, SF_URL, PX_BYTES("http://api.example/v1/users?id=7"));
 	px_record_put_int(r, SF_REQ_BYTES, 78);
-	px_record_put(r, SF_REQ_HEADERS, (struct px_value){ .map = { request, PX_COUNT(request) } });
+	px_record_put(r, SF_REQ_HEADERS,
+		      (struct px_value){ .map = { request, PX_COUNT(request) } });
 	px_record_put_int(r, SF_REQ_BODY_BYTES, 0);
 	px_record_put_int(r, SF_STATUS_CODE, 200);
 	px_record_put_str(r, SF_REASON, PX_BYTES("OK"));
 	px_record_put_int(r, SF_RESP_BYTES, 512);
-	px_record_put(r, SF_RESP_HEADERS, (struct px_value){ .map = { response, PX_COUNT(response) } });
+	px_record_put(r, SF_RESP_HEADERS,
+		      (struct px_value){ .map = { response, PX_COUNT(response) } });
 	px_record_put_str(r, SF_RESP_CONTENT_TYPE, PX_BYTES("application/json"));
 	px_record_put_str(r, SF_RESP_BODY, PX_BYTES("{\"id\":7,\"name\":\"J\xc3\xbcrgen\"}"));
 	px_record_put_int(r, SF_RESP_BODY_BYTES, 25);

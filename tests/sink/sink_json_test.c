@@ -45,22 +45,23 @@ START_TEST(whole_message)
 
 	sample_message(&r);
 	line = json_of();
-	ck_assert_str_eq(line,
-			 "{\"type\":\"message\",\"seq\":1,\"ts\":\"2024-05-06T07:08:09.123456789Z\","
-			 "\"ts_us\":1714979289123456,\"latency_ns\":1230000,\"ttfb_ns\":1100000,\"pid\":4242,"
-			 "\"tid\":4243,\"uid\":33,\"comm\":\"nginx\",\"role\":\"server\",\"net\":\"tcp\","
-			 "\"local_addr\":\"10.0.0.2\",\"local_port\":80,\"remote_addr\":\"10.0.0.7\","
-			 "\"remote_port\":51234,\"tls\":false,\"conn\":\"3f2a91c4\",\"proto\":\"http\","
-			 "\"op\":\"GET\",\"target\":\"/v1/users\",\"ok\":true,\"status\":\"200\",\"error\":null,"
-			 "\"flags\":[],\"req\":{\"version\":\"1.1\",\"method\":\"GET\",\"scheme\":\"http\","
-			 "\"host\":\"api.example\",\"path\":\"/v1/users\",\"query\":\"id=7\","
-			 "\"url\":\"http://api.example/v1/users?id=7\",\"bytes\":78,\"headers\":{"
-			 "\"host\":\"api.example\",\"user-agent\":\"curl/7.88.1\",\"accept\":\"*/*\"},"
-			 "\"body_bytes\":0},\"resp\":{\"status_code\":200,\"reason\":\"OK\",\"bytes\":512,"
-			 "\"headers\":{\"server\":\"nginx/1.22.1\",\"date\":\"Mon, 06 May 2024 07:08:09 GMT\","
-			 "\"content-type\":\"application/json\",\"content-length\":\"25\","
-			 "\"connection\":\"keep-alive\"},\"content_type\":\"application/json\","
-			 "\"body\":\"{\\\"id\\\":7,\\\"name\\\":\\\"J\xc3\xbcrgen\\\"}\",\"body_bytes\":25}}\n");
+	ck_assert_str_eq(
+		line,
+		"{\"type\":\"message\",\"seq\":1,\"ts\":\"2024-05-06T07:08:09.123456789Z\","
+		"\"ts_us\":1714979289123456,\"latency_ns\":1230000,\"ttfb_ns\":1100000,\"pid\":4242,"
+		"\"tid\":4243,\"uid\":33,\"comm\":\"nginx\",\"role\":\"server\",\"net\":\"tcp\","
+		"\"local_addr\":\"10.0.0.2\",\"local_port\":80,\"remote_addr\":\"10.0.0.7\","
+		"\"remote_port\":51234,\"tls\":false,\"conn\":\"3f2a91c4\",\"proto\":\"http\","
+		"\"op\":\"GET\",\"target\":\"/v1/users\",\"ok\":true,\"status\":\"200\",\"error\":null,"
+		"\"flags\":[],\"req\":{\"version\":\"1.1\",\"method\":\"GET\",\"scheme\":\"http\","
+		"\"host\":\"api.example\",\"path\":\"/v1/users\",\"query\":\"id=7\","
+		"\"url\":\"http://api.example/v1/users?id=7\",\"bytes\":78,\"headers\":{"
+		"\"host\":\"api.example\",\"user-agent\":\"curl/7.88.1\",\"accept\":\"*/*\"},"
+		"\"body_bytes\":0},\"resp\":{\"status_code\":200,\"reason\":\"OK\",\"bytes\":512,"
+		"\"headers\":{\"server\":\"nginx/1.22.1\",\"date\":\"Mon, 06 May 2024 07:08:09 GMT\","
+		"\"content-type\":\"application/json\",\"content-length\":\"25\","
+		"\"connection\":\"keep-alive\"},\"content_type\":\"application/json\","
+		"\"body\":\"{\\\"id\\\":7,\\\"name\\\":\\\"J\xc3\xbcrgen\\\"}\",\"body_bytes\":25}}\n");
 	free(line);
 }
 END_TEST
@@ -71,13 +72,14 @@ START_TEST(close_has_no_sides)
 
 	sample_close(&r);
 	line = json_of();
-	ck_assert_str_eq(line,
-			 "{\"type\":\"close\",\"seq\":1,\"ts\":\"2024-05-06T07:08:09.123456789Z\","
-			 "\"ts_us\":1714979289123456,\"pid\":4242,\"tid\":4243,\"uid\":33,\"comm\":\"nginx\","
-			 "\"role\":\"server\",\"net\":\"tcp\",\"local_addr\":\"10.0.0.2\",\"local_port\":80,"
-			 "\"remote_addr\":\"10.0.0.7\",\"remote_port\":51234,\"tls\":false,\"conn\":\"3f2a91c4\","
-			 "\"ok\":true,\"duration_ns\":3200000000,\"bytes_sent\":998212,\"bytes_received\":12040,"
-			 "\"messages\":10,\"errors\":1,\"lost_bytes\":0}\n");
+	ck_assert_str_eq(
+		line,
+		"{\"type\":\"close\",\"seq\":1,\"ts\":\"2024-05-06T07:08:09.123456789Z\","
+		"\"ts_us\":1714979289123456,\"pid\":4242,\"tid\":4243,\"uid\":33,\"comm\":\"nginx\","
+		"\"role\":\"server\",\"net\":\"tcp\",\"local_addr\":\"10.0.0.2\",\"local_port\":80,"
+		"\"remote_addr\":\"10.0.0.7\",\"remote_port\":51234,\"tls\":false,\"conn\":\"3f2a91c4\","
+		"\"ok\":true,\"duration_ns\":3200000000,\"bytes_sent\":998212,\"bytes_received\":12040,"
+		"\"messages\":10,\"errors\":1,\"lost_bytes\":0}\n");
 	free(line);
 }
 END_TEST
@@ -96,7 +98,9 @@ START_TEST(sides_may_be_null_or_empty)
 END_TEST
 
 /* A value of each kind, in a field of its type, and what has to be in the line. */
-static const struct px_bytes good_items[] = { PX_BYTES("7"), PX_BYTES(""), { NULL, 0 }, PX_BYTES("a\"b") };
+static const struct px_bytes good_items[] = {
+	PX_BYTES("7"), PX_BYTES(""), { NULL, 0 }, PX_BYTES("a\"b")
+};
 static const struct px_bytes bad_items[] = { PX_BYTES("ok"), PX_BYTES("\xff"), { NULL, 0 } };
 static const struct px_pair bad_pairs[] = { { PX_BYTES("x-name"), PX_BYTES("\xc3(") },
 					    { PX_BYTES("x\x80\"y"), PX_BYTES("v") } };
@@ -115,11 +119,16 @@ static const struct {
 	{ SF_ID, { .i = INT64_MIN }, "\"id\":\"-9223372036854775808\"}" },
 	{ SF_ID, { .i = -1 }, "\"id\":-1}" },
 	{ SF_REQ_BYTES, { .i = INT64_MAX }, "\"bytes\":9223372036854775807}" },	/* a quantity, not an id */
-	{ SF_PARAMS, { .list = { good_items, PX_COUNT(good_items) } }, "{\"params\":[\"7\",\"\",null,\"a\\\"b\"]}" },
-	{ SF_PARAMS, { .list = { bad_items, PX_COUNT(bad_items) } }, "{\"params_b64\":[\"b2s=\",\"/w==\",null]}" },
+	{ SF_PARAMS,
+	  { .list = { good_items, PX_COUNT(good_items) } },
+	  "{\"params\":[\"7\",\"\",null,\"a\\\"b\"]}" },
+	{ SF_PARAMS,
+	  { .list = { bad_items, PX_COUNT(bad_items) } },
+	  "{\"params_b64\":[\"b2s=\",\"/w==\",null]}" },
 	{ SF_PARAMS, { .list = { NULL, 0 } }, "{\"params\":[]}" },
 	{ SF_REQ_HEADERS, { .map = { NULL, 0 } }, "{\"headers\":{}}" },
-	{ SF_REQ_HEADERS, { .map = { bad_pairs, PX_COUNT(bad_pairs) } },
+	{ SF_REQ_HEADERS,
+	  { .map = { bad_pairs, PX_COUNT(bad_pairs) } },
 	  "{\"headers\":{\"x-name_b64\":\"wyg=\",\"x\\\\x80\\\\x22y\":\"v\"}}" },
 };
 
@@ -154,7 +163,10 @@ START_TEST(comm_that_is_no_text)
 }
 END_TEST
 
-/* Around the sizes at which the writer changes its ways, and one megabyte; characters of three bytes lie on every cut. */
+/*
+ * Around the sizes at which the writer changes its ways, and one megabyte; characters of three
+ * bytes lie on every cut.
+ */
 static const size_t long_sizes[] = { 1, 15, 16, 17, 65535, 65536, 65537, 65538, 200000, 1 << 20 };
 
 START_TEST(long_body)
@@ -187,7 +199,8 @@ START_TEST(long_body)
 	line = sample_out_take(&o, &len);
 	p = strstr(line, "\"req\":{\"body_b64\":\"");
 	ck_assert_ptr_nonnull(p);
-	ck_assert_uint_eq(strlen(p), strlen("\"req\":{\"body_b64\":\"") + (3 * n + 2) / 3 * 4 + strlen("\"},\"resp\":{}}\n"));
+	ck_assert_uint_eq(strlen(p), strlen("\"req\":{\"body_b64\":\"") + (3 * n + 2) / 3 * 4 +
+					     strlen("\"},\"resp\":{}}\n"));
 	free(line);
 	free(body);
 }
@@ -199,8 +212,8 @@ START_TEST(more_protocols_than_one)
 	char text[128];
 
 	for (size_t i = 0; i < PX_COUNT(tables); i++) {
-		tables[i][0] = (struct px_field){ "a_name_that_is_longer_than_what_is_kept_ready", PX_TYPE_INT,
-						  PX_SIDE_REQ, NULL, "x" };
+		tables[i][0] = (struct px_field){ "a_name_that_is_longer_than_what_is_kept_ready",
+						  PX_TYPE_INT, PX_SIDE_REQ, NULL, "x" };
 		px_record_clear(&r, PX_RECORD_MESSAGE);
 		r.fields = tables[i];
 		r.has_req = true;

@@ -141,7 +141,8 @@ static void make_joined_with_gap(void)
 static void make_no_process(void)
 {
 	sample_message(&r);
-	r.has_common &= ~((uint64_t)1 << PX_F_PID | (uint64_t)1 << PX_F_COMM | (uint64_t)1 << PX_F_ROLE);
+	r.has_common &=
+		~((uint64_t)1 << PX_F_PID | (uint64_t)1 << PX_F_COMM | (uint64_t)1 << PX_F_ROLE);
 }
 
 static void make_unknowns(void)
@@ -207,32 +208,46 @@ static const struct {
 	void (*make)(void);
 	const char *line;
 } line_cases[] = {
-	{ make_first, "12:38:09.123456 nginx[4242] 10.0.0.2:80 <- 10.0.0.7:51234 http 200 1.230ms 78/512 "
-		      "GET http://api.example/v1/users?id=7\n" },
-	{ make_tls_client, "12:38:09.125000 app[77] 10.0.0.2:40112 -> 93.184.216.34:443 http2+tls 503 204.118ms 310/95 "
-			   "POST https://pay.example/charge\n" },
-	{ make_unix, "12:38:09.125000 app[77] unix -> unix:/run/redis.sock redis OK 0.085ms 34/9 GET user:7 = \"bob\"\n" },
-	{ make_abstract, "12:38:09.125000 app[77] unix:@a_b <- unix redis OK 0.085ms 34/9 GET user:7 = \"bob\"\n" },
-	{ make_one_way, "12:38:09.125000 app[77] 10.0.0.2:40112 -> 93.184.216.34:443 nats - - 42/0 PUB orders.new 22B\n" },
-	{ make_v6, "12:38:09.123456 nginx[4242] [::1]:80 <- [fe80::1%eth0]:51234 http 200 1.230ms 78/512 "
-		   "GET http://api.example/v1/users?id=7\n" },
-	{ make_noreply_joined, "12:38:09.123456 nginx[4242] 10.0.0.2:80 <- 10.0.0.7:51234 http NOREPLY - ~78/0 "
-			       "GET http://api.example/v1/users?id=7 !gap\n" },
-	{ make_joined_with_gap, "12:38:09.123456 nginx[4242] 10.0.0.2:80 <- 10.0.0.7:51234 http 200 ~1.230ms ~78/512 "
-				"GET http://api.example/v1/users?id=7 !gap\n" },
+	{ make_first,
+	  "12:38:09.123456 nginx[4242] 10.0.0.2:80 <- 10.0.0.7:51234 http 200 1.230ms 78/512 "
+	  "GET http://api.example/v1/users?id=7\n" },
+	{ make_tls_client,
+	  "12:38:09.125000 app[77] 10.0.0.2:40112 -> 93.184.216.34:443 http2+tls 503 204.118ms 310/95 "
+	  "POST https://pay.example/charge\n" },
+	{ make_unix,
+	  "12:38:09.125000 app[77] unix -> unix:/run/redis.sock redis OK 0.085ms 34/9 GET user:7 = \"bob\"\n" },
+	{ make_abstract,
+	  "12:38:09.125000 app[77] unix:@a_b <- unix redis OK 0.085ms 34/9 GET user:7 = \"bob\"\n" },
+	{ make_one_way,
+	  "12:38:09.125000 app[77] 10.0.0.2:40112 -> 93.184.216.34:443 nats - - 42/0 PUB orders.new 22B\n" },
+	{ make_v6,
+	  "12:38:09.123456 nginx[4242] [::1]:80 <- [fe80::1%eth0]:51234 http 200 1.230ms 78/512 "
+	  "GET http://api.example/v1/users?id=7\n" },
+	{ make_noreply_joined,
+	  "12:38:09.123456 nginx[4242] 10.0.0.2:80 <- 10.0.0.7:51234 http NOREPLY - ~78/0 "
+	  "GET http://api.example/v1/users?id=7 !gap\n" },
+	{ make_joined_with_gap,
+	  "12:38:09.123456 nginx[4242] 10.0.0.2:80 <- 10.0.0.7:51234 http 200 ~1.230ms ~78/512 "
+	  "GET http://api.example/v1/users?id=7 !gap\n" },
 	{ make_no_process, "12:38:09.123456 - 10.0.0.2:80 - 10.0.0.7:51234 http 200 1.230ms 78/512 "
 			   "GET http://api.example/v1/users?id=7\n" },
 	{ make_unknowns, "12:38:09.123456 - - - - http - - -/- -\n" },
-	{ make_comm_with_blanks, "12:38:09.123456 Web_Content\\x1b[[4242] 10.0.0.2:80 <- 10.0.0.7:51234 http "
-				 "no_responders 1.230ms 78/512 GET http://api.example/v1/users?id=7\n" },
-	{ make_rounding, "12:38:09.123456 nginx[4242] 10.0.0.2:80 <- 10.0.0.7:51234 http 200 1000.000ms 78/52428800123 "
-			 "GET http://api.example/v1/users?id=7\n" },
-	{ make_close, "12:38:09.123456 app[77] 10.0.0.2:40112 -> 93.184.216.34:443 conn close 3200.000ms 12040/998212 "
-		      "reqs=10 err=1\n" },
-	{ make_close_server, "12:38:09.123456 nginx[4242] 10.0.0.2:80 <- 10.0.0.7:51234 conn close 3200.000ms "
-			     "12040/998212 reqs=10 err=1 lost=4096\n" },
-	{ make_open, "12:38:09.123456 nginx[4242] 10.0.0.2:80 -> 10.0.0.7:51234 conn open 0.312ms - -\n" },
-	{ make_open_failed, "12:38:09.123456 nginx[4242] 10.0.0.2:80 -> 10.0.0.7:51234 conn open - - Connection refused\n" },
+	{ make_comm_with_blanks,
+	  "12:38:09.123456 Web_Content\\x1b[[4242] 10.0.0.2:80 <- 10.0.0.7:51234 http "
+	  "no_responders 1.230ms 78/512 GET http://api.example/v1/users?id=7\n" },
+	{ make_rounding,
+	  "12:38:09.123456 nginx[4242] 10.0.0.2:80 <- 10.0.0.7:51234 http 200 1000.000ms 78/52428800123 "
+	  "GET http://api.example/v1/users?id=7\n" },
+	{ make_close,
+	  "12:38:09.123456 app[77] 10.0.0.2:40112 -> 93.184.216.34:443 conn close 3200.000ms 12040/998212 "
+	  "reqs=10 err=1\n" },
+	{ make_close_server,
+	  "12:38:09.123456 nginx[4242] 10.0.0.2:80 <- 10.0.0.7:51234 conn close 3200.000ms "
+	  "12040/998212 reqs=10 err=1 lost=4096\n" },
+	{ make_open,
+	  "12:38:09.123456 nginx[4242] 10.0.0.2:80 -> 10.0.0.7:51234 conn open 0.312ms - -\n" },
+	{ make_open_failed,
+	  "12:38:09.123456 nginx[4242] 10.0.0.2:80 -> 10.0.0.7:51234 conn open - - Connection refused\n" },
 };
 
 START_TEST(line)
@@ -250,23 +265,33 @@ static const struct {
 	bool wide;
 	const char *line;
 } width_cases[] = {
-	{ 80, false, "12:38:09.123456 nginx[4242] <- 10.0.0.7:51234 http 200 1.230ms GET http://api.e…\n" },
-	{ 89, false, "12:38:09.123456 nginx[4242] <- 10.0.0.7:51234 http 200 1.230ms GET http://api.example/v1…\n" },
-	{ 90, false, "12:38:09.123456 nginx[4242] <- 10.0.0.7:51234 http 200 1.230ms 78/512 GET http://api.exam…\n" },
-	{ 119, false, "12:38:09.123456 nginx[4242] <- 10.0.0.7:51234 http 200 1.230ms 78/512 "
-		      "GET http://api.example/v1/users?id=7\n" },
-	{ 120, false, "12:38:09.123456 nginx[4242] 10.0.0.2:80 <- 10.0.0.7:51234 http 200 1.230ms 78/512 "
-		      "GET http://api.example/v1/users?id=7\n" },
-	{ 118, false, "12:38:09.123456 nginx[4242] <- 10.0.0.7:51234 http 200 1.230ms 78/512 "
-		      "GET http://api.example/v1/users?id=7\n" },
-	{ 106, false, "12:38:09.123456 nginx[4242] <- 10.0.0.7:51234 http 200 1.230ms 78/512 "
-		      "GET http://api.example/v1/users?id=7\n" },
-	{ 105, false, "12:38:09.123456 nginx[4242] <- 10.0.0.7:51234 http 200 1.230ms 78/512 "
-		      "GET http://api.example/v1/users?id…\n" },
-	{ 200, false, "12:38:09.123456 nginx[4242] 10.0.0.2:80 <- 10.0.0.7:51234 http 200 1.230ms 78/512 "
-		      "GET http://api.example/v1/users?id=7\n" },
-	{ 80, true, "12:38:09.123456 nginx[4242] 10.0.0.2:80 <- 10.0.0.7:51234 http 200 1.230ms 78/512 "
-		    "GET http://api.example/v1/users?id=7\n" },
+	{ 80, false,
+	  "12:38:09.123456 nginx[4242] <- 10.0.0.7:51234 http 200 1.230ms GET http://api.e…\n" },
+	{ 89, false,
+	  "12:38:09.123456 nginx[4242] <- 10.0.0.7:51234 http 200 1.230ms GET http://api.example/v1…\n" },
+	{ 90, false,
+	  "12:38:09.123456 nginx[4242] <- 10.0.0.7:51234 http 200 1.230ms 78/512 GET http://api.exam…\n" },
+	{ 119, false,
+	  "12:38:09.123456 nginx[4242] <- 10.0.0.7:51234 http 200 1.230ms 78/512 "
+	  "GET http://api.example/v1/users?id=7\n" },
+	{ 120, false,
+	  "12:38:09.123456 nginx[4242] 10.0.0.2:80 <- 10.0.0.7:51234 http 200 1.230ms 78/512 "
+	  "GET http://api.example/v1/users?id=7\n" },
+	{ 118, false,
+	  "12:38:09.123456 nginx[4242] <- 10.0.0.7:51234 http 200 1.230ms 78/512 "
+	  "GET http://api.example/v1/users?id=7\n" },
+	{ 106, false,
+	  "12:38:09.123456 nginx[4242] <- 10.0.0.7:51234 http 200 1.230ms 78/512 "
+	  "GET http://api.example/v1/users?id=7\n" },
+	{ 105, false,
+	  "12:38:09.123456 nginx[4242] <- 10.0.0.7:51234 http 200 1.230ms 78/512 "
+	  "GET http://api.example/v1/users?id…\n" },
+	{ 200, false,
+	  "12:38:09.123456 nginx[4242] 10.0.0.2:80 <- 10.0.0.7:51234 http 200 1.230ms 78/512 "
+	  "GET http://api.example/v1/users?id=7\n" },
+	{ 80, true,
+	  "12:38:09.123456 nginx[4242] 10.0.0.2:80 <- 10.0.0.7:51234 http 200 1.230ms 78/512 "
+	  "GET http://api.example/v1/users?id=7\n" },
 	{ 30, false, "12:38:09.123456 nginx[4242] <- 10.0.0.7:51234 http 200 1.230ms GET htt…\n" },
 };
 
@@ -274,7 +299,8 @@ START_TEST(width)
 {
 	text_zone();
 	make_first();
-	check_text((struct px_text_options){ .width = width_cases[_i].width, .wide = width_cases[_i].wide },
+	check_text((struct px_text_options){ .width = width_cases[_i].width,
+					     .wide = width_cases[_i].wide },
 		   width_cases[_i].line);
 }
 END_TEST
@@ -301,8 +327,9 @@ START_TEST(gap_is_never_cut_off)
 {
 	text_zone();
 	make_joined_with_gap();
-	check_text((struct px_text_options){ .width = 80 },
-		   "12:38:09.123456 nginx[4242] <- 10.0.0.7:51234 http 200 ~1.230ms GET http:/… !gap\n");
+	check_text(
+		(struct px_text_options){ .width = 80 },
+		"12:38:09.123456 nginx[4242] <- 10.0.0.7:51234 http 200 ~1.230ms GET http:/… !gap\n");
 }
 END_TEST
 
@@ -348,7 +375,8 @@ START_TEST(time_styles)
 		{ PX_TIME_NONE, "nginx", "nginx" },
 		{ PX_TIME_EPOCH, "1714979289.123456 nginx", "1714979289.121956 nginx" },
 		{ PX_TIME_DELTA, "00:00:00.000000 nginx", "-00:00:00.001500 nginx" },
-		{ PX_TIME_DATE, "2024-05-06T12:38:09.123456 nginx", "2024-05-06T12:38:09.121956 nginx" },
+		{ PX_TIME_DATE, "2024-05-06T12:38:09.123456 nginx",
+		  "2024-05-06T12:38:09.121956 nginx" },
 		{ PX_TIME_SINCE_FIRST, "00:00:00.000000 nginx", "-00:00:00.001500 nginx" },
 	};
 	char *text;
@@ -358,11 +386,13 @@ START_TEST(time_styles)
 		text_open((struct px_text_options){ .time_style = cases[i].style });
 		sample_message(&r);
 		text = text_of();
-		ck_assert_msg(strncmp(text, cases[i].first, strlen(cases[i].first)) == 0, "%s", text);
+		ck_assert_msg(strncmp(text, cases[i].first, strlen(cases[i].first)) == 0, "%s",
+			      text);
 		free(text);
 		px_record_time(&r, SAMPLE_TS - 1500000);
 		text = text_of();
-		ck_assert_msg(strncmp(text, cases[i].second, strlen(cases[i].second)) == 0, "%s", text);
+		ck_assert_msg(strncmp(text, cases[i].second, strlen(cases[i].second)) == 0, "%s",
+			      text);
 		free(text);
 		text_close();
 	}
@@ -422,9 +452,15 @@ static const struct {
 	bool ok;
 	const char *shown;
 } colour_cases[] = {
-	{ "200", true, GREEN "200" PLAIN },    { "101", true, CYAN "101" PLAIN },	{ "304", true, CYAN "304" PLAIN },
-	{ "404", false, YELLOW "404" PLAIN },  { "503", false, RED "503" PLAIN },	{ "OK", true, GREEN "OK" PLAIN },
-	{ "NOREPLY", false, RED "NOREPLY" PLAIN }, { "NXDOMAIN", false, RED "NXDOMAIN" PLAIN }, { "-", true, "-" },
+	{ "200", true, GREEN "200" PLAIN },
+	{ "101", true, CYAN "101" PLAIN },
+	{ "304", true, CYAN "304" PLAIN },
+	{ "404", false, YELLOW "404" PLAIN },
+	{ "503", false, RED "503" PLAIN },
+	{ "OK", true, GREEN "OK" PLAIN },
+	{ "NOREPLY", false, RED "NOREPLY" PLAIN },
+	{ "NXDOMAIN", false, RED "NXDOMAIN" PLAIN },
+	{ "-", true, "-" },
 };
 
 START_TEST(colour)
@@ -440,7 +476,8 @@ START_TEST(colour)
 	text = text_of();
 	snprintf(want, sizeof(want), " http %s 1.230ms", colour_cases[_i].shown);
 	ck_assert_msg(strstr(text, want) != NULL, "%s", text);
-	ck_assert(strncmp(text, DIM "12:38:09.123456" PLAIN " " CYAN "nginx" PLAIN "[4242] ", 41) == 0);
+	ck_assert(strncmp(text, DIM "12:38:09.123456" PLAIN " " CYAN "nginx" PLAIN "[4242] ", 41) ==
+		  0);
 	free(text);
 	text_close();
 }
@@ -451,10 +488,12 @@ START_TEST(slow)
 	sample_message(&r);
 	text_zone();
 	check_text((struct px_text_options){ .width = 80, .colour = true, .slow_ns = 1229999 },
-		   DIM "12:38:09.123456" PLAIN " " CYAN "nginx" PLAIN "[4242] <- 10.0.0.7:51234 http " GREEN "200" PLAIN
-		       " " RED "1.230ms" PLAIN " GET http://api.e…\n");
+		   DIM "12:38:09.123456" PLAIN " " CYAN "nginx" PLAIN
+		       "[4242] <- 10.0.0.7:51234 http " GREEN "200" PLAIN " " RED "1.230ms" PLAIN
+		       " GET http://api.e…\n");
 	check_text((struct px_text_options){ .width = 80, .colour = true, .slow_ns = 1230000 },
-		   DIM "12:38:09.123456" PLAIN " " CYAN "nginx" PLAIN "[4242] <- 10.0.0.7:51234 http " GREEN "200" PLAIN
+		   DIM "12:38:09.123456" PLAIN " " CYAN "nginx" PLAIN
+		       "[4242] <- 10.0.0.7:51234 http " GREEN "200" PLAIN
 		       " 1.230ms GET http://api.e…\n");
 }
 END_TEST
@@ -463,7 +502,8 @@ END_TEST
 
 START_TEST(only_data_on_the_output)
 {
-	static const enum px_record_type types[] = { PX_RECORD_START, PX_RECORD_LOST, PX_RECORD_NOTE, PX_RECORD_STOP };
+	static const enum px_record_type types[] = { PX_RECORD_START, PX_RECORD_LOST,
+						     PX_RECORD_NOTE, PX_RECORD_STOP };
 	size_t len;
 	char *text;
 

@@ -12,7 +12,10 @@
 
 static struct px_record r;
 
-/* The lines below the first one; free() it. Each of them has to be indented and free of control characters. */
+/*
+ * The lines below the first one; free() it. Each of them has to be indented and free of control
+ * characters.
+ */
 static char *details_of(struct px_text_options options)
 {
 	struct sample_out o = sample_out_new();
@@ -49,19 +52,20 @@ static void check_details(struct px_text_options options, const char *want)
 	free(text);
 }
 
-#define CONNECTION "    local=10.0.0.2:80 remote=10.0.0.7:51234 conn=3f2a91c4 ttfb_ns=1100000 tid=4243 uid=33\n"
-#define REQUEST                                                                                                        \
-	"    > version=1.1 method=GET scheme=http host=api.example path=/v1/users query=\"id=7\" "                        \
-	"url=\"http://api.example/v1/users?id=7\" bytes=78 body_bytes=0\n"                                                \
-	"    > host: api.example\n"                                                                                     \
-	"    > user-agent: curl/7.88.1\n"                                                                               \
+#define CONNECTION                                                                                 \
+	"    local=10.0.0.2:80 remote=10.0.0.7:51234 conn=3f2a91c4 ttfb_ns=1100000 tid=4243 uid=33\n"
+#define REQUEST                                                                                    \
+	"    > version=1.1 method=GET scheme=http host=api.example path=/v1/users query=\"id=7\" " \
+	"url=\"http://api.example/v1/users?id=7\" bytes=78 body_bytes=0\n"                         \
+	"    > host: api.example\n"                                                                \
+	"    > user-agent: curl/7.88.1\n"                                                          \
 	"    > accept: */*\n"
-#define RESPONSE                                                                                                       \
-	"    < status_code=200 reason=OK bytes=512 content_type=application/json body_bytes=25\n"                       \
-	"    < server: nginx/1.22.1\n"                                                                                  \
-	"    < date: Mon, 06 May 2024 07:08:09 GMT\n"                                                                   \
-	"    < content-type: application/json\n"                                                                        \
-	"    < content-length: 25\n"                                                                                    \
+#define RESPONSE                                                                                   \
+	"    < status_code=200 reason=OK bytes=512 content_type=application/json body_bytes=25\n"  \
+	"    < server: nginx/1.22.1\n"                                                             \
+	"    < date: Mon, 06 May 2024 07:08:09 GMT\n"                                              \
+	"    < content-type: application/json\n"                                                   \
+	"    < content-length: 25\n"                                                               \
 	"    < connection: keep-alive\n"
 
 START_TEST(one_v)
@@ -75,9 +79,9 @@ END_TEST
 START_TEST(two_v)
 {
 	sample_message(&r);
-	check_details((struct px_text_options){ .verbosity = 2 },
-		      CONNECTION REQUEST RESPONSE "    < body (25 bytes)\n"
-						  "        {\"id\":7,\"name\":\"J\xc3\xbcrgen\"}\n");
+	check_details((struct px_text_options){ .verbosity = 2 }, CONNECTION REQUEST RESPONSE
+		      "    < body (25 bytes)\n"
+		      "        {\"id\":7,\"name\":\"J\xc3\xbcrgen\"}\n");
 	check_details((struct px_text_options){ .verbosity = 2, .width = 200 },
 		      CONNECTION REQUEST RESPONSE "    < body (25 bytes)\n"
 						  "        {\n"
@@ -99,9 +103,12 @@ START_TEST(common_fields_that_are_there)
 	px_record_str(&r, PX_F_ERROR, PX_BYTES(""));
 	px_record_flags(&r, PX_FLAG_TRUNCATED | PX_FLAG_REDACTED);
 	text = details_of((struct px_text_options){ .verbosity = 1 });
-	ck_assert_ptr_eq(text, strstr(text, "    local=10.0.0.2:80 remote=10.0.0.7:51234 conn=3f2a91c4 stream=5 "
-					    "ttfb_ns=1100000 tid=4243 uid=33 exe=\"/opt/my app/bin\" "
-					    "unit=nginx.service container=web-1 flags=truncated,redacted error=\"\"\n"));
+	ck_assert_ptr_eq(
+		text,
+		strstr(text,
+		       "    local=10.0.0.2:80 remote=10.0.0.7:51234 conn=3f2a91c4 stream=5 "
+		       "ttfb_ns=1100000 tid=4243 uid=33 exe=\"/opt/my app/bin\" "
+		       "unit=nginx.service container=web-1 flags=truncated,redacted error=\"\"\n"));
 	free(text);
 }
 END_TEST
@@ -109,8 +116,9 @@ END_TEST
 START_TEST(close_has_a_connection_line)
 {
 	sample_close(&r);
-	check_details((struct px_text_options){ .verbosity = 3, .hex = true },
-		      "    local=10.0.0.2:80 remote=10.0.0.7:51234 conn=3f2a91c4 tid=4243 uid=33\n");
+	check_details(
+		(struct px_text_options){ .verbosity = 3, .hex = true },
+		"    local=10.0.0.2:80 remote=10.0.0.7:51234 conn=3f2a91c4 tid=4243 uid=33\n");
 }
 END_TEST
 
@@ -130,16 +138,25 @@ static const struct {
 	{ SF_METHOD, { .s = PX_BYTES("a b") }, 1, "    > method=\"a b\"\n" },
 	{ SF_RESP_BODY_TRUNCATED, { .b = true }, 1, "    < body_truncated=true\n" },
 	{ SF_ID, { .i = -5 }, 1, "    > id=-5\n" },
-	{ SF_PARAMS, { .list = { items, PX_COUNT(items) } }, 1,
+	{ SF_PARAMS,
+	  { .list = { items, PX_COUNT(items) } },
+	  1,
 	  "    > params[0]: 7\n    > params[1]: null\n    > params[2]: a\\x1b b\n" },
-	{ SF_REQ_HEADERS, { .map = { pairs, PX_COUNT(pairs) } }, 1, "    > x-a\\nb: 1\\r\\n2\\u202e\n" },
+	{ SF_REQ_HEADERS,
+	  { .map = { pairs, PX_COUNT(pairs) } },
+	  1,
+	  "    > x-a\\nb: 1\\r\\n2\\u202e\n" },
 	{ SF_REQ_HEADERS, { .is_null = true }, 1, "" },
 	{ SF_REQ_BODY, { .s = PX_BYTES("text") }, 1, "" },
 	{ SF_REQ_BODY, { .s = PX_BYTES("") }, 2, "" },
-	{ SF_REQ_BODY, { .s = PX_BYTES("a=1\r\n\tb\x1b[m\n\nend") }, 2,
+	{ SF_REQ_BODY,
+	  { .s = PX_BYTES("a=1\r\n\tb\x1b[m\n\nend") },
+	  2,
 	  "    > body (15 bytes)\n        a=1\n        \\tb\\x1b[m\n        \n        end\n" },
 	{ SF_REQ_BODY, { .s = PX_BYTES("x") }, 2, "    > body (1 byte)\n        x\n" },
-	{ SF_RESP_BODY, { .s = PX_BYTES("\x89PNG\r\n\x1a\n\0\0\0 0123456789") }, 2,
+	{ SF_RESP_BODY,
+	  { .s = PX_BYTES("\x89PNG\r\n\x1a\n\0\0\0 0123456789") },
+	  2,
 	  "    < body (22 bytes)\n"
 	  "        0x0000:  8950 4e47 0d0a 1a0a 0000 0020 3031 3233  .PNG........0123\n"
 	  "        0x0010:  3435 3637 3839                           456789\n" },
@@ -147,7 +164,8 @@ static const struct {
 
 START_TEST(field)
 {
-	size_t skip = strlen("    local=10.0.0.2:80 remote=10.0.0.7:51234 conn=3f2a91c4 ttfb_ns=1100000 tid=4243 uid=33\n");
+	size_t skip = strlen(
+		"    local=10.0.0.2:80 remote=10.0.0.7:51234 conn=3f2a91c4 ttfb_ns=1100000 tid=4243 uid=33\n");
 	char *text;
 
 	sample_message(&r);
@@ -196,15 +214,17 @@ static const struct {
 	{ "", "[1,2]", true, I "[" I "  1," I "  2" I "]" },
 	{ "application/json", "\"only a string\"", true, I "\"only a string\"" },
 	{ "application/json", "{\"a\":{\"b\":[true,null,-1.5e3,{}]},\"c\":\"x\\\"}\"}", true,
-	  I "{" I "  \"a\": {" I "    \"b\": [" I "      true," I "      null," I "      -1.5e3," I "      {}" I "    ]"
-	  I "  }," I "  \"c\": \"x\\\"}\"" I "}" },
+	  I "{" I "  \"a\": {" I "    \"b\": [" I "      true," I "      null," I "      -1.5e3," I
+	    "      {}" I "    ]" I "  }," I "  \"c\": \"x\\\"}\"" I "}" },
 	{ "application/json", "{\"cut\":\"in a str", true, I "{" I "  \"cut\": \"in a str" },
 	{ "application/json", "{\"cut\":\"behind a \\", true, I "{" I "  \"cut\": \"behind a \\" },
 	{ "application/json", "[", true, I "[" },
 	{ "application/json", "}]", true, I "}]" },	/* does not begin like JSON */
 	{ "application/json", "[1]]]", true, I "[" I "  1" I "]" I "]" I "]" },
-	{ "application/json", "[\"\x1b[2J\",\x7f]", true, I "[" I "  \"\\x1b[2J\"," I "  \\x7f" I "]" },
-	{ "application/json", "{\n\"a\" :\t1 , \"b\":2 }\r\n", true, I "{" I "  \"a\": 1," I "  \"b\": 2" I "}" },
+	{ "application/json", "[\"\x1b[2J\",\x7f]", true,
+	  I "[" I "  \"\\x1b[2J\"," I "  \\x7f" I "]" },
+	{ "application/json", "{\n\"a\" :\t1 , \"b\":2 }\r\n", true,
+	  I "{" I "  \"a\": 1," I "  \"b\": 2" I "}" },
 };
 
 START_TEST(body)
@@ -212,8 +232,9 @@ START_TEST(body)
 	struct px_buf out = px_buf_of(1 << 16);
 
 	ck_assert_int_eq(px_buf_append(&out, PX_BYTES("\n")), 0);
-	ck_assert_int_eq(px_text_body(&out, px_bytes_str(body_cases[_i].body), px_bytes_str(body_cases[_i].type),
-				      body_cases[_i].pretty), 0);
+	ck_assert_int_eq(px_text_body(&out, px_bytes_str(body_cases[_i].body),
+				      px_bytes_str(body_cases[_i].type), body_cases[_i].pretty),
+			 0);
 	ck_assert_uint_gt(out.len, 1);
 	ck_assert_int_eq(out.ptr[out.len - 1], '\n');
 	out.ptr[out.len - 1] = '\0';
@@ -230,7 +251,9 @@ START_TEST(body_of_brackets)
 	char *text = malloc(n);
 
 	memset(text, '[', n);
-	ck_assert_int_eq(px_text_body(&out, px_bytes_of(text, n), PX_BYTES("application/json"), true), 0);
+	ck_assert_int_eq(px_text_body(&out, px_bytes_of(text, n), PX_BYTES("application/json"),
+				      true),
+			 0);
 	ck_assert_uint_le(out.len, n * 80);
 	px_buf_fini(&out);
 	free(text);

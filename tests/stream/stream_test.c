@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Streams against a known truth: whatever order, overlap, cut and loss, what is read is right and the rest is a hole. */
+/*
+ * Streams against a known truth: whatever order, overlap, cut and loss, what is read is right and
+ * the rest is a hole.
+ */
 #include "stream/stream.h"
 
 #include <check.h>
@@ -149,7 +152,10 @@ START_TEST(two_writers_at_one_moment_lose_nothing)
 	struct px_stream s;
 	uint64_t lost;
 
-	/* Both read the counter behind both writes: 0..30 is 10 and 20 bytes, the first claims 20..30, the second 10..30. */
+	/*
+	 * Both read the counter behind both writes: 0..30 is 10 and 20 bytes, the first claims
+	 * 20..30, the second 10..30.
+	 */
 	px_stream_init(&s, &budget);
 	s.no_repeats = true;
 	px_stream_hint(&s, ORIGIN);
@@ -226,7 +232,10 @@ START_TEST(a_full_stream_turns_into_a_counted_hole)
 }
 END_TEST
 
-/* Any cutting, order, repetition, loss and partial copy: what is read is the truth, and all is accounted for. */
+/*
+ * Any cutting, order, repetition, loss and partial copy: what is read is the truth, and all is
+ * accounted for.
+ */
 START_TEST(random_traffic)
 {
 	unsigned int seed = (unsigned int)_i + 1;

@@ -48,7 +48,9 @@ static void case_append(struct px_buf *b, const void *p, size_t n)
 
 static int case_hex(int c)
 {
-	return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : 0;
+	return c >= '0' && c <= '9'		    ? c - '0'
+	       : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
+						    : 0;
 }
 
 static void case_unescape(struct px_buf *out, const char *s)
@@ -155,17 +157,19 @@ static void case_on_bad(void *ctx, enum px_dir dir, const char *why)
 }
 
 /*
- * The response to it, taken out of the list. Behind a loss or a late start nothing is paired: how to find out there what
- * belongs together is not the parser's business.
+ * The response to it, taken out of the list. Behind a loss or a late start nothing is paired: how
+ * to find out there what belongs together is not the parser's business.
  */
-static struct px_frame *case_response(const struct case_one *c, struct case_frames *got, const struct px_frame *request)
+static struct px_frame *case_response(const struct case_one *c, struct case_frames *got,
+				      const struct px_frame *request)
 {
 	if (c->is_joined || request->epoch > 0)
 		return NULL;
 	for (size_t i = 0; i < got->count; i++) {
 		struct px_frame *f = got->frames[i];
 
-		if (f && f->kind == PX_FRAME_RESPONSE && f->key == request->key && f->epoch == request->epoch) {
+		if (f && f->kind == PX_FRAME_RESPONSE && f->key == request->key &&
+		    f->epoch == request->epoch) {
 			got->frames[i] = NULL;
 			return f;
 		}
@@ -173,8 +177,8 @@ static struct px_frame *case_response(const struct case_one *c, struct case_fram
 	return NULL;
 }
 
-static void case_dump(struct px_buf *out, const struct case_one *c, const struct px_feed *feed, struct px_frame *request,
-		      struct px_frame *response)
+static void case_dump(struct px_buf *out, const struct case_one *c, const struct px_feed *feed,
+		      struct px_frame *request, struct px_frame *response)
 {
 	struct px_exchange ex = {
 		.request = request,
@@ -190,9 +194,12 @@ static void case_dump(struct px_buf *out, const struct case_one *c, const struct
 	case_append(out, "\n", 1);
 }
 
-/* Feed the case in pieces of at most `piece` bytes, with one further cut at `cut` bytes from the beginning. */
-static void case_feed(const struct px_parser *parser, const struct case_one *c, size_t piece, size_t cut,
-		      struct px_buf *out)
+/*
+ * Feed the case in pieces of at most `piece` bytes, with one further cut at `cut` bytes from the
+ * beginning.
+ */
+static void case_feed(const struct px_parser *parser, const struct case_one *c, size_t piece,
+		      size_t cut, struct px_buf *out)
 {
 	struct case_frames got = { .bad = px_buf_of(1 << 20) };
 	struct px_feed feed;
@@ -249,7 +256,8 @@ static void case_feed(const struct px_parser *parser, const struct case_one *c, 
 	}
 	case_append(out, got.bad.ptr, got.bad.len);
 	if (feed.is_over)
-		case_append(out, feed.hand_over ? "over: any\n" : "over: -\n", feed.hand_over ? 10 : 8);
+		case_append(out, feed.hand_over ? "over: any\n" : "over: -\n",
+			    feed.hand_over ? 10 : 8);
 	if (feed.broken && px_buf_printf(out, "CONTRACT: %s\n", feed.broken) != 0)
 		abort();
 	while (out->len > 1 && out->ptr[out->len - 1] == '\n' && out->ptr[out->len - 2] == '\n')
@@ -258,13 +266,14 @@ static void case_feed(const struct px_parser *parser, const struct case_one *c, 
 	px_feed_fini(&feed);
 }
 
-static bool case_compare(const struct case_one *c, const char *how, size_t where, const struct px_buf *want,
-			 const struct px_buf *got)
+static bool case_compare(const struct case_one *c, const char *how, size_t where,
+			 const struct px_buf *want, const struct px_buf *got)
 {
 	if (px_bytes_eq(px_buf_bytes(want), px_buf_bytes(got)))
 		return true;
-	fprintf(stderr, "%s, %s %zu: expected\n%.*sgot\n%.*s\n", c->name, how, where, (int)want->len,
-		want->ptr ? want->ptr : "", (int)got->len, got->ptr ? got->ptr : "");
+	fprintf(stderr, "%s, %s %zu: expected\n%.*sgot\n%.*s\n", c->name, how, where,
+		(int)want->len, want->ptr ? want->ptr : "", (int)got->len,
+		got->ptr ? got->ptr : "");
 	return false;
 }
 
@@ -296,7 +305,8 @@ static bool case_run(const struct px_parser *parser, struct case_one *c, bool up
 	return ok;
 }
 
-static void case_finish(const struct px_parser *parser, struct case_one *c, bool update, FILE *rewritten, int *failed)
+static void case_finish(const struct px_parser *parser, struct case_one *c, bool update,
+			FILE *rewritten, int *failed)
 {
 	if (c->name[0] == '\0')
 		return;
@@ -307,7 +317,8 @@ static void case_finish(const struct px_parser *parser, struct case_one *c, bool
 		c->total += c->steps[i].bytes.len;
 	*failed += !case_run(parser, c, update);
 	if (rewritten)
-		fprintf(rewritten, "%.*s\n", (int)c->expected.len, c->expected.ptr ? c->expected.ptr : "");
+		fprintf(rewritten, "%.*s\n", (int)c->expected.len,
+			c->expected.ptr ? c->expected.ptr : "");
 	for (size_t i = 0; i < c->count; i++)
 		px_buf_fini(&c->steps[i].bytes);
 	px_buf_fini(&c->expected);

@@ -19,7 +19,8 @@
  *	=
  *	expected text, up to the next ###; a blank line at its end does not count
  *
- * Each case is fed whole, byte by byte, and cut at every position, and has to give the same text each time.
+ * Each case is fed whole, byte by byte, and cut at every position, and has to give the same text
+ * each time.
  */
 #ifndef PX_TESTS_SUPPORT_CASES_H
 #define PX_TESTS_SUPPORT_CASES_H
@@ -27,8 +28,8 @@
 #include "parser.h"
 
 /*
- * Run all cases of a file; returns how many differ, having said how on stderr. With PX_CASES_UPDATE in the environment
- * the file is rewritten with what came out instead.
+ * Run all cases of a file; returns how many differ, having said how on stderr. With PX_CASES_UPDATE
+ * in the environment the file is rewritten with what came out instead.
  */
 int px_cases_run(const struct px_parser *parser, const char *path);
 

@@ -13,20 +13,23 @@ void px_dump_text(struct px_buf *out, struct px_bytes text)
 {
 	for (size_t i = 0; i < text.len; i++) {
 		unsigned char c = (unsigned char)text.ptr[i];
-		int err = c == '\n'			? px_buf_printf(out, "\\n")
-			  : c == '\r'			? px_buf_printf(out, "\\r")
-			  : c == '\\'			? px_buf_printf(out, "\\\\")
-			  : c >= 0x20 && c < 0x7f	? px_buf_printf(out, "%c", c)
-							: px_buf_printf(out, "\\x%02x", c);
+		int err = c == '\n'		  ? px_buf_printf(out, "\\n")
+			  : c == '\r'		  ? px_buf_printf(out, "\\r")
+			  : c == '\\'		  ? px_buf_printf(out, "\\\\")
+			  : c >= 0x20 && c < 0x7f ? px_buf_printf(out, "%c", c)
+						  : px_buf_printf(out, "\\x%02x", c);
 
 		if (err)
 			abort();
 	}
 }
 
-static void dump_value(struct px_buf *out, const char *prefix, const struct px_field *f, struct px_value v)
+static void dump_value(struct px_buf *out, const char *prefix, const struct px_field *f,
+		       struct px_value v)
 {
-	size_t count = f->type == PX_TYPE_MAP ? v.map.count : f->type == PX_TYPE_LIST ? v.list.count : 1;
+	size_t count = f->type == PX_TYPE_MAP	 ? v.map.count
+		       : f->type == PX_TYPE_LIST ? v.list.count
+						 : 1;
 
 	for (size_t i = 0; i < count; i++) {
 		dump_add(out, prefix);
@@ -70,7 +73,8 @@ static void dump_raw(struct px_buf *out, const char *name, const struct px_raw *
 	dump_add(out, raw->is_cut ? " (cut)\n" : "\n");
 }
 
-void px_dump_exchange(struct px_buf *out, const struct px_exchange *ex, bool no_redact, bool raw, size_t pool_bytes)
+void px_dump_exchange(struct px_buf *out, const struct px_exchange *ex, bool no_redact, bool raw,
+		      size_t pool_bytes)
 {
 	struct px_record *rec = calloc(1, sizeof(*rec));
 	struct px_arena_pool pool;
@@ -96,8 +100,8 @@ void px_dump_exchange(struct px_buf *out, const struct px_exchange *ex, bool no_
 			dump_value(out, "", &px_common_fields[i], rec->common[i]);
 	for (int i = 0; rec->fields[i].type != PX_TYPE_NONE; i++)
 		if (rec->has_proto >> i & 1)
-			dump_value(out, rec->fields[i].side == PX_SIDE_REQ ? "req." : "resp.", &rec->fields[i],
-				   rec->proto[i]);
+			dump_value(out, rec->fields[i].side == PX_SIDE_REQ ? "req." : "resp.",
+				   &rec->fields[i], rec->proto[i]);
 	if (raw && rec->has_req)
 		dump_raw(out, "raw req: ", &rec->raw_req);
 	if (raw && rec->has_resp)

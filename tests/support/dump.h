@@ -10,9 +10,11 @@
 void px_dump_text(struct px_buf *out, struct px_bytes text);
 
 /*
- * What parser->describe() makes of the exchange: common keys, `req.NAME` and `resp.NAME`, the summary, and the raw bytes
- * when `raw` is set. Memory for the record comes from a pool of pool_bytes.
+ * What parser->describe() makes of the exchange: common keys, `req.NAME` and `resp.NAME`, the
+ * summary, and the raw bytes when `raw` is set. Memory for the record comes from a pool of
+ * pool_bytes.
  */
-void px_dump_exchange(struct px_buf *out, const struct px_exchange *ex, bool no_redact, bool raw, size_t pool_bytes);
+void px_dump_exchange(struct px_buf *out, const struct px_exchange *ex, bool no_redact, bool raw,
+		      size_t pool_bytes);
 
 #endif

@@ -5,10 +5,12 @@
 
 #include <stdlib.h>
 
-const struct px_parse_limits px_feed_limits = { .head_max = 65536, .body_max = 16384, .decoded_max = 1 << 20 };
+const struct px_parse_limits px_feed_limits = { .head_max = 65536,
+						.body_max = 16384,
+						.decoded_max = 1 << 20 };
 
-void px_feed_init(struct px_feed *f, const struct px_parser *parser, const struct px_parse_limits *limits,
-		  size_t pool_bytes)
+void px_feed_init(struct px_feed *f, const struct px_parser *parser,
+		  const struct px_parse_limits *limits, size_t pool_bytes)
 {
 	memset(f, 0, sizeof(*f));
 	f->parser = parser;
@@ -88,8 +90,13 @@ static void feed_lost(struct px_feed *f, enum px_dir dir, const char *why)
 static struct px_parse_result feed_call(struct px_feed *f, enum px_dir dir)
 {
 	struct px_feed_dir *d = &f->dir[dir];
-	struct px_parse_ctx ctx = { .state = f->state, .dir = dir, .role = f->role, .eof = d->eof,
-				    .mid_stream = f->mid_stream, .pos = d->pos, .limits = &f->limits };
+	struct px_parse_ctx ctx = { .state = f->state,
+				    .dir = dir,
+				    .role = f->role,
+				    .eof = d->eof,
+				    .mid_stream = f->mid_stream,
+				    .pos = d->pos,
+				    .limits = &f->limits };
 	struct px_bytes view = { d->len ? d->bytes : NULL, d->len };
 	struct px_parse_result r;
 	char *heap;
@@ -251,8 +258,11 @@ void px_feed_bytes(struct px_feed *f, enum px_dir dir, struct px_bytes b)
 void px_feed_hole(struct px_feed *f, enum px_dir dir, uint64_t n, bool is_cut)
 {
 	struct px_feed_dir *d = &f->dir[dir];
-	struct px_parse_ctx ctx = { .state = f->state, .dir = dir, .role = f->role,
-				    .mid_stream = f->mid_stream, .limits = &f->limits };
+	struct px_parse_ctx ctx = { .state = f->state,
+				    .dir = dir,
+				    .role = f->role,
+				    .mid_stream = f->mid_stream,
+				    .limits = &f->limits };
 	uint64_t took = 0;
 
 	if (f->is_over || d->resyncing || n == 0)

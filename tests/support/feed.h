@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A small stand-in for the core: hands bytes, holes and ends to one parser, as parsers/parser.h says, and checks what
- * comes back against it. For tests and fuzzers; the program's own loop is src/decode/drive.c.
+ * A small stand-in for the core: hands bytes, holes and ends to one parser, as parsers/parser.h
+ * says, and checks what comes back against it. For tests and fuzzers; the program's own loop is
+ * src/decode/drive.c.
  */
 #ifndef PX_TESTS_SUPPORT_FEED_H
 #define PX_TESTS_SUPPORT_FEED_H
@@ -49,8 +50,8 @@ struct px_feed {
 
 extern const struct px_parse_limits px_feed_limits; /* what the program has unless told otherwise */
 
-void px_feed_init(struct px_feed *f, const struct px_parser *parser, const struct px_parse_limits *limits,
-		  size_t pool_bytes);
+void px_feed_init(struct px_feed *f, const struct px_parser *parser,
+		  const struct px_parse_limits *limits, size_t pool_bytes);
 void px_feed_fini(struct px_feed *f);
 
 void px_feed_bytes(struct px_feed *f, enum px_dir dir, struct px_bytes b);

@@ -15,7 +15,8 @@ static size_t guard_span(size_t len)
 struct px_bytes px_guard_dup(struct px_bytes b)
 {
 	size_t span = guard_span(b.len), page = (size_t)sysconf(_SC_PAGESIZE);
-	char *base = mmap(NULL, span + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *base =
+		mmap(NULL, span + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (base == MAP_FAILED || mprotect(base + span, page, PROT_NONE) != 0)
 		abort();

@@ -5,7 +5,9 @@
 
 #include "base/bytes.h"
 
-/* A copy of b whose last byte is the last one before an unreadable page; free with px_guard_free. */
+/*
+ * A copy of b whose last byte is the last one before an unreadable page; free with px_guard_free.
+ */
 struct px_bytes px_guard_dup(struct px_bytes b);
 void px_guard_free(struct px_bytes b);
 

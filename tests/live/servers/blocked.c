@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* blocked PORT: a server with a thread per connection, each blocked in read(); the main thread is blocked in accept(). */
+/*
+ * blocked PORT: a server with a thread per connection, each blocked in read(); the main thread is
+ * blocked in accept().
+ */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -18,7 +21,9 @@ static void *serve(void *arg)
 	int fd = (int)(intptr_t)arg;
 	char buf[4096];
 
-	/* The clients send a request in one piece and wait for its answer, so a read is a request. */
+	/*
+	 * The clients send a request in one piece and wait for its answer, so a read is a request.
+	 */
 	while (read(fd, buf, sizeof(buf)) > 0) {
 		if (write(fd, answer, sizeof(answer) - 1) < 0)
 			break;
@@ -29,7 +34,8 @@ static void *serve(void *arg)
 
 int main(int argc, char **argv)
 {
-	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in addr = { .sin_family = AF_INET,
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	pthread_attr_t attr;
 	int on = 1;

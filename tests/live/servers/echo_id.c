@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * echo_id: an HTTP server and client whose answers name their request, so that a wrong pair can be told from a right one.
+ * echo_id: an HTTP server and client whose answers name their request, so that a wrong pair can be
+ * told from a right one.
  *
  *   echo_id server PORT                 a thread per connection; GET /id/N is answered by N
  *   echo_id uring PORT                  the same, one connection after the other, its bytes moved by io_uring
- *   echo_id client PORT THREADS COUNT   each thread asks COUNT times; prints the bytes of all requests and of all answers
+ *   echo_id client PORT THREADS COUNT   each thread asks COUNT times; prints the bytes of all requests and answers
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -47,12 +48,12 @@ static void ring_open(void)
 	ring.fd = (int)syscall(SYS_io_uring_setup, 1, &p);
 	if (ring.fd < 0)
 		die("io_uring_setup");
-	sq = mmap(NULL, p.sq_off.array + p.sq_entries * sizeof(unsigned), PROT_READ | PROT_WRITE, MAP_SHARED, ring.fd,
-		  IORING_OFF_SQ_RING);
-	cq = mmap(NULL, p.cq_off.cqes + p.cq_entries * sizeof(struct io_uring_cqe), PROT_READ | PROT_WRITE, MAP_SHARED,
-		  ring.fd, IORING_OFF_CQ_RING);
-	ring.sqes = mmap(NULL, p.sq_entries * sizeof(struct io_uring_sqe), PROT_READ | PROT_WRITE, MAP_SHARED, ring.fd,
-			 IORING_OFF_SQES);
+	sq = mmap(NULL, p.sq_off.array + p.sq_entries * sizeof(unsigned), PROT_READ | PROT_WRITE,
+		  MAP_SHARED, ring.fd, IORING_OFF_SQ_RING);
+	cq = mmap(NULL, p.cq_off.cqes + p.cq_entries * sizeof(struct io_uring_cqe),
+		  PROT_READ | PROT_WRITE, MAP_SHARED, ring.fd, IORING_OFF_CQ_RING);
+	ring.sqes = mmap(NULL, p.sq_entries * sizeof(struct io_uring_sqe), PROT_READ | PROT_WRITE,
+			 MAP_SHARED, ring.fd, IORING_OFF_SQES);
 	if (sq == MAP_FAILED || cq == MAP_FAILED || ring.sqes == MAP_FAILED)
 		die("mmap");
 	ring.sq_tail = (unsigned *)(sq + p.sq_off.tail);
@@ -105,8 +106,10 @@ static void *serve(void *arg)
 		buf[n] = '\0';
 		if (sscanf(buf, "GET /id/%ld ", &id) != 1)
 			break;
-		len = snprintf(out, sizeof(out), "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%ld",
-			       snprintf(NULL, 0, "%ld", id), id);
+		len = snprintf(
+			out, sizeof(out),
+			"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%ld",
+			snprintf(NULL, 0, "%ld", id), id);
 		if (move(fd, 1, out, (size_t)len) != len)
 			break;
 	}
@@ -119,7 +122,8 @@ static void serve_all(void)
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
 
 	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(listener, 64) < 0)
+	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    listen(listener, 64) < 0)
 		die("listen");
 	for (;;) {
 		int fd = accept(listener, NULL, NULL);
@@ -145,10 +149,12 @@ static void *ask(void *arg)
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	for (long i = 0; i < count; i++) {
 		long id = __atomic_add_fetch(&asked, 1, __ATOMIC_RELAXED), got;
-		int len = snprintf(out, sizeof(out), "GET /id/%ld HTTP/1.1\r\nHost: echo\r\n\r\n", id);
+		int len = snprintf(out, sizeof(out), "GET /id/%ld HTTP/1.1\r\nHost: echo\r\n\r\n",
+				   id);
 		ssize_t n;
 
-		if (send(fd, out, (size_t)len, 0) != len || (n = recv(fd, in, sizeof(in) - 1, 0)) <= 0)
+		if (send(fd, out, (size_t)len, 0) != len ||
+		    (n = recv(fd, in, sizeof(in) - 1, 0)) <= 0)
 			die("exchange");
 		in[n] = '\0';
 		if (sscanf(strstr(in, "\r\n\r\n") + 4, "%ld", &got) != 1 || got != id)

@@ -7,10 +7,8 @@
 #include <stdlib.h>
 
 static const char *const files[] = {
-	"parsers/http/cases/framing.case",
-	"parsers/http/cases/limits.case",
-	"parsers/http/cases/describe.case",
-	"parsers/http/cases/content.case",
+	"parsers/http/cases/framing.case",  "parsers/http/cases/limits.case",
+	"parsers/http/cases/describe.case", "parsers/http/cases/content.case",
 	"parsers/http/cases/redact.case",
 };
 

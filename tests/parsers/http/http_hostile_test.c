@@ -152,8 +152,10 @@ END_TEST
 START_TEST(two_hundred_equal_headers)
 {
 	add("GET / HTTP/1.1\r\n");
-	add_times(250, "Via: 1.1 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-		       "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n");
+	add_times(
+		250,
+		"Via: 1.1 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n");
 	add("\r\n");
 	send_all(PX_DIR_OUT);
 	ck_assert_uint_eq(frames, 1);
@@ -196,7 +198,8 @@ START_TEST(any_number_of_interim_answers)
 	add("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
 	send_all(PX_DIR_OUT);
 	for (int i = 0; i < 1000; i++) {
-		add_times(100, "HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n");
+		add_times(100,
+			  "HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n");
 		send_all(PX_DIR_IN);
 	}
 	add("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
@@ -289,7 +292,9 @@ START_TEST(gzip_bomb)
 	}
 	ck_assert_int_eq(deflate(&z, Z_FINISH), Z_STREAM_END);
 	ck_assert_uint_gt(z.total_in, 10 << 20);
-	snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %lu\r\n\r\n", z.total_out);
+	snprintf(head, sizeof(head),
+		 "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %lu\r\n\r\n",
+		 z.total_out);
 	add(head);
 	ck_assert_int_eq(px_buf_append(&wire, px_bytes_of(coded, z.total_out)), 0);
 	deflateEnd(&z);
@@ -307,7 +312,10 @@ START_TEST(gzip_bomb)
 }
 END_TEST
 
-/* More requests under way than are remembered: sizes and order stay right, only HEAD is not known any more. */
+/*
+ * More requests under way than are remembered: sizes and order stay right, only HEAD is not known
+ * any more.
+ */
 START_TEST(five_thousand_pipelined)
 {
 	add_times(5000, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");

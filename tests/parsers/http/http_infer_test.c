@@ -6,7 +6,10 @@
 #include <check.h>
 #include <stdlib.h>
 
-#define WIRE(literal) { literal, sizeof(literal) - 1 }
+#define WIRE(literal)                                                                              \
+	{                                                                                          \
+		literal, sizeof(literal) - 1                                                       \
+	}
 
 struct infer_case {
 	struct px_bytes head;
@@ -65,9 +68,11 @@ START_TEST(infer_case)
 	const struct infer_case *c = &infers[_i];
 	struct px_bytes head = px_guard_dup(c->head);
 
-	ck_assert_msg(px_parser_http.infer(head, PX_DIR_IN) == c->sure, "infer: %.*s", (int)head.len, head.ptr);
+	ck_assert_msg(px_parser_http.infer(head, PX_DIR_IN) == c->sure, "infer: %.*s",
+		      (int)head.len, head.ptr);
 	if (c->sure != PX_SURE_NO)
-		ck_assert_msg((unsigned int)px_parser_http.kind(head) == c->kind, "kind: %.*s", (int)head.len, head.ptr);
+		ck_assert_msg((unsigned int)px_parser_http.kind(head) == c->kind, "kind: %.*s",
+			      (int)head.len, head.ptr);
 	px_guard_free(head);
 }
 END_TEST
@@ -80,7 +85,8 @@ START_TEST(infer_grows)
 	for (size_t n = 1; c->sure == PX_SURE_YES && n < c->head.len; n++) {
 		struct px_bytes head = px_guard_dup(px_bytes_sub(c->head, 0, n));
 
-		ck_assert_msg(px_parser_http.infer(head, PX_DIR_IN) != PX_SURE_NO, "%.*s", (int)n, c->head.ptr);
+		ck_assert_msg(px_parser_http.infer(head, PX_DIR_IN) != PX_SURE_NO, "%.*s", (int)n,
+			      c->head.ptr);
 		px_guard_free(head);
 	}
 }
@@ -91,9 +97,11 @@ START_TEST(infer_long_target)
 	char head[1024] = "GET /";
 
 	memset(head + 5, 'a', sizeof(head) - 5);
-	ck_assert_int_eq(px_parser_http.infer(px_bytes_of(head, sizeof(head)), PX_DIR_IN), PX_SURE_YES);
+	ck_assert_int_eq(px_parser_http.infer(px_bytes_of(head, sizeof(head)), PX_DIR_IN),
+			 PX_SURE_YES);
 	head[0] = 'J';
-	ck_assert_int_eq(px_parser_http.infer(px_bytes_of(head, sizeof(head)), PX_DIR_IN), PX_SURE_MAYBE);
+	ck_assert_int_eq(px_parser_http.infer(px_bytes_of(head, sizeof(head)), PX_DIR_IN),
+			 PX_SURE_MAYBE);
 }
 END_TEST
 
@@ -107,7 +115,8 @@ START_TEST(infer_random_bytes)
 			seed = seed * 1664525 + 1013904223;
 			head[i] = (unsigned char)(seed >> 24);
 		}
-		ck_assert_int_ne(px_parser_http.infer(px_bytes_of(head, sizeof(head)), PX_DIR_IN), PX_SURE_YES);
+		ck_assert_int_ne(px_parser_http.infer(px_bytes_of(head, sizeof(head)), PX_DIR_IN),
+				 PX_SURE_YES);
 	}
 }
 END_TEST
@@ -151,7 +160,9 @@ END_TEST
 /* Looking for a beginning takes time in proportion to the bytes, whatever they say. */
 START_TEST(resync_is_linear)
 {
-	static const char *const fills[] = { "HTTP/1.", " HTTP/1.1", "GET / HTTP/1.x", "POST", "\nGET /", " HTTP/1.1\r",
+	static const char *const fills[] = { "HTTP/1.",		 " HTTP/1.1",
+					     "GET / HTTP/1.x",	 "POST",
+					     "\nGET /",		 " HTTP/1.1\r",
 					     "GET / HTTP/1.1\r", "GET / HTTP/1.1\r\r" };
 	size_t len = 1 << 19, unit = strlen(fills[_i]);
 	char *in = malloc(len);

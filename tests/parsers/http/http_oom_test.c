@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Memory runs out: each allocation that parse() and describe() cause fails once, those of the decoders included, and
- * pools are made smaller step by step. Nothing may break, and no secret may get out.
+ * Memory runs out: each allocation that parse() and describe() cause fails once, those of the
+ * decoders included, and pools are made smaller step by step. Nothing may break, and no secret may
+ * get out.
  */
 #include "http/http.h"
 #include "support/dump.h"
@@ -22,7 +23,10 @@ static bool refuses(void)
 	return is_armed && allocations++ == fail_at;
 }
 
-/* The linker sends the calls of everything that is linked in here (--wrap): tests/parsers/tests.cmake. */
+/*
+ * The linker sends the calls of everything that is linked in here (--wrap):
+ * tests/parsers/tests.cmake.
+ */
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *p, size_t size);
@@ -45,7 +49,8 @@ void *__wrap_realloc(void *p, size_t size)
 	return refuses() ? NULL : __real_realloc(p, size);
 }
 
-static struct px_parse_result armed_parse(const struct px_parse_ctx *ctx, struct px_bytes in, struct px_frame *out)
+static struct px_parse_result armed_parse(const struct px_parse_ctx *ctx, struct px_bytes in,
+					  struct px_frame *out)
 {
 	struct px_parse_result r;
 
@@ -83,10 +88,14 @@ static void on_bad(void *ctx, enum px_dir dir, const char *why)
 }
 
 /* "hush" is the secret everywhere; bodies are "hello, hello, hello" in each of the codings. */
-#define GZ "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xcb\x48\xcd\xc9\xc9\xd7\x51\xc8\x40\xa2\x00\x9f\xa1\xca\x09\x13\x00\x00\x00"
-#define BR "\x1f\x12\x00\xf8\x8d\x94\x6e\xde\x44\x09\x52\x86\x96\x6c\x2c\x6f\x11\x4f\x24\xd0\x71\x00"
-#define ZSTD "\x28\xb5\x2f\xfd\x00\x58\x6d\x00\x00\x38\x68\x65\x6c\x6c\x6f\x2c\x20\x01\x00\xe2\x8a\x11"
-#define GZ_BR "\x0f\x0e\x80\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xcb\x48\xcd\xc9\xc9\xd7\x51\xc8\x40\xa2\x00\x9f\xa1\xca\x09\x13\x00\x00\x00\x03"
+#define GZ                                                                                         \
+	"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xcb\x48\xcd\xc9\xc9\xd7\x51\xc8\x40\xa2\x00\x9f\xa1\xca\x09\x13\x00\x00\x00"
+#define BR                                                                                         \
+	"\x1f\x12\x00\xf8\x8d\x94\x6e\xde\x44\x09\x52\x86\x96\x6c\x2c\x6f\x11\x4f\x24\xd0\x71\x00"
+#define ZSTD                                                                                       \
+	"\x28\xb5\x2f\xfd\x00\x58\x6d\x00\x00\x38\x68\x65\x6c\x6c\x6f\x2c\x20\x01\x00\xe2\x8a\x11"
+#define GZ_BR                                                                                      \
+	"\x0f\x0e\x80\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xcb\x48\xcd\xc9\xc9\xd7\x51\xc8\x40\xa2\x00\x9f\xa1\xca\x09\x13\x00\x00\x00\x03"
 #define COOKIE "Set-Cookie: hush=1\r\n"
 
 static void converse(void)
@@ -98,7 +107,9 @@ static void converse(void)
 		"PUT /4 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX-Api-Key: hush\r\n\r\n"
 		"GET /5 HTTP/1.7\r\n\r\n";
 	static const char responses[] =
-		"HTTP/1.1 200 OK\r\n" COOKIE COOKIE "Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n1d\r\n" GZ "\r\n0\r\n\r\n"
+		"HTTP/1.1 200 OK\r\n" COOKIE COOKIE
+		"Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n1d\r\n" GZ
+		"\r\n0\r\n\r\n"
 		"HTTP/1.1 100 Continue\r\n\r\n"
 		"HTTP/1.1 303 See Other\r\nLocation: /?api_key=hush\r\nContent-Encoding: br\r\nContent-Length: 22\r\n\r\n" BR
 		"HTTP/1.1 200 OK\r\nContent-Length: 29\r\n\r\n"
@@ -107,7 +118,8 @@ static void converse(void)
 
 	px_feed_bytes(&feed, PX_DIR_OUT, px_bytes_of(requests, sizeof(requests) - 1));
 	for (size_t at = 0; at < sizeof(responses) - 1; at += 50)
-		px_feed_bytes(&feed, PX_DIR_IN, px_bytes_sub(px_bytes_of(responses, sizeof(responses) - 1), at, 50));
+		px_feed_bytes(&feed, PX_DIR_IN,
+			      px_bytes_sub(px_bytes_of(responses, sizeof(responses) - 1), at, 50));
 	px_feed_eof(&feed, PX_DIR_IN);
 	px_feed_eof(&feed, PX_DIR_OUT);
 	px_feed_finish(&feed);
@@ -138,8 +150,9 @@ static struct px_buf run(size_t frame_pool, size_t record_pool)
 			px_frame_free(&feed.pool, frames[dir][i]);
 	px_feed_fini(&feed);
 	ck_assert_int_eq(px_buf_append(&text, px_bytes_of("", 1)), 0);
-	ck_assert_msg(!strstr(text.ptr, "hush"), "frames %zu, record %zu, fail %ld: a secret in\n%s", frame_pool,
-		      record_pool, fail_at, text.ptr);
+	ck_assert_msg(!strstr(text.ptr, "hush"),
+		      "frames %zu, record %zu, fail %ld: a secret in\n%s", frame_pool, record_pool,
+		      fail_at, text.ptr);
 	return text;
 }
 
@@ -159,7 +172,8 @@ START_TEST(enough_memory)
 	ck_assert_uint_eq(losses, 0);
 	ck_assert_uint_eq(count[PX_DIR_OUT], 5);
 	ck_assert_uint_eq(count[PX_DIR_IN], 5);
-	for (const char *at = text.ptr; (at = strstr(at, "resp.body: hello, hello, hello\n")) != NULL; at++)
+	for (const char *at = text.ptr;
+	     (at = strstr(at, "resp.body: hello, hello, hello\n")) != NULL; at++)
 		decoded++;
 	ck_assert_int_eq(decoded, 4);
 	ck_assert_int_gt(allocations, 5);
