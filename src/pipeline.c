@@ -24,7 +24,7 @@
 
 #define MS 1000000ull
 #define PIPELINE_BATCH 16384		/* events between two looks at signals and outputs */
-#define PIPELINE_BUSY_NS (4 * MS)	/* sleep between two batches while events flow: a wake-up costs more than ten events */
+#define PIPELINE_BUSY_NS (4 * MS)	/* between two batches while events flow: waking costs more than ten events */
 #define PIPELINE_CALM_NS (100 * MS)	/* after this time without an event, sleep until the kernel side wakes us */
 #define PIPELINE_IDLE_NS (1000 * MS)	/* how long such a sleep may take */
 #define PIPELINE_DRAIN_NS (1000 * MS)	/* for what is under way when the run ends */
