@@ -124,6 +124,7 @@ def signals(t):
                 time.sleep(0.3 * SLOW)
                 t.expect(len(tracer.errors) == count + 1, f"SIGUSR1 printed {tracer.errors[count:]}")
             client.ask("GET", f"/small?again={sig.name}")
+        tracer.settle()
         tracer.stop(sig)
         t.check([ex.seen_as("server") for ex in account], tracer)
         t.expect("2 messages" in tracer.errors[-1] and "0 events lost" in tracer.errors[-1], f"summary: {tracer.errors}")
