@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-What it costs in time and memory. The limits are those of the project's goals. The best of several tries counts; where other
-programs keep the CPUs from us all the same, a time that is too long says nothing.
+What it costs in time and memory. Times may be twice the project's goals, for machines half as fast; bench/run holds them
+against the goals. The best of several tries counts; where other programs keep the CPUs from us all the same, a time that
+is too long says nothing.
 """
 import json
 import os
@@ -18,7 +19,7 @@ TRIES = 5
 
 @live()
 def start_and_end(t):
-    """start to live 0.3 s, to the first record 0.4 s, SIGINT to exit 0.3 s"""
+    """start to live 0.3 s, to the first record 0.4 s, SIGINT to exit 0.3 s, times two"""
     server = t.start(Nginx(t.folder))
     busy = host.busy_share()
     first, lives, ends = [], [], []
@@ -38,12 +39,11 @@ def start_and_end(t):
             ends.append(time.monotonic() - begin)
     t.note(f"live {min(lives):.3f} s, first record {min(first):.3f} s, exit {min(ends):.3f} s (best of {TRIES}; "
            f"worst {max(lives):.3f}, {max(first):.3f}, {max(ends):.3f})")
+    is_late = min(lives) > 0.6 or min(first) > 0.8 or min(ends) > 0.6
     busy = max(busy, host.busy_share())
-    if busy > 0.2 and (min(lives) > 0.3 or min(first) > 0.4 or min(ends) > 0.3):
+    if is_late and busy > 0.2:
         raise Skip(f"other programs use {busy * 100:.0f} % of the CPUs; {t.notes[-1]}")
-    t.expect(min(lives) <= 0.3, f"start to live: {min(lives):.3f} s")
-    t.expect(min(first) <= 0.4, f"start to first record: {min(first):.3f} s")
-    t.expect(min(ends) <= 0.3, f"SIGINT to exit: {min(ends):.3f} s")
+    t.expect(not is_late, t.notes[-1])
 
 
 @live(slow=True)
