@@ -378,13 +378,20 @@ static void conn_process(struct px_conn *c, const struct px_abi_event *h)
 	memcpy(c->comm, h->comm, sizeof(c->comm));
 }
 
+/* The process ends its direction, and its FIN has taken no sequence number yet. */
+static bool conn_ends_out(const struct px_abi_event *h)
+{
+	return h->len == 0 && h->dir == PX_DIR_OUT && h->flags & PX_ABI_F_FIN;
+}
+
 /* Where an event belongs in its stream. */
 static uint64_t conn_pos(const struct px_conn *c, const struct px_abi_event *h)
 {
 	const struct px_stream *s = &c->streams[h->dir ? PX_DIR_OUT : PX_DIR_IN];
 	uint64_t pos = conn_offset(s, h->pos);
 
-	if (pos == s->end + 1 && s->started && h->state != TCP_STATE_ESTABLISHED)
+	if (pos == s->end + 1 && s->started && h->state != TCP_STATE_ESTABLISHED &&
+	    !conn_ends_out(h))
 		pos--; /* a FIN takes a sequence number */
 	return pos;
 }
@@ -392,7 +399,8 @@ static uint64_t conn_pos(const struct px_conn *c, const struct px_abi_event *h)
 /* Is this the end of a stream, with its place? Then bytes that are missing before it show. */
 static bool conn_tells_end(const struct px_conn *c, const struct px_abi_event *h)
 {
-	return h->len == 0 && h->dir == PX_DIR_IN && h->flags & PX_ABI_F_PEER_POS && !c->is_packet;
+	return h->len == 0 && (h->dir == PX_DIR_IN || conn_ends_out(h)) &&
+	       h->flags & PX_ABI_F_PEER_POS && !c->is_packet;
 }
 
 /*

@@ -12,6 +12,7 @@ static struct {
 	unsigned int flags;
 	struct px_abi_control control;
 	unsigned int controls;
+	uint64_t lost;
 } seen;
 static uint32_t pos[2];
 static uint64_t now_ns;
@@ -36,7 +37,7 @@ static void on_lost(void *ctx, struct px_conn *c, uint64_t bytes)
 {
 	(void)ctx;
 	(void)c;
-	ck_assert_uint_eq(bytes, 0);
+	seen.lost += bytes;
 }
 
 static bool on_control(void *ctx, struct px_conn *c, const struct px_abi_control *ctl)
@@ -50,6 +51,7 @@ static bool on_control(void *ctx, struct px_conn *c, const struct px_abi_control
 
 static uint32_t left_out;	/* bytes of the next events that were moved, and not copied */
 static uint64_t sock_id = 9;
+static uint16_t tcp_state = 1;
 
 static void event(enum px_abi_kind kind, enum px_dir dir, unsigned int flags, struct px_bytes data)
 {
@@ -68,7 +70,7 @@ static void event(enum px_abi_kind kind, enum px_dir dir, unsigned int flags, st
 		.family = PX_ABI_AF_INET,
 		.type = 1,
 		.protocol = 6,
-		.state = 1,
+		.state = tcp_state,
 		.flags = (uint16_t)(PX_ABI_F_SEQ | PX_ABI_F_PEER_POS | flags),
 	};
 	const struct px_event ev = { &h, data };
@@ -102,6 +104,7 @@ static void setup(void)
 static void teardown(void)
 {
 	px_table_fini(&table);
+	ck_assert_uint_eq(seen.lost, 0);
 }
 
 static void ask(void)
@@ -273,6 +276,32 @@ START_TEST(a_long_body_is_skipped_to_its_end_and_no_further)
 }
 END_TEST
 
+/* A server that ends its answer by closing: the place of the end tells whether all of it was seen. */
+START_TEST(what_is_missing_before_an_end_is_told)
+{
+	for (uint32_t missing = 0; missing < 2; missing++)
+		for (tcp_state = 1; tcp_state <= 8; tcp_state += 7) { /* established, close wait */
+			unsigned int paired = seen.paired;
+
+			sock_id++;
+			event(PX_ABI_DATA, PX_DIR_IN, PX_ABI_F_START,
+			      PX_BYTES("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+			event(PX_ABI_DATA, PX_DIR_OUT, 0,
+			      PX_BYTES("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nab"));
+			ck_assert_uint_eq(seen.paired, paired);
+			pos[PX_DIR_OUT] += missing;
+			event(PX_ABI_DATA, PX_DIR_OUT, PX_ABI_F_FIN, PX_BYTES(""));
+			px_table_advance(&table, now_ns += 1000000000);
+			ck_assert_uint_eq(seen.paired, paired + 1);
+			ck_assert_uint_eq(seen.flags, missing ? PX_FLAG_GAP : 0);
+			ck_assert_uint_eq(seen.lost, missing);
+			seen.lost = 0;
+		}
+	tcp_state = 1;
+	sock_id = 9;
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("table");
@@ -288,6 +317,7 @@ int main(void)
 	tcase_add_test(tc, a_long_body_is_skipped_to_its_end_and_no_further);
 	tcase_add_test(tc, counted_from_now_on_is_not_seen_from_the_start);
 	tcase_add_test(tc, a_lost_end_costs_one_exchange);
+	tcase_add_test(tc, what_is_missing_before_an_end_is_told);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
