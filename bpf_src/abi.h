@@ -7,7 +7,7 @@
 
 enum px_abi_kind {
 	PX_ABI_DATA = 1,	/* a call moved len bytes; len 0 with dir IN is end of stream */
-	PX_ABI_OPEN = 2,	/* connect or accept returned; result 0 or -errno */
+	PX_ABI_OPEN = 2,	/* connect or accept returned; result 0 or -errno; the payload, if any, is a struct px_abi_open */
 	PX_ABI_CLOSE = 3,	/* the socket is gone, or the last close of it was seen */
 	PX_ABI_NAMES = 4,	/* the payload is a struct px_abi_names: paths of a UNIX socket */
 	PX_ABI_PROC = 5,	/* a traced process forked, changed its program or ended */
@@ -83,6 +83,12 @@ struct px_abi_event {
 	char data[];
 };
 _Static_assert(sizeof(struct px_abi_event) == 128, "px_abi_event is shared with user space");
+
+/* Payload of PX_ABI_OPEN, where it is known. */
+struct px_abi_open {
+	__u64 connect_ns;	/* from the first SYN to the outcome */
+};
+_Static_assert(sizeof(struct px_abi_open) == 8, "px_abi_open is shared with user space");
 
 /* Payload of PX_ABI_NAMES: sun_path as the kernel keeps it; abstract names begin with a 0 byte; len 0 is unnamed. */
 struct px_abi_names {

@@ -33,6 +33,7 @@ BPF_TABLE("lru_hash", u64, struct px_moved, moved, PX_MOVED_MAX);
  */
 struct px_awaited {
 	u64 ino;	/* 0: still to be had from the socket */
+	u64 since_ns;
 	u64 comm[2];
 	u32 pid, tid, uid, pad;
 };

@@ -15,12 +15,34 @@ px_inline void px_await(u64 sk, u64 ino)
 	struct px_awaited a = {};
 
 	a.ino = ino;
+	a.since_ns = bpf_ktime_get_ns();
 	a.pid = id >> 32;
 	a.tid = (u32)id;
 	a.uid = (u32)bpf_get_current_uid_gid();
 	a.comm[0] = PX_LOAD(u64, leader, PX_OFF_task_struct_comm);
 	a.comm[1] = PX_LOAD(u64, leader, PX_OFF_task_struct_comm + 8);
 	awaited.update(&key, &a);
+}
+
+/* Hand over an opening with how long it took. */
+px_inline void px_push_open(const struct px_abi_event *h, u64 since_ns)
+{
+	struct px_abi_event *e;
+	u64 room;
+
+	e = px_reserve(sizeof(struct px_abi_open), &room);
+	if (!e) {
+		px_count_full(0);
+		return;
+	}
+	if (room < sizeof(struct px_abi_open)) {	/* never: it tells the verifier which class this is */
+		bpf_ringbuf_discard(e, BPF_RB_NO_WAKEUP);
+		return;
+	}
+	__builtin_memcpy(e, h, PX_HEAD);
+	((struct px_abi_open *)e->data)->connect_ns = h->ts_ns - since_ns;
+	e->copied = sizeof(struct px_abi_open);
+	px_submit(e);
 }
 
 /* What was awaited has come, in whatever context. */
@@ -43,7 +65,11 @@ px_inline int px_on_awaited(u64 sk, u8 kind, s32 result)
 		px_fill_ends(&h, &s, PX_TYPED);
 		if (kind == PX_ABI_OPEN)
 			px_fill_place(&h, &s, PX_TYPED);
-		if (px_ends_wanted(&h, &s, PX_TYPED))
+		if (!px_ends_wanted(&h, &s, PX_TYPED))
+			kind = 0;
+		if (kind == PX_ABI_OPEN)
+			px_push_open(&h, a->since_ns);
+		else if (kind)
 			px_push(&h);
 	}
 	awaited.delete(&key);

@@ -159,7 +159,10 @@ void px_report_open(struct px_report *r, struct px_conn *c)
 	if (!c->is_packet)
 		report_process(rec, c->pid, c->tid, c->uid, c->comm);
 	report_conn(rec, c);
-	px_record_null(rec, PX_F_CONNECT_NS);
+	if (c->connect_ns >= 0)
+		px_record_int(rec, PX_F_CONNECT_NS, c->connect_ns);
+	else
+		px_record_null(rec, PX_F_CONNECT_NS);
 	if (c->open_result < 0) {
 		const char *name = c->open_result > -4096 ? strerrorname_np(-c->open_result) : NULL;
 

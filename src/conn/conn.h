@@ -32,6 +32,7 @@ struct px_conn {
 	bool closed;		/* its end was seen; freed at close_at_ns */
 	bool was_reset;
 	int32_t open_result;	/* 0 or -errno of connect */
+	int64_t connect_ns;	/* how long that took; -1: not known */
 	uint64_t first_ns, last_ns, closed_ns, close_at_ns;	/* source clock */
 	uint32_t pid, tid, uid;	/* of the latest call */
 	char comm[16];

@@ -320,6 +320,7 @@ static struct px_conn *table_add(struct px_table *t, const struct px_abi_event *
 	c->is_packet = (h->flags & PX_ABI_F_PACKET) != 0;
 	c->is_tls = (h->flags & PX_ABI_F_TLS) != 0;
 	c->first_ns = h->ts_ns;
+	c->connect_ns = -1;
 	px_stream_init(&c->streams[PX_DIR_IN], &t->budget);
 	px_stream_init(&c->streams[PX_DIR_OUT], &t->budget);
 	c->streams[PX_DIR_IN].no_repeats = !c->is_packet;
@@ -695,9 +696,16 @@ static void table_end(struct px_table *t, struct px_conn *c)
 	free(c);
 }
 
-static void conn_open(struct px_conn *c, const struct px_abi_event *h)
+static void conn_open(struct px_conn *c, const struct px_event *ev)
 {
+	const struct px_abi_event *h = ev->hdr;
+	struct px_abi_open open;
+
 	c->open_result = h->result;
+	if (ev->data.len >= sizeof(open)) {
+		memcpy(&open, ev->data.ptr, sizeof(open));
+		c->connect_ns = (int64_t)open.connect_ns;
+	}
 	c->role = h->flags & PX_ABI_F_ACCEPT ? PX_ROLE_SERVER : PX_ROLE_CLIENT;
 	c->decoder.role = c->role;
 	conn_addresses(c, h);
@@ -766,7 +774,7 @@ void px_table_event(struct px_table *t, const struct px_event *ev)
 		table_age_append(t, c);
 	}
 	if (h->kind == PX_ABI_OPEN)
-		conn_open(c, h);
+		conn_open(c, ev);
 	else if (h->kind == PX_ABI_NAMES)
 		conn_names(c, ev->data);
 	if (h->kind == PX_ABI_OPEN || h->kind == PX_ABI_NAMES)
