@@ -301,6 +301,15 @@ static bool option_value_may_miss(const struct px_option *opt)
 	return opt->value && opt->value[0] == '[';
 }
 
+/* "--color never": getopt knows only --color=never, but a word like that can mean nothing else. */
+static bool option_takes_next(const struct px_option *opt, const char *word)
+{
+	unsigned int index;
+
+	return option_value_may_miss(opt) && opt->words &&
+	       px_arg_word(word, opt->words, &index) == 0;
+}
+
 static void getopt_form_make(struct getopt_form *form)
 {
 	/*
@@ -583,6 +592,8 @@ int px_options_parse(int argc, char **argv, struct px_options *out, struct px_er
 			return option_unknown(argv[optind - 1], err);
 		if (code == ':')
 			return option_value_misses(err);
+		if (!optarg && optind < argc && option_takes_next(option_find(code), argv[optind]))
+			optarg = argv[optind++];
 		if (option_store(option_find(code), code, optarg, out, err))
 			return -1;
 		if (out->action == PX_ACTION_HELP || out->action == PX_ACTION_VERSION)

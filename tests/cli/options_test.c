@@ -106,6 +106,9 @@ START_TEST(everything)
 	ck_assert(o.quiet && o.debug && o.no_redact && o.is_wide && o.conns && o.line_buffered);
 	ck_assert_str_eq(o.read_file, "-");
 
+	o = options_of("--color|never|-p|7");
+	ck_assert_int_eq(o.color, PX_COLOR_OPTION_NEVER);
+	ck_assert_uint_eq(o.pids.count, 1);
 	o = options_of("--probe=fentry|--color=never|-p|7|-jo|x");
 	ck_assert_int_eq(o.probe, PX_PROBE_OPTION_FENTRY);
 	ck_assert_int_eq(o.color, PX_COLOR_OPTION_NEVER);
