@@ -276,7 +276,7 @@ START_TEST(a_long_body_is_skipped_to_its_end_and_no_further)
 }
 END_TEST
 
-/* A server that ends its answer by closing: the place of the end tells whether all of it was seen. */
+/* A server ends its answer by closing: the place of the end tells whether all of it was seen. */
 START_TEST(what_is_missing_before_an_end_is_told)
 {
 	for (uint32_t missing = 0; missing < 2; missing++)
