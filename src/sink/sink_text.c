@@ -388,6 +388,41 @@ static int text_conn_sizes(struct text_sink *s, const struct px_record *r, size_
 	return 0;
 }
 
+/* "http://api.example" in "GET http://api.example/users": where it is, if a path follows. */
+static bool text_find_host(struct px_bytes summary, size_t *from, size_t *to)
+{
+	size_t at = px_bytes_find(summary, 0, ' ');
+
+	*from = ++at;
+	while (at < summary.len && summary.ptr[at] >= 'a' && summary.ptr[at] <= 'z')
+		at++;
+	if (at == *from || at >= summary.len ||
+	    !px_bytes_starts(px_bytes_sub(summary, at, SIZE_MAX), PX_BYTES("://")))
+		return false;
+	*to = px_bytes_find(summary, at + 3, '/');
+	return *to < px_bytes_find(summary, at, ' ');
+}
+
+/*
+ * A summary for which a line has no room. Of a URL the path says more than the host, which is much
+ * the same in all lines, and whose address is in the line anyway.
+ */
+static int text_summary_cut(struct px_buf *b, struct px_bytes summary, struct px_term_room room,
+			    size_t *columns)
+{
+	size_t from, to, before = *columns;
+	int err;
+
+	if (!text_find_host(summary, &from, &to) || from + 3 > room.columns)
+		return px_term_append(b, summary, 0, room, columns);
+	err = px_term_append(b, px_bytes_sub(summary, 0, from), 0, room, columns);
+	if (!err)
+		err = px_buf_append(b, PX_BYTES("\xe2\x80\xa6"));
+	++*columns;
+	room.columns -= *columns - before;
+	return err ? err : px_term_append(b, px_bytes_sub(summary, to, SIZE_MAX), 0, room, columns);
+}
+
 /*
  * The free text, in what is left of the line, and behind it a word about lost bytes, which is never
  * cut.
@@ -407,7 +442,9 @@ static int text_summary(struct text_sink *s, struct px_bytes summary, bool has_g
 			room.columns = TEXT_SUMMARY_MIN;
 		room.bytes = SIZE_MAX;
 	}
-	if (!err)
+	if (!err && summary.len > room.columns)
+		err = text_summary_cut(b, summary, room, columns);
+	else if (!err)
 		err = summary.len ? px_term_append(b, summary, 0, room, columns)
 				  : text_put(b, PX_BYTES("-"), columns);
 	if (!err && has_gap)

@@ -266,11 +266,11 @@ static const struct {
 	const char *line;
 } width_cases[] = {
 	{ 80, false,
-	  "12:38:09.123456 nginx[4242] <- 10.0.0.7:51234 http 200 1.230ms GET http://api.e…\n" },
+	  "12:38:09.123456 nginx[4242] <- 10.0.0.7:51234 http 200 1.230ms GET …/v1/users?i…\n" },
 	{ 89, false,
-	  "12:38:09.123456 nginx[4242] <- 10.0.0.7:51234 http 200 1.230ms GET http://api.example/v1…\n" },
+	  "12:38:09.123456 nginx[4242] <- 10.0.0.7:51234 http 200 1.230ms GET …/v1/users?id=7\n" },
 	{ 90, false,
-	  "12:38:09.123456 nginx[4242] <- 10.0.0.7:51234 http 200 1.230ms 78/512 GET http://api.exam…\n" },
+	  "12:38:09.123456 nginx[4242] <- 10.0.0.7:51234 http 200 1.230ms 78/512 GET …/v1/users?id=7\n" },
 	{ 119, false,
 	  "12:38:09.123456 nginx[4242] <- 10.0.0.7:51234 http 200 1.230ms 78/512 "
 	  "GET http://api.example/v1/users?id=7\n" },
@@ -285,14 +285,14 @@ static const struct {
 	  "GET http://api.example/v1/users?id=7\n" },
 	{ 105, false,
 	  "12:38:09.123456 nginx[4242] <- 10.0.0.7:51234 http 200 1.230ms 78/512 "
-	  "GET http://api.example/v1/users?id…\n" },
+	  "GET …/v1/users?id=7\n" },
 	{ 200, false,
 	  "12:38:09.123456 nginx[4242] 10.0.0.2:80 <- 10.0.0.7:51234 http 200 1.230ms 78/512 "
 	  "GET http://api.example/v1/users?id=7\n" },
 	{ 80, true,
 	  "12:38:09.123456 nginx[4242] 10.0.0.2:80 <- 10.0.0.7:51234 http 200 1.230ms 78/512 "
 	  "GET http://api.example/v1/users?id=7\n" },
-	{ 30, false, "12:38:09.123456 nginx[4242] <- 10.0.0.7:51234 http 200 1.230ms GET htt…\n" },
+	{ 30, false, "12:38:09.123456 nginx[4242] <- 10.0.0.7:51234 http 200 1.230ms GET …/v…\n" },
 };
 
 START_TEST(width)
@@ -302,6 +302,37 @@ START_TEST(width)
 	check_text((struct px_text_options){ .width = width_cases[_i].width,
 					     .wide = width_cases[_i].wide },
 		   width_cases[_i].line);
+}
+END_TEST
+
+/* Which part of a URL goes first where there is room for 16 columns. */
+static const struct {
+	const char *summary, *shown;
+} cut_cases[] = {
+	{ "GET http://h/path", "GET …/path" },
+	{ "GET http://h/p?q=123", "GET …/p?q=123" },
+	{ "GET http://host/a/long/path", "GET …/a/long/pa…" },
+	{ "GET http://host.example", "GET http://host…" },
+	{ "CONNECT host.example:443", "CONNECT host.ex…" },
+	{ "GET /to?url=http://a/b", "GET /to?url=htt…" },
+	{ "GET ://host.example/a", "GET ://host.exa…" },
+	{ "http://host.example/a", "http://host.exa…" },
+	{ "PUBLISH http://h x/y and more", "PUBLISH http://…" },
+	{ "OPTIONSOPTIONS http://h/p", "OPTIONSOPTIONS …" },
+	{ "GET http://h/\n\n\n\n\n\n\n\n\n\n", "GET …/\\n\\n\\n\\n…" },
+};
+
+START_TEST(host_is_cut_first)
+{
+	char want[200];
+
+	text_zone();
+	make_first();
+	r.summary = px_bytes_str(cut_cases[_i].summary);
+	snprintf(want, sizeof(want),
+		 "12:38:09.123456 nginx[4242] <- 10.0.0.7:51234 http 200 1.230ms %s\n",
+		 cut_cases[_i].shown);
+	check_text((struct px_text_options){ .width = 79 }, want);
 }
 END_TEST
 
@@ -329,7 +360,7 @@ START_TEST(gap_is_never_cut_off)
 	make_joined_with_gap();
 	check_text(
 		(struct px_text_options){ .width = 80 },
-		"12:38:09.123456 nginx[4242] <- 10.0.0.7:51234 http 200 ~1.230ms GET http:/… !gap\n");
+		"12:38:09.123456 nginx[4242] <- 10.0.0.7:51234 http 200 ~1.230ms GET …/v1/u… !gap\n");
 }
 END_TEST
 
@@ -490,11 +521,11 @@ START_TEST(slow)
 	check_text((struct px_text_options){ .width = 80, .colour = true, .slow_ns = 1229999 },
 		   DIM "12:38:09.123456" PLAIN " " CYAN "nginx" PLAIN
 		       "[4242] <- 10.0.0.7:51234 http " GREEN "200" PLAIN " " RED "1.230ms" PLAIN
-		       " GET http://api.e…\n");
+		       " GET …/v1/users?i…\n");
 	check_text((struct px_text_options){ .width = 80, .colour = true, .slow_ns = 1230000 },
 		   DIM "12:38:09.123456" PLAIN " " CYAN "nginx" PLAIN
 		       "[4242] <- 10.0.0.7:51234 http " GREEN "200" PLAIN
-		       " 1.230ms GET http://api.e…\n");
+		       " 1.230ms GET …/v1/users?i…\n");
 }
 END_TEST
 
@@ -582,6 +613,7 @@ int main(void)
 
 	tcase_add_loop_test(tc, line, 0, PX_COUNT(line_cases));
 	tcase_add_loop_test(tc, width, 0, PX_COUNT(width_cases));
+	tcase_add_loop_test(tc, host_is_cut_first, 0, PX_COUNT(cut_cases));
 	tcase_add_test(tc, width_changes);
 	tcase_add_test(tc, gap_is_never_cut_off);
 	tcase_add_test(tc, piped_summary_is_cut_at_512);
