@@ -94,16 +94,6 @@ static struct px_bytes describe_join(struct px_arena *arena, const struct px_byt
 	return px_bytes_of(p, at);
 }
 
-/* Eight letters at a time; the other bytes, those above 0x7f too, stay as they are. */
-static uint64_t describe_lower8(uint64_t x)
-{
-	const uint64_t ones = 0x0101010101010101;
-	uint64_t low = x & 0x7f * ones;
-	uint64_t above_z = low + (0x7f - 'Z') * ones, from_a = low + (0x80 - 'A') * ones;
-
-	return x | ((~x & (from_a ^ above_z) & 0x80 * ones) >> 2);
-}
-
 static void describe_lower(char *to, const char *from, size_t len)
 {
 	size_t i = 0;
@@ -111,12 +101,12 @@ static void describe_lower(char *to, const char *from, size_t len)
 
 	for (; len - i >= 8; i += 8) {
 		memcpy(&x, from + i, 8);
-		x = describe_lower8(x);
+		x = px_ascii_lower8(x);
 		memcpy(to + i, &x, 8);
 	}
 	if (i < len && len >= 8) {
 		memcpy(&x, from + len - 8, 8);
-		x = describe_lower8(x);
+		x = px_ascii_lower8(x);
 		memcpy(to + len - 8, &x, 8);
 		return;
 	}

@@ -58,12 +58,38 @@ static inline char px_ascii_lower(char c)
 	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 }
 
+/* Eight letters at a time; the other bytes, those above 0x7f too, stay as they are. */
+static inline uint64_t px_ascii_lower8(uint64_t x)
+{
+	const uint64_t ones = 0x0101010101010101;
+	uint64_t low = x & 0x7f * ones;
+	uint64_t above_z = low + (0x7f - 'Z') * ones, from_a = low + (0x80 - 'A') * ones;
+
+	return x | ((~x & (from_a ^ above_z) & 0x80 * ones) >> 2);
+}
+
+static inline bool px_ascii_caseeq8(const char *a, const char *b)
+{
+	uint64_t x, y;
+
+	memcpy(&x, a, 8);
+	memcpy(&y, b, 8);
+	return x == y || px_ascii_lower8(x) == px_ascii_lower8(y);
+}
+
 /* ASCII letters compare without case, all other bytes as they are. */
 static inline bool px_bytes_caseeq(struct px_bytes a, struct px_bytes b)
 {
+	size_t i = 0;
+
 	if (a.len != b.len)
 		return false;
-	for (size_t i = 0; i < a.len; i++)
+	for (; a.len - i >= 8; i += 8)
+		if (!px_ascii_caseeq8(a.ptr + i, b.ptr + i))
+			return false;
+	if (i > 0) /* the rest, with bytes before it that are known to be equal */
+		return i == a.len || px_ascii_caseeq8(a.ptr + a.len - 8, b.ptr + a.len - 8);
+	for (; i < a.len; i++)
 		if (px_ascii_lower(a.ptr[i]) != px_ascii_lower(b.ptr[i]))
 			return false;
 	return true;
