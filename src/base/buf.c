@@ -12,15 +12,13 @@ void px_buf_fini(struct px_buf *b)
 	*b = px_buf_of(b->max);
 }
 
-int px_buf_reserve(struct px_buf *b, size_t n)
+int px_buf_grow(struct px_buf *b, size_t n)
 {
 	size_t cap = b->cap ? b->cap : 256;
 	char *p;
 
 	if (n > b->max - b->len)
 		return -ENOBUFS;
-	if (n <= b->cap - b->len)
-		return 0;
 	while (cap < b->len + n)
 		cap = cap > b->max / 2 ? b->max : cap * 2;
 	p = realloc(b->ptr, cap);
@@ -28,20 +26,6 @@ int px_buf_reserve(struct px_buf *b, size_t n)
 		return -ENOMEM;
 	b->ptr = p;
 	b->cap = cap;
-	return 0;
-}
-
-int px_buf_append(struct px_buf *b, struct px_bytes data)
-{
-	int err;
-
-	if (data.len == 0)
-		return 0;
-	err = px_buf_reserve(b, data.len);
-	if (err)
-		return err;
-	memcpy(b->ptr + b->len, data.ptr, data.len);
-	b->len += data.len;
 	return 0;
 }
 

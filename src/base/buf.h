@@ -19,9 +19,26 @@ static inline struct px_buf px_buf_of(size_t max)
 
 void px_buf_fini(struct px_buf *b);
 
-/* Room for n more bytes. Returns 0, -ENOBUFS beyond the maximum, -ENOMEM. */
-PX_MUST_USE int px_buf_reserve(struct px_buf *b, size_t n);
-PX_MUST_USE int px_buf_append(struct px_buf *b, struct px_bytes data);
+/* More memory, so that n more bytes have room. Returns 0, -ENOBUFS beyond the maximum, -ENOMEM. */
+PX_MUST_USE int px_buf_grow(struct px_buf *b, size_t n);
+
+/* Room for n more bytes. Returns as px_buf_grow(). */
+PX_MUST_USE static inline int px_buf_reserve(struct px_buf *b, size_t n)
+{
+	return n <= b->cap - b->len ? 0 : px_buf_grow(b, n);
+}
+
+PX_MUST_USE static inline int px_buf_append(struct px_buf *b, struct px_bytes data)
+{
+	int err = px_buf_reserve(b, data.len);
+
+	if (err || data.len == 0)
+		return err;
+	memcpy(b->ptr + b->len, data.ptr, data.len);
+	b->len += data.len;
+	return 0;
+}
+
 PX_PRINTF(2, 3) PX_MUST_USE int px_buf_printf(struct px_buf *b, const char *fmt, ...);
 
 /* Drop n bytes at the front (n <= len). */
