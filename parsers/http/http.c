@@ -254,13 +254,10 @@ static struct px_parse_result http_head_tail(const struct px_parse_ctx *ctx, str
 static size_t http_first_line(struct http_dir *d, struct px_bytes in, struct http_start *start,
 			      bool *is_bad)
 {
-	size_t nl, len;
+	size_t nl = px_bytes_find(in, d->has_start ? 0 : d->scanned, '\n'), len;
 
-	*is_bad = !d->has_start && !http_start_possible(in);
-	if (*is_bad)
-		return 0;
-	nl = px_bytes_find(in, d->has_start ? 0 : d->scanned, '\n');
 	if (nl == in.len) {
+		*is_bad = !d->has_start && !http_start_possible(in);
 		d->scanned = (uint32_t)in.len;
 		return 0;
 	}

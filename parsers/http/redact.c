@@ -84,6 +84,12 @@ static struct px_bytes redact_userinfo(struct px_bytes url)
 	return at > from + 1 ? px_bytes_of(url.ptr + from, at - 1 - from) : none;
 }
 
+/* Offset of the first a or b at or after from, or text.len. */
+static size_t redact_find(struct px_bytes text, size_t from, char a, char b)
+{
+	return px_bytes_find(px_bytes_sub(text, 0, px_bytes_find(text, from, a)), from, b);
+}
+
 /* Walks over the secrets of a text, first to last. */
 struct redact_walk {
 	struct px_bytes text;
@@ -99,9 +105,7 @@ static bool redact_next(struct redact_walk *w, struct px_bytes *secret)
 	if (!w->is_form && !w->past_authority) {
 		w->past_authority = true;
 		*secret = redact_userinfo(text);
-		while (w->at < text.len && text.ptr[w->at] != '?' && text.ptr[w->at] != '#')
-			w->at++;
-		w->at++;
+		w->at = redact_find(text, w->at, '?', '#') + 1;
 		if (secret->len > 0)
 			return true;
 	}
@@ -109,11 +113,8 @@ static bool redact_next(struct redact_walk *w, struct px_bytes *secret)
 	 * Parameters are what `&` separates; a fragment may carry them too, as OAuth's answers do.
 	 */
 	while (w->at < text.len) {
-		size_t from = w->at, end = from, eq;
+		size_t from = w->at, end = redact_find(text, from, '&', w->is_form ? '&' : '#'), eq;
 
-		while (end < text.len && text.ptr[end] != '&' &&
-		       (w->is_form || text.ptr[end] != '#'))
-			end++;
 		w->at = end + 1;
 		eq = px_bytes_find(px_bytes_sub(text, 0, end), from, '=');
 		if (eq + 1 < end && http_is_secret_param(px_bytes_sub(text, from, eq - from))) {
