@@ -101,23 +101,23 @@ static uint32_t layer_take(struct layer *l, size_t width)
  */
 static enum px_packet_result packet_tcp(struct layer *l, struct px_segment *out)
 {
-	uint32_t flags, header;
+	struct px_cur c = l->c;
+	uint32_t header;
 
-	out->src_port = (uint16_t)layer_take(l, 2);
-	out->dst_port = (uint16_t)layer_take(l, 2);
-	out->seq = layer_take(l, 4);
-	out->ack = layer_take(l, 4);
-	flags = layer_take(l, 2);
-	if (l->c.ran_short || !layer_skip(l, 6))
+	if (px_cur_left(&c) < 20 || l->len < 20)
 		return PX_PACKET_BROKEN;
-	header = (flags >> 12) * 4;
-	if (header < 20 || header - 20 > l->len)
+	out->src_port = px_cur_be16(&c);
+	out->dst_port = px_cur_be16(&c);
+	out->seq = px_cur_be32(&c);
+	out->ack = px_cur_be32(&c);
+	header = (uint32_t)(px_cur_u8(&c) >> 4) * 4;
+	out->tcp_flags = px_cur_u8(&c);
+	if (header < 20 || header > l->len)
 		return PX_PACKET_BROKEN;
 	/* Options may be cut off: then there is no payload, but its length is known. */
-	px_cur_skip(&l->c, header - 20);
-	l->len -= header - 20;
+	px_cur_skip(&l->c, header);
+	l->len -= header;
 	out->protocol = IP_TCP;
-	out->tcp_flags = (uint8_t)flags;
 	out->len = l->len;
 	out->data = px_bytes_of(l->c.pos, px_cur_left(&l->c));
 	return PX_PACKET_SEGMENT;
