@@ -41,18 +41,16 @@ void px_decoder_fini(struct px_decoder *d)
 	decode_free_state(d);
 }
 
-static struct px_mark decode_mark(const struct px_seg_info *info, uint64_t pos)
+static void decode_mark(struct px_mark *m, const struct px_seg_info *info, uint64_t pos)
 {
-	struct px_mark m = { .pos = pos,
-			     .peer_pos = info->peer_pos,
-			     .ts_ns = info->ts_ns,
-			     .pid = info->pid,
-			     .tid = info->tid,
-			     .uid = info->uid,
-			     .has_peer_pos = info->has_peer_pos };
-
-	memcpy(m.comm, info->comm, sizeof(m.comm));
-	return m;
+	m->pos = pos;
+	m->peer_pos = info->peer_pos;
+	m->ts_ns = info->ts_ns;
+	m->pid = info->pid;
+	m->tid = info->tid;
+	m->uid = info->uid;
+	memcpy(m->comm, info->comm, sizeof(m->comm));
+	m->has_peer_pos = info->has_peer_pos;
 }
 
 /* The frame under construction is complete as far as the stream has been consumed. */
@@ -65,7 +63,7 @@ static void decode_deliver(struct px_decoder *d, enum px_dir dir, unsigned int f
 	d->dirs[dir].need = 0;
 	d->dirs[dir].ask_again = false;
 	f->flags |= flags;
-	f->last = decode_mark(&s->last, s->pos);
+	decode_mark(&f->last, &s->last, s->pos);
 	f->bytes = s->pos - f->first.pos;
 	d->env->frames_made++;
 	d->ever_parsed = true;
@@ -336,7 +334,7 @@ static bool decode_step(struct px_decoder *d, enum px_dir dir)
 		dd->frame->dir = dir;
 	}
 	if (!dd->frame->msg && front)
-		dd->frame->first = decode_mark(&front->info, s->pos);
+		decode_mark(&dd->frame->first, &front->info, s->pos);
 	dd->ended = at_end;
 	dd->ask_again = false;
 	r = d->parser->parse(&ctx, view, dd->frame);
