@@ -348,15 +348,12 @@ static inline size_t json_special(char **dst, struct px_bytes s, size_t at)
 	return n;
 }
 
-char *px_json_escape(char *dst, struct px_bytes s)
+/* The rest of s from a special on: a function of its own, as its registers are not to be saved for the plain texts. */
+static __attribute__((noinline)) char *json_escape_from(char *dst, struct px_bytes s, size_t at)
 {
-	size_t at = 0;
-
 	while (at < s.len) {
-		size_t n = escape_run(dst, s.ptr + at, s.len - at);
+		size_t n;
 
-		dst += n;
-		at += n;
 		/* Specials come in groups: stay here until a plain byte follows. */
 		while (at < s.len && !escape_is_plain((unsigned char)s.ptr[at])) {
 			n = json_special(&dst, s, at);
@@ -364,8 +361,18 @@ char *px_json_escape(char *dst, struct px_bytes s)
 				return NULL;
 			at += n;
 		}
+		n = escape_run(dst, s.ptr + at, s.len - at);
+		dst += n;
+		at += n;
 	}
 	return dst;
+}
+
+char *px_json_escape(char *dst, struct px_bytes s)
+{
+	size_t n = escape_run(dst, s.ptr, s.len);
+
+	return n == s.len ? dst + n : json_escape_from(dst + n, s, n);
 }
 
 char *px_base64(char *dst, struct px_bytes s)
@@ -470,28 +477,15 @@ static inline size_t term_min(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-int px_term_append(struct px_buf *out, struct px_bytes s, unsigned int flags,
-		   struct px_term_room room, size_t *columns_used)
+/* Character by character, up to where there is no room. */
+static __attribute__((noinline)) int term_append_slow(struct px_buf *out, struct px_bytes s,
+						      unsigned int flags, struct px_term_room room,
+						      size_t *columns_used)
 {
 	static const char ellipsis[] = "\xe2\x80\xa6";	/* one column, three bytes */
 	size_t begin = out->len, columns = 0, at = 0;
 	size_t fit_len = 0, fit_columns = 0;	/* the last place behind which the ellipsis still has room */
 
-	if (s.len == 0 || room.columns == 0 || room.bytes < 3)
-		return 0;
-	if (s.len <= room.columns && s.len <= room.bytes) {
-		/* The usual case: plain, and there is room. */
-		int err = px_buf_reserve(out, s.len + PX_JSON_SLACK);
-
-		if (err)
-			return err;
-		if (escape_run(out->ptr + out->len, s.ptr, s.len) == s.len &&
-		    (!(flags & PX_TERM_NO_BLANKS) || !memchr(s.ptr, ' ', s.len))) {
-			out->len += s.len;
-			columns = s.len;
-			goto done;
-		}
-	}
 	while (at < s.len) {
 		size_t chunk = term_min(s.len - at, 4096), stop = at + chunk;
 		int err = px_buf_reserve(out, chunk * PX_TERM_GROWTH + PX_JSON_SLACK);
@@ -540,4 +534,26 @@ done:
 	if (columns_used)
 		*columns_used += columns;
 	return 0;
+}
+
+int px_term_append(struct px_buf *out, struct px_bytes s, unsigned int flags,
+		   struct px_term_room room, size_t *columns_used)
+{
+	if (s.len == 0 || room.columns == 0 || room.bytes < 3)
+		return 0;
+	if (s.len <= room.columns && s.len <= room.bytes) {
+		/* The usual case: plain, and there is room. */
+		int err = px_buf_reserve(out, s.len + PX_JSON_SLACK);
+
+		if (err)
+			return err;
+		if (escape_run(out->ptr + out->len, s.ptr, s.len) == s.len &&
+		    (!(flags & PX_TERM_NO_BLANKS) || !memchr(s.ptr, ' ', s.len))) {
+			out->len += s.len;
+			if (columns_used)
+				*columns_used += s.len;
+			return 0;
+		}
+	}
+	return term_append_slow(out, s, flags, room, columns_used);
 }
