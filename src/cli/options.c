@@ -578,6 +578,7 @@ static int options_check_files(const struct px_options *o, struct px_error *err)
 int px_options_parse(int argc, char **argv, struct px_options *out, struct px_error *err)
 {
 	struct getopt_form form;
+	const char *value;
 	int code;
 
 	if (options_preset(out, err))
@@ -587,14 +588,15 @@ int px_options_parse(int argc, char **argv, struct px_options *out, struct px_er
 	opterr = 0;
 	while ((code = getopt_long(argc, argv, form.letters, form.names, NULL)) != -1) {
 		if (code == 1)
-			return positional_word(optarg, err);
+			return positional_word(argv[optind - 1], err);
 		if (code == '?')
 			return option_unknown(argv[optind - 1], err);
 		if (code == ':')
 			return option_value_misses(err);
-		if (!optarg && optind < argc && option_takes_next(option_find(code), argv[optind]))
-			optarg = argv[optind++];
-		if (option_store(option_find(code), code, optarg, out, err))
+		value = optarg;
+		if (!value && optind < argc && option_takes_next(option_find(code), argv[optind]))
+			value = argv[optind++];
+		if (option_store(option_find(code), code, value, out, err))
 			return -1;
 		if (out->action == PX_ACTION_HELP || out->action == PX_ACTION_VERSION)
 			return 0;
