@@ -63,7 +63,11 @@ def not_root(t):
 
 def in_private_mounts(script, *args):
     """A command line that runs the shell text in mount and nothing else of its own; args are $1, $2, ..."""
-    return [need("unshare"), "-m", "--propagation", "private", "/bin/sh", "-c", script, "sh", *map(str, args)]
+    private = [need("unshare"), "-m", "--propagation", "private"]
+    tried = subprocess.run([*private, "true"], capture_output=True, text=True, check=False)
+    if tried.returncode:
+        raise Skip(f"mounts cannot be hidden here, in a chroot perhaps: {tried.stderr.strip()}")
+    return [*private, "/bin/sh", "-c", script, "sh", *map(str, args)]
 
 
 @live(probes=False)
