@@ -5,8 +5,8 @@
  *   bystander plain COUNT   as it is
  *   bystander empty COUNT   with an empty BPF program at the entry and one at the exit of every read() of the host
  *
- * Each reads one byte of /dev/zero COUNT times, ten times over, and prints the least. Needs libbpf and, for `empty`, root
- * and tracefs in its usual place.
+ * Each reads one byte of /dev/zero COUNT times, ten times over, and prints the least. Needs libbpf
+ * and, for `empty`, root and tracefs in its usual place.
  */
 #define _GNU_SOURCE
 #include <bpf/bpf.h>
@@ -34,7 +34,9 @@ static void attach_empty(const char *tracepoint)
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0 },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
-	struct perf_event_attr attr = { .type = PERF_TYPE_TRACEPOINT, .size = sizeof(attr), .sample_period = 1 };
+	struct perf_event_attr attr = { .type = PERF_TYPE_TRACEPOINT,
+					.size = sizeof(attr),
+					.sample_period = 1 };
 	char path[128], id[16] = "";
 	int program, fd;
 
@@ -43,14 +45,18 @@ static void attach_empty(const char *tracepoint)
 	if (fd < 0 || read(fd, id, sizeof(id) - 1) <= 0)
 		die(path);
 	attr.config = strtoull(id, NULL, 10);
-	program = bpf_prog_load(BPF_PROG_TYPE_TRACEPOINT, "empty", "GPL", code, sizeof(code) / sizeof(code[0]), NULL);
+	program = bpf_prog_load(BPF_PROG_TYPE_TRACEPOINT, "empty", "GPL", code,
+				sizeof(code) / sizeof(code[0]), NULL);
 	if (program < 0)
 		die("bpf_prog_load");
-	/* The program of a tracepoint runs on every processor, whichever the event was opened for. */
+	/*
+	 * The program of a tracepoint runs on every processor, whichever the event was opened for.
+	 */
 	fd = (int)syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
 	if (fd < 0)
 		die("perf_event_open");
-	if (ioctl(fd, PERF_EVENT_IOC_SET_BPF, program) < 0 || ioctl(fd, PERF_EVENT_IOC_ENABLE, 0) < 0)
+	if (ioctl(fd, PERF_EVENT_IOC_SET_BPF, program) < 0 ||
+	    ioctl(fd, PERF_EVENT_IOC_ENABLE, 0) < 0)
 		die("PERF_EVENT_IOC_SET_BPF");
 }
 
@@ -64,7 +70,8 @@ static double once(int fd, long count)
 		if (read(fd, &byte, 1) != 1)
 			die("read");
 	clock_gettime(CLOCK_MONOTONIC, &b);
-	return ((double)(b.tv_sec - a.tv_sec) * 1e9 + (double)(b.tv_nsec - a.tv_nsec)) / (double)count;
+	return ((double)(b.tv_sec - a.tv_sec) * 1e9 + (double)(b.tv_nsec - a.tv_nsec)) /
+	       (double)count;
 }
 
 int main(int argc, char **argv)

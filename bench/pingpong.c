@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pingpong: the smallest HTTP server and client, one connection, one request at a time, four system calls per exchange.
+ * pingpong: the smallest HTTP server and client, one connection, one request at a time, four system
+ * calls per exchange.
  *
  *   pingpong server PORT BODY CPU   answers GET with BODY bytes
- *   pingpong client PORT BODY CPU   reads numbers from stdin; for each asks that many times over a new connection and prints
+ *   pingpong client PORT BODY CPU   reads numbers from stdin; for each asks so often over a new connection and prints
  *                                   the nanoseconds per exchange (wall clock)
  */
 #define _GNU_SOURCE
@@ -20,7 +21,9 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char request[] = "GET /v1/users?id=7 HTTP/1.1\r\nHost: api.example\r\nUser-Agent: pingpong\r\nAccept: */*\r\n\r\n";
+static const char request[] =
+	"GET /v1/users?id=7 HTTP/1.1\r\nHost: api.example\r\nUser-Agent: pingpong\r\n"
+	"Accept: */*\r\n\r\n";
 static char buf[1 << 20];
 
 static void die(const char *what)
@@ -41,7 +44,8 @@ static void pin(int cpu)
 
 static struct sockaddr_in loopback(uint16_t port)
 {
-	return (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(port),
+	return (struct sockaddr_in){ .sin_family = AF_INET,
+				     .sin_port = htons(port),
 				     .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 }
 
@@ -59,7 +63,9 @@ static int stream_socket(void)
 
 static size_t make_answer(char *out, size_t size, size_t body)
 {
-	int head = snprintf(out, size, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n\r\n", body);
+	int head = snprintf(
+		out, size,
+		"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n\r\n", body);
 
 	memset(out + head, 'x', body);
 	return (size_t)head + body;

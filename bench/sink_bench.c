@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What it costs to print a record: nanoseconds of CPU per record, as text and as JSON, the writing itself to /dev/null. */
+/*
+ * What it costs to print a record: nanoseconds of CPU per record, as text and as JSON, the writing
+ * itself to /dev/null.
+ */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +25,8 @@ static double bench_now_ns(void)
 }
 
 /* The best of some rounds: the others were disturbed. */
-static void bench_sink(const char *name, struct px_sink *sink, struct px_out *out, struct px_record *r)
+static void bench_sink(const char *name, struct px_sink *sink, struct px_out *out,
+		       struct px_record *r)
 {
 	double best = 0;
 
@@ -71,7 +75,8 @@ int main(int argc, char **argv)
 			continue;
 		if (px_out_new(&out, fd, "/dev/null", PX_OUT_QUEUE_DEFAULT) != 0)
 			return EXIT_FAILURE;
-		sink = bench_cases[i].is_json ? px_sink_json_new(out) : px_sink_text_new(out, &bench_cases[i].options);
+		sink = bench_cases[i].is_json ? px_sink_json_new(out)
+					      : px_sink_text_new(out, &bench_cases[i].options);
 		if (!sink)
 			return EXIT_FAILURE;
 		bench_sink(bench_cases[i].name, sink, out, &r);

@@ -7,7 +7,7 @@
 
 enum px_abi_kind {
 	PX_ABI_DATA = 1,	/* a call moved len bytes; len 0 with dir IN is end of stream */
-	PX_ABI_OPEN = 2,	/* connect or accept returned; result 0 or -errno; the payload, if any, is a struct px_abi_open */
+	PX_ABI_OPEN = 2,	/* connect or accept returned; result 0 or -errno; payload: none or px_abi_open */
 	PX_ABI_CLOSE = 3,	/* the socket is gone, or the last close of it was seen */
 	PX_ABI_NAMES = 4,	/* the payload is a struct px_abi_names: paths of a UNIX socket */
 	PX_ABI_PROC = 5,	/* a traced process forked, changed its program or ended */
@@ -33,7 +33,7 @@ enum px_abi_kind {
 #define PX_ABI_F_NEWPOS 0x0200	/* first time the kernel side counted this socket; pos began at 0 here */
 #define PX_ABI_F_PACKET 0x0400	/* from a packet capture: no process is known */
 #define PX_ABI_F_START 0x0800	/* nothing had gone either way on this connection before this call */
-#define PX_ABI_F_LOST 0x1000	/* DATA: these bytes were not seen and never will be; from sources that order by themselves */
+#define PX_ABI_F_LOST 0x1000	/* DATA: bytes never to be seen; from sources that order by themselves */
 
 /* family: the kernel's AF_ numbers */
 #define PX_ABI_AF_UNIX 1
@@ -90,7 +90,10 @@ struct px_abi_open {
 };
 _Static_assert(sizeof(struct px_abi_open) == 8, "px_abi_open is shared with user space");
 
-/* Payload of PX_ABI_NAMES: sun_path as the kernel keeps it; abstract names begin with a 0 byte; len 0 is unnamed. */
+/*
+ * Payload of PX_ABI_NAMES: sun_path as the kernel keeps it; abstract names begin with a 0 byte; len
+ * 0 is unnamed.
+ */
 struct px_abi_names {
 	__u16 local_len;
 	__u16 remote_len;
@@ -122,7 +125,10 @@ struct px_abi_shared {
 };
 _Static_assert(sizeof(struct px_abi_shared) == 64, "px_abi_shared is shared with user space");
 
-/* What a system call does, for the kernel side: a table by call number that user space fills (src/capture/calls.c). */
+/*
+ * What a system call does, for the kernel side: a table by call number that user space fills
+ * (src/capture/calls.c).
+ */
 enum px_abi_what {
 	PX_WHAT_NOTHING,	/* not looked at */
 	PX_WHAT_DATA,
@@ -154,7 +160,10 @@ _Static_assert(sizeof(struct px_abi_call) == 8, "px_abi_call is shared with user
 #define PX_TARGET_COMM 0x8	/* its name is one that was asked for */
 #define PX_TARGET_EXE 0x10	/* its program is */
 
-/* Entry of the table of targets, by process id. An ended process stays in it until its sockets are closed too. */
+/*
+ * Entry of the table of targets, by process id. An ended process stays in it until its sockets are
+ * closed too.
+ */
 struct px_abi_target {
 	__u32 flags;
 	__u32 reserved;

@@ -43,9 +43,9 @@ px_inline int px_regs_are_foreign(u64 regs)
 }
 
 /*
- * The entry code puts -ENOSYS into ax and the result replaces it: anything else means that the call is over and
- * that we run in work done on the way back to the program (io_uring completes there), where the registers
- * describe a call that has nothing to do with these bytes.
+ * The entry code puts -ENOSYS into ax and the result replaces it: anything else means that the call
+ * is over and that we run in work done on the way back to the program (io_uring completes there),
+ * where the registers describe a call that has nothing to do with these bytes.
  */
 px_inline int px_inside_call(u64 regs)
 {

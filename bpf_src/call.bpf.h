@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The one handler of calls that move bytes: (socket, direction, result, registers) becomes an event. */
+/*
+ * The one handler of calls that move bytes: (socket, direction, result, registers) becomes an
+ * event.
+ */
 #ifndef PX_CALL_BPF_H
 #define PX_CALL_BPF_H
 
@@ -42,11 +45,12 @@ px_inline void px_push_bytes(struct px_abi_event *h, u64 buf, u64 want)
 }
 
 /*
- * What user space wants of a large call: *want bytes to copy, after *skip bytes that are only announced, and the last
- * *tail bytes: the end of a message that turns out to be framed some other way than those before it.
- * False: nothing at all, not even its length.
+ * What user space wants of a large call: *want bytes to copy, after *skip bytes that are only
+ * announced, and the last *tail bytes: the end of a message that turns out to be framed some other
+ * way than those before it. False: nothing at all, not even its length.
  */
-px_inline int px_wanted(const struct px_sock *s, u32 dir, u32 pos, u64 n, u64 *want, u64 *skip, u64 *tail)
+px_inline int px_wanted(const struct px_sock *s, u32 dir, u32 pos, u64 n, u64 *want, u64 *skip,
+			u64 *tail)
 {
 	u64 ino = s->ino;
 	struct px_abi_control *c = control.lookup(&ino);
@@ -81,8 +85,8 @@ px_inline int px_wanted(const struct px_sock *s, u32 dir, u32 pos, u64 n, u64 *w
  * regs   the user's registers, 0 where they do not describe this call
  * typed  constant: how s->sk may be read
  */
-px_inline int px_on_data(void *ctx, struct px_abi_event *h, const struct px_sock *s, u32 dir, u64 n, u32 msg_flags,
-			 u64 regs, int typed)
+px_inline int px_on_data(void *ctx, struct px_abi_event *h, const struct px_sock *s, u32 dir, u64 n,
+			 u32 msg_flags, u64 regs, int typed)
 {
 	u64 want = 0, skip = 0, tail = 0;
 	struct px_memory mem = {};

@@ -21,9 +21,9 @@
 #define PX_TCP_CLOSING 11
 
 /* The states in which our FIN has taken a place in write_seq. */
-#define PX_TCP_FIN_IS_OUT                                                                                              \
-	(1u << PX_TCP_FIN_WAIT1 | 1u << PX_TCP_FIN_WAIT2 | 1u << PX_TCP_TIME_WAIT | 1u << PX_TCP_LAST_ACK |            \
-	 1u << PX_TCP_CLOSING)
+#define PX_TCP_FIN_IS_OUT                                                                          \
+	(1u << PX_TCP_FIN_WAIT1 | 1u << PX_TCP_FIN_WAIT2 | 1u << PX_TCP_TIME_WAIT |                \
+	 1u << PX_TCP_LAST_ACK | 1u << PX_TCP_CLOSING)
 
 #define PX_SOCK_DONE 0x2	/* enum sock_flags: set in tcp_fin() and nowhere else */
 #define PX_RCV_SHUTDOWN 1
@@ -31,8 +31,8 @@
 #define PX_SHUTDOWN_BOTH 3
 
 /*
- * A socket while its event is made. common holds the front of struct sock where it had to be copied; with a typed
- * pointer it stays unused and the compiler drops it.
+ * A socket while its event is made. common holds the front of struct sock where it had to be
+ * copied; with a typed pointer it stays unused and the compiler drops it.
  */
 struct px_sock {
 	u64 sk;
@@ -42,11 +42,13 @@ struct px_sock {
 	char common[PX_COMMON_SIZE] __attribute__((aligned(8)));
 };
 
-#define PX_COMMON(t, s, field, typed)                                                                                  \
-	((typed) ? PX_LOAD(t, (s)->sk, PX_OFF_sock_common_##field) : *(t *)((s)->common + PX_OFF_sock_common_##field))
+#define PX_COMMON(t, s, field, typed)                                                              \
+	((typed) ? PX_LOAD(t, (s)->sk, PX_OFF_sock_common_##field)                                 \
+		 : *(t *)((s)->common + PX_OFF_sock_common_##field))
 
-#define PX_KIND_AT \
-	(PX_OFF_sock_sk_type < PX_OFF_sock_sk_protocol ? PX_OFF_sock_sk_type : PX_OFF_sock_sk_protocol)
+#define PX_KIND_AT                                                                                 \
+	(PX_OFF_sock_sk_type < PX_OFF_sock_sk_protocol ? PX_OFF_sock_sk_type                       \
+						       : PX_OFF_sock_sk_protocol)
 
 /* The inode that embraces a struct socket gives the connection its number. */
 px_inline u64 px_sock_ino(u64 sk, int typed)
@@ -97,8 +99,8 @@ px_inline int px_sock_look(struct px_sock *s, u64 sk, u64 ino, int typed)
 }
 
 /*
- * Identity. The links from one kernel object to the next are here and in px_fill_process(), which run before anything
- * branches: the verifier takes a millisecond over each link.
+ * Identity. The links from one kernel object to the next are here and in px_fill_process(), which
+ * run before anything branches: the verifier takes a millisecond over each link.
  */
 px_inline void px_fill_sock(struct px_abi_event *e, const struct px_sock *s, int typed)
 {
@@ -123,11 +125,13 @@ px_inline void px_fill_ends(struct px_abi_event *e, const struct px_sock *s, int
 		remote = PX_COMMON(u32, s, skc_daddr, typed);
 		ports = PX_COMMON(u16, s, skc_num, typed);
 		if (!ports)	/* a reset has taken it out of the table of ports; this copy stays */
-			ports = __builtin_bswap16((u16)px_read32(s->sk, PX_OFF_inet_sock_inet_sport));
+			ports = __builtin_bswap16(
+				(u16)px_read32(s->sk, PX_OFF_inet_sock_inet_sport));
 		ports |= (u32)__builtin_bswap16(PX_COMMON(u16, s, skc_dport, typed)) << 16;
 	}
 	if (family == PX_ABI_AF_INET6) {
-		u64 high = PX_COMMON(u64, s, skc_v6_daddr, typed), low = PX_COMMON(u64, s, skc_v6_daddr + 8, typed);
+		u64 high = PX_COMMON(u64, s, skc_v6_daddr, typed),
+		    low = PX_COMMON(u64, s, skc_v6_daddr + 8, typed);
 
 		if (high || (u32)low != 0xffff0000) {
 			remote = high;
@@ -149,7 +153,9 @@ px_inline void px_fill_ends(struct px_abi_event *e, const struct px_sock *s, int
 	*(u64 *)(e->remote_addr + 8) = px_forget(remote_low, s->noise);
 }
 
-/* Where the two directions of a connection stand after a call that moved n bytes in direction dir. */
+/*
+ * Where the two directions of a connection stand after a call that moved n bytes in direction dir.
+ */
 struct px_place {
 	u32 pos;	/* of the first byte of the call */
 	u32 peer_pos;
@@ -157,13 +163,18 @@ struct px_place {
 	u16 is_new;	/* the first that the kernel side sees of a socket it has to count for */
 };
 
-#define PX_SEQ_MIN (PX_OFF_tcp_sock_copied_seq < PX_OFF_tcp_sock_write_seq ? PX_OFF_tcp_sock_copied_seq : PX_OFF_tcp_sock_write_seq)
-#define PX_SEQ_MAX (PX_OFF_tcp_sock_copied_seq > PX_OFF_tcp_sock_write_seq ? PX_OFF_tcp_sock_copied_seq : PX_OFF_tcp_sock_write_seq)
+#define PX_SEQ_MIN                                                                                 \
+	(PX_OFF_tcp_sock_copied_seq < PX_OFF_tcp_sock_write_seq ? PX_OFF_tcp_sock_copied_seq       \
+								: PX_OFF_tcp_sock_write_seq)
+#define PX_SEQ_MAX                                                                                 \
+	(PX_OFF_tcp_sock_copied_seq > PX_OFF_tcp_sock_write_seq ? PX_OFF_tcp_sock_copied_seq       \
+								: PX_OFF_tcp_sock_write_seq)
 #define PX_SEQ_SPAN (PX_SEQ_MAX - PX_SEQ_MIN + 4)
 
 /*
- * TCP: the socket's own counters. Two things shift them by one: a FIN that was consumed together with the last bytes
- * (then all that was received has been read, and tcp_fin() has run), and our own FIN once it is queued.
+ * TCP: the socket's own counters. Two things shift them by one: a FIN that was consumed together
+ * with the last bytes (then all that was received has been read, and tcp_fin() has run), and our
+ * own FIN once it is queued.
  */
 px_inline void px_place_tcp(struct px_place *p, const struct px_sock *s, u32 dir, u32 n, int typed)
 {
@@ -212,18 +223,23 @@ px_inline void px_place_tcp(struct px_place *p, const struct px_sock *s, u32 dir
 	p->peer_pos = dir == PX_ABI_IN ? out : in;
 	if (!typed)
 		return;
-	/* An accepted socket is a copy of its listener, backlog included; one that connected has none. */
+	/*
+	 * An accepted socket is a copy of its listener, backlog included; one that connected has
+	 * none.
+	 */
 	if (PX_LOAD(u32, s->sk, PX_OFF_sock_sk_max_ack_backlog))
 		p->flags |= PX_ABI_F_ACCEPT;
 	/* bytes_acked counts the SYN of the side that connected. */
-	out -= PX_LOAD(u32, tp, PX_OFF_tcp_sock_snd_una) - (u32)PX_LOAD(u64, tp, PX_OFF_tcp_sock_bytes_acked);
+	out -= PX_LOAD(u32, tp, PX_OFF_tcp_sock_snd_una) -
+	       (u32)PX_LOAD(u64, tp, PX_OFF_tcp_sock_bytes_acked);
 	in -= rcv_nxt - (u32)PX_LOAD(u64, tp, PX_OFF_tcp_sock_bytes_received);
 	if (in == 0 && out == (p->flags & PX_ABI_F_ACCEPT ? 0 : 1))
 		p->flags |= PX_ABI_F_START;
 }
 
 /* UNIX streams and MPTCP: counted here. The count goes on whether or not the event finds room. */
-px_inline void px_place_counted(struct px_place *p, const struct px_sock *s, u32 dir, u32 n, int typed)
+px_inline void px_place_counted(struct px_place *p, const struct px_sock *s, u32 dir, u32 n,
+				int typed)
 {
 	u64 ino = s->ino;
 	struct px_moved *m = moved.lookup(&ino);

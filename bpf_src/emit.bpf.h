@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reserve an event, fill what all events have, submit it; wake the reader when that is due; count what has no room. */
+/*
+ * Reserve an event, fill what all events have, submit it; wake the reader when that is due; count
+ * what has no room.
+ */
 #ifndef PX_EMIT_BPF_H
 #define PX_EMIT_BPF_H
 
@@ -8,14 +11,20 @@
 #define PX_HEAD sizeof(struct px_abi_event)
 
 /*
- * An event's head is made on the stack, then room is reserved and the head copied: the verifier then looks at the
- * loads that fill it once, not once per size of the room.
+ * An event's head is made on the stack, then room is reserved and the head copied: the verifier
+ * then looks at the loads that fill it once, not once per size of the room.
  */
 
-/* Room for at least want bytes of payload, or as many as the largest class has; *room says how many. */
+/*
+ * Room for at least want bytes of payload, or as many as the largest class has; *room says how
+ * many.
+ */
 px_inline struct px_abi_event *px_reserve(u64 want, u64 *room)
 {
-	/* The sizes are constants on every path, as the verifier demands, and what follows is shared by all of them. */
+	/*
+	 * The sizes are constants on every path, as the verifier demands, and what follows is
+	 * shared by all of them.
+	 */
 	if (want == 0) {
 		*room = 0;
 		return bpf_ringbuf_reserve(PX_RING, PX_HEAD, 0);
@@ -60,9 +69,9 @@ px_inline void px_fill_process(struct px_abi_event *e)
 }
 
 /*
- * Hand the event over. The reader says in the shared page how it waits: 0 it is awake; 1 it sleeps until something
- * happens; 2 it looks again in a moment by itself and wants to be called only if the ring fills up. The event that
- * calls it clears the word, so that it is called once.
+ * Hand the event over. The reader says in the shared page how it waits: 0 it is awake; 1 it sleeps
+ * until something happens; 2 it looks again in a moment by itself and wants to be called only if
+ * the ring fills up. The event that calls it clears the word, so that it is called once.
  */
 px_inline void px_submit(struct px_abi_event *e)
 {
@@ -71,7 +80,8 @@ px_inline void px_submit(struct px_abi_event *e)
 	struct px_abi_shared *page = shared.lookup(&zero);
 
 	if (page && page->reader_asleep &&
-	    (page->reader_asleep == 1 || bpf_ringbuf_query(PX_RING, BPF_RB_AVAIL_DATA) >= PX_WAKE_MARK)) {
+	    (page->reader_asleep == 1 ||
+	     bpf_ringbuf_query(PX_RING, BPF_RB_AVAIL_DATA) >= PX_WAKE_MARK)) {
 		page->reader_asleep = 0;
 		wake = BPF_RB_FORCE_WAKEUP;
 	}
@@ -79,8 +89,12 @@ px_inline void px_submit(struct px_abi_event *e)
 	px_count(PX_COUNT_EVENTS, 1);
 }
 
-/* All of the head but the endpoints (px_fill_ends()) and what depends on bytes that moved. result is 0 or -errno. */
-px_inline void px_fill(struct px_abi_event *h, const struct px_sock *s, u8 kind, u16 flags, s32 result, int typed)
+/*
+ * All of the head but the endpoints (px_fill_ends()) and what depends on bytes that moved. result
+ * is 0 or -errno.
+ */
+px_inline void px_fill(struct px_abi_event *h, const struct px_sock *s, u8 kind, u16 flags,
+		       s32 result, int typed)
 {
 	h->ts_ns = bpf_ktime_get_ns();
 	h->pos = h->peer_pos = 0;
@@ -94,7 +108,10 @@ px_inline void px_fill(struct px_abi_event *h, const struct px_sock *s, u8 kind,
 	px_fill_sock(h, s, typed);
 }
 
-/* Where both directions of a TCP connection stand, in an event that moves nothing: pos outgoing, peer_pos incoming. */
+/*
+ * Where both directions of a TCP connection stand, in an event that moves nothing: pos outgoing,
+ * peer_pos incoming.
+ */
 px_inline void px_fill_place(struct px_abi_event *h, const struct px_sock *s, int typed)
 {
 	struct px_place place;

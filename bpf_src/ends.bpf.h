@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* --port, --host and --role: which connections of a target are wanted. Nothing of it is compiled in unless asked for. */
+/*
+ * --port, --host and --role: which connections of a target are wanted. Nothing of it is compiled in
+ * unless asked for.
+ */
 #ifndef PX_ENDS_BPF_H
 #define PX_ENDS_BPF_H
 
@@ -17,18 +20,21 @@ px_inline int px_in_net6_one(const u8 *have, u64 high, u64 high_mask, u64 low, u
 	return (*(u64 *)have & high_mask) == high && (*(u64 *)(have + 8) & low_mask) == low;
 }
 
-px_inline int px_in_net6(const struct px_abi_event *h, u64 high, u64 high_mask, u64 low, u64 low_mask)
+px_inline int px_in_net6(const struct px_abi_event *h, u64 high, u64 high_mask, u64 low,
+			 u64 low_mask)
 {
-	return h->family == PX_ABI_AF_INET6 && (px_in_net6_one(h->local_addr, high, high_mask, low, low_mask) ||
-						px_in_net6_one(h->remote_addr, high, high_mask, low, low_mask));
+	return h->family == PX_ABI_AF_INET6 &&
+	       (px_in_net6_one(h->local_addr, high, high_mask, low, low_mask) ||
+		px_in_net6_one(h->remote_addr, high, high_mask, low, low_mask));
 }
 
 #define PX_ROLE_CLIENT 1	/* as enum px_role, src/base/dir.h */
 #define PX_ROLE_SERVER 2
 
 /*
- * An accepted socket is a copy of its listener, backlog included. Of UNIX sockets the one that has a name and whose peer
- * has none was accepted; where that does not tell, and of datagrams, the role is 0.
+ * An accepted socket is a copy of its listener, backlog included. Of UNIX sockets the one that has
+ * a name and whose peer has none was accepted; where that does not tell, and of datagrams, the role
+ * is 0.
  */
 px_inline int px_role(const struct px_sock *s, int typed)
 {
@@ -36,7 +42,8 @@ px_inline int px_role(const struct px_sock *s, int typed)
 	int is_named, is_peer_named;
 
 	if (s->protocol == PX_TCP || s->protocol == PX_MPTCP)
-		return px_get32(s->sk, PX_OFF_sock_sk_max_ack_backlog, typed) ? PX_ROLE_SERVER : PX_ROLE_CLIENT;
+		return px_get32(s->sk, PX_OFF_sock_sk_max_ack_backlog, typed) ? PX_ROLE_SERVER
+									      : PX_ROLE_CLIENT;
 	if (s->family != PX_ABI_AF_UNIX || s->type != PX_STREAM)
 		return 0;
 	peer = px_read64(s->sk, PX_OFF_unix_sock_peer);

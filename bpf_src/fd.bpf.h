@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From a descriptor of the current process to its struct sock: a walk, so that no table of descriptors is kept. */
+/*
+ * From a descriptor of the current process to its struct sock: a walk, so that no table of
+ * descriptors is kept.
+ */
 #ifndef PX_FD_BPF_H
 #define PX_FD_BPF_H
 
@@ -15,12 +18,13 @@
 #define PX_FILE_SPAN (PX_HIGH(PX_OFF_file_f_inode, PX_OFF_file_private_data) - PX_FILE_LOW + 8)
 
 /*
- * The struct sock behind descriptor fd, and the inode number that is the connection's identity; 0 where fd is no
- * socket. A file, pipe or terminal is left at the mode of its inode.
+ * The struct sock behind descriptor fd, and the inode number that is the connection's identity; 0
+ * where fd is no socket. A file, pipe or terminal is left at the mode of its inode.
  */
 px_inline u64 px_sock_of_fd(u64 fd, u64 *ino)
 {
-	u64 table = PX_LOAD(u64, PX_LOAD(u64, px_current(), PX_OFF_task_struct_files), PX_OFF_files_struct_fdt);
+	u64 table = PX_LOAD(u64, PX_LOAD(u64, px_current(), PX_OFF_task_struct_files),
+			    PX_OFF_files_struct_fdt);
 	u64 file, inode_at, socket;
 	char inode[PX_OFF_inode_i_ino + 8] __attribute__((aligned(8)));
 

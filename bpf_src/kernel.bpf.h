@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading kernel memory at offsets that user space took from this kernel's BTF (the PX_OFF_ constants). */
+/*
+ * Reading kernel memory at offsets that user space took from this kernel's BTF (the PX_OFF_
+ * constants).
+ */
 #ifndef PX_KERNEL_BPF_H
 #define PX_KERNEL_BPF_H
 
@@ -10,11 +13,11 @@
 #define px_inline static inline __attribute__((always_inline))
 
 /*
- * Two ways to a field. A pointer that the verifier knows the type of (an argument of a BTF tracepoint, the current
- * task, what a helper made of them) is loaded from directly: 0 to 1 ns, a bad pointer reads as 0. Any other pointer
- * needs a helper call of 23 ns whatever the size, so those reads are merged.
- * The assembly statement keeps bcc's rewriter from turning direct loads into helper calls: it follows pointers
- * through C, but not through assembly.
+ * Two ways to a field. A pointer that the verifier knows the type of (an argument of a BTF
+ * tracepoint, the current task, what a helper made of them) is loaded from directly: 0 to 1 ns, a
+ * bad pointer reads as 0. Any other pointer needs a helper call of 23 ns whatever the size, so
+ * those reads are merged. The assembly statement keeps bcc's rewriter from turning direct loads
+ * into helper calls: it follows pointers through C, but not through assembly.
  */
 #define PX_TYPED 1
 #define PX_UNTYPED 0
@@ -30,19 +33,23 @@ px_inline u64 px_ptr(const void *p)
 #define PX_LOAD(type, base, off) (*(const volatile type *)((base) + (off)))
 
 /*
- * The two helpers under names of our own: where bcc sees theirs, it searches /proc/kallsyms for them, which takes up to
- * a second, and follows their arguments.
+ * The two helpers under names of our own: where bcc sees theirs, it searches /proc/kallsyms for
+ * them, which takes up to a second, and follows their arguments.
  */
 static long (*px_probe_kernel)(void *to, u32 size, const void *from) = (void *)113; /* bpf_probe_read_kernel */
 static long (*px_probe_user)(void *to, u32 size, const void *from) = (void *)112;   /* bpf_probe_read_user */
 
-/* The verifier has to see the bound on the value that it checks: LLVM 14 likes to compare a copy of it. */
+/*
+ * The verifier has to see the bound on the value that it checks: LLVM 14 likes to compare a copy of
+ * it.
+ */
 #define PX_BARRIER(v) asm volatile("" : "+r"(v))
 
 /*
- * v as it is, but the verifier no longer knows anything about it (noise: any value that it does not know either).
- * Where branches meet again with different constants in a variable, it would follow all that comes after once for each
- * of them; with the constants forgotten it sees one and the same state, and stops.
+ * v as it is, but the verifier no longer knows anything about it (noise: any value that it does not
+ * know either). Where branches meet again with different constants in a variable, it would follow
+ * all that comes after once for each of them; with the constants forgotten it sees one and the same
+ * state, and stops.
  */
 px_inline u64 px_forget(u64 v, u64 noise)
 {
@@ -96,8 +103,8 @@ px_inline u64 px_current(void)
 }
 
 /*
- * The number of a struct pid as the tracer's pid namespace has it; there, 0 for processes that live in
- * another one. Outside of containers this is the first number that a struct pid has.
+ * The number of a struct pid as the tracer's pid namespace has it; there, 0 for processes that live
+ * in another one. Outside of containers this is the first number that a struct pid has.
  */
 px_inline u32 px_pid_nr(u64 pid, int typed)
 {
@@ -131,13 +138,17 @@ px_inline u64 px_current_id(void)
 #ifdef PX_PID_NS
 	u64 task = px_current();
 
-	return (u64)px_task_tgid(task) << 32 | px_pid_nr(PX_LOAD(u64, task, PX_OFF_task_struct_thread_pid), PX_TYPED);
+	return (u64)px_task_tgid(task) << 32 |
+	       px_pid_nr(PX_LOAD(u64, task, PX_OFF_task_struct_thread_pid), PX_TYPED);
 #else
 	return bpf_get_current_pid_tgid();
 #endif
 }
 
-/* The user's registers as they were saved when the system call was entered: arguments and number are still there. */
+/*
+ * The user's registers as they were saved when the system call was entered: arguments and number
+ * are still there.
+ */
 px_inline u64 px_current_regs(void)
 {
 	return px_ptr((void *)bpf_task_pt_regs(bpf_get_current_task_btf()));

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who becomes a target, and who ceases to be one: processes fork, take another name, run another program, end. */
+/*
+ * Who becomes a target, and who ceases to be one: processes fork, take another name, run another
+ * program, end.
+ */
 #ifndef PX_LIFE_BPF_H
 #define PX_LIFE_BPF_H
 
@@ -18,8 +21,8 @@ px_inline void px_count_targets(s32 more)
 }
 
 /*
- * Flags with PX_TARGET_ON as it has to be. PX_TARGET_NEEDS are the conditions on the process itself (COMM, EXE), and
- * NAMED where processes are named too.
+ * Flags with PX_TARGET_ON as it has to be. PX_TARGET_NEEDS are the conditions on the process itself
+ * (COMM, EXE), and NAMED where processes are named too.
  */
 px_inline u32 px_target_decide(u32 flags)
 {
@@ -53,7 +56,10 @@ px_inline void px_target_add(u32 tgid, u32 flags)
 		px_count_targets(1);
 }
 
-/* sched_process_fork(struct task_struct *parent, struct task_struct *child): before the child runs; threads too. */
+/*
+ * sched_process_fork(struct task_struct *parent, struct task_struct *child): before the child runs;
+ * threads too.
+ */
 int px_fork(u64 *ctx)
 {
 	u64 child = ctx[1];
@@ -61,7 +67,8 @@ int px_fork(u64 *ctx)
 	struct px_abi_target *parent;
 	u32 flags = 0;
 
-	if (PX_LOAD(u32, child, PX_OFF_task_struct_pid) != PX_LOAD(u32, child, PX_OFF_task_struct_tgid))
+	if (PX_LOAD(u32, child, PX_OFF_task_struct_pid) !=
+	    PX_LOAD(u32, child, PX_OFF_task_struct_tgid))
 		return 0;
 	id = px_task_tgid(child);
 	parent = targets.lookup(&parent_id);
@@ -83,7 +90,8 @@ int px_exit(u64 *ctx)
 	struct px_abi_shared *page;
 	struct px_abi_event h = {};
 
-	if (PX_LOAD(u32, PX_LOAD(u64, task, PX_OFF_task_struct_signal), PX_OFF_signal_struct_live) != 0)
+	if (PX_LOAD(u32, PX_LOAD(u64, task, PX_OFF_task_struct_signal),
+		    PX_OFF_signal_struct_live) != 0)
 		return 0;
 	id = px_task_tgid(task);
 	t = targets.lookup(&id);
@@ -123,8 +131,8 @@ px_inline void px_target_change(u32 tgid, u32 condition, int holds)
 static long (*px_probe_kernel_str)(void *to, u32 size, const void *from) = (void *)115; /* bpf_probe_read_kernel_str */
 
 /*
- * All patterns at once: a bit per place in a pattern, moved on by each byte that the place takes, kept where a star
- * stands (PX_GLOB_STARS).
+ * All patterns at once: a bit per place in a pattern, moved on by each byte that the place takes,
+ * kept where a star stands (PX_GLOB_STARS).
  */
 px_inline int px_glob_matches(const char *comm)
 {
@@ -141,13 +149,17 @@ px_inline int px_glob_matches(const char *comm)
 	return (at & PX_GLOB_END) != 0;
 }
 
-/* task_rename(struct task_struct *task, const char *comm): by exec, prctl() or /proc/PID/comm, before it is done. */
+/*
+ * task_rename(struct task_struct *task, const char *comm): by exec, prctl() or /proc/PID/comm,
+ * before it is done.
+ */
 int px_rename(u64 *ctx)
 {
 	u64 task = ctx[0];
 	char comm[PX_ABI_COMM_MAX] = {};
 
-	if (PX_LOAD(u32, task, PX_OFF_task_struct_pid) != PX_LOAD(u32, task, PX_OFF_task_struct_tgid))
+	if (PX_LOAD(u32, task, PX_OFF_task_struct_pid) !=
+	    PX_LOAD(u32, task, PX_OFF_task_struct_tgid))
 		return 0;
 	px_probe_kernel_str(comm, sizeof(comm), (void *)ctx[1]);
 	px_target_change(px_task_tgid(task), PX_TARGET_COMM, px_glob_matches(comm));
@@ -169,7 +181,8 @@ int px_exec(u64 *ctx)
 	int holds = PX_TARGET_EXE_TEST(ino, dev);
 
 	if (!holds) {
-		px_probe_path(name.path, sizeof(name.path), (void *)PX_LOAD(u64, bprm, PX_OFF_linux_binprm_filename));
+		px_probe_path(name.path, sizeof(name.path),
+			      (void *)PX_LOAD(u64, bprm, PX_OFF_linux_binprm_filename));
 		holds = exes.lookup(&name) != NULL;
 	}
 	px_target_change(px_task_tgid(task), PX_TARGET_EXE, holds);

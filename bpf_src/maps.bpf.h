@@ -6,8 +6,8 @@
 #include "kernel.bpf.h"
 
 /*
- * Events for user space, one ring for all CPUs. The loader makes it and gives its descriptor: bcc 0.26 has no way to
- * ask a ring of its own how full it is.
+ * Events for user space, one ring for all CPUs. The loader makes it and gives its descriptor: bcc
+ * 0.26 has no way to ask a ring of its own how full it is.
  */
 #define PX_RING ((void *)bpf_pseudo_fd(1 /* BPF_PSEUDO_MAP_FD */, PX_RING_FD))
 
@@ -28,8 +28,8 @@ struct px_moved {
 BPF_TABLE("lru_hash", u64, struct px_moved, moved, PX_MOVED_MAX);
 
 /*
- * Whose socket it is that connects, or has sent its FIN: the outcome is known in interrupt context, where no process is,
- * and the end after the socket has lost its inode.
+ * Whose socket it is that connects, or has sent its FIN: the outcome is known in interrupt context,
+ * where no process is, and the end after the socket has lost its inode.
  */
 struct px_awaited {
 	u64 ino;	/* 0: still to be had from the socket */
@@ -40,8 +40,8 @@ struct px_awaited {
 BPF_TABLE("lru_hash", u64, struct px_awaited, awaited, 4096);
 
 /*
- * What each system call does, by number. A table rather than comparisons in the programs: the verifier would follow
- * each number through all that comes after.
+ * What each system call does, by number. A table rather than comparisons in the programs: the
+ * verifier would follow each number through all that comes after.
  */
 BPF_ARRAY(calls, struct px_abi_call, PX_ABI_CALLS);
 
@@ -51,12 +51,17 @@ BPF_F_TABLE("hash", u32, struct px_abi_target, targets, PX_TARGETS_MAX, BPF_F_NO
 #endif
 
 #ifdef PX_TARGET_COMM_TEST
-/* For each byte the places of the patterns of --comm that take it, a bit each; filled by src/capture/glob.c. */
+/*
+ * For each byte the places of the patterns of --comm that take it, a bit each; filled by
+ * src/capture/glob.c.
+ */
 BPF_ARRAY(globs, u64, 256);
 #endif
 
 #ifdef PX_TARGET_EXE_TEST
-/* Paths of --exe, for programs whose file is another than the one user space sees under this name. */
+/*
+ * Paths of --exe, for programs whose file is another than the one user space sees under this name.
+ */
 struct px_exe_path {
 	char path[PX_ABI_EXE_MAX];
 };

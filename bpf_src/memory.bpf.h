@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where a system call keeps the bytes it moved: from the user's registers to a buffer or an iovec. */
+/*
+ * Where a system call keeps the bytes it moved: from the user's registers to a buffer or an iovec.
+ */
 #ifndef PX_MEMORY_BPF_H
 #define PX_MEMORY_BPF_H
 

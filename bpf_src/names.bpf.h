@@ -5,7 +5,10 @@
 
 #include "emit.bpf.h"
 
-/* sun_path of the address of a unix_sock; returns its length, 0 where it has none. Reads 108 bytes at most. */
+/*
+ * sun_path of the address of a unix_sock; returns its length, 0 where it has none. Reads 108 bytes
+ * at most.
+ */
 px_inline u16 px_unix_path(char *out, u64 unix_sock)
 {
 	u64 addr = px_read64(unix_sock, PX_OFF_unix_sock_addr), n;
@@ -25,8 +28,8 @@ px_inline u16 px_unix_path(char *out, u64 unix_sock)
 }
 
 /*
- * Send the names of a UNIX socket as an event with the head h. Who listens has a name and who connects has none, most
- * of the time: where it is so, h learns its role.
+ * Send the names of a UNIX socket as an event with the head h. Who listens has a name and who
+ * connects has none, most of the time: where it is so, h learns its role.
  */
 px_inline void px_push_names(struct px_abi_event *h, u64 sk)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Calls that do not fit one event or lie in pieces: an event per turn, a tail call to the next turn. So the programs
- * that every call passes stay short, and an iovec of 1024 parts needs no loop that the verifier would have to walk.
+ * Calls that do not fit one event or lie in pieces: an event per turn, a tail call to the next
+ * turn. So the programs that every call passes stay short, and an iovec of 1024 parts needs no loop
+ * that the verifier would have to walk.
  */
 #ifndef PX_REST_BPF_H
 #define PX_REST_BPF_H
@@ -39,9 +40,12 @@ px_inline void px_rest_give_up(struct px_rest *r)
 	px_push(&r->head);
 }
 
-/* The call described by h has want bytes to copy, after skip bytes that are announced only, and tail bytes at its end. */
-px_inline int px_rest_begin(void *ctx, struct px_abi_event *h, const struct px_memory *mem, u64 want, u64 skip,
-			     u64 tail)
+/*
+ * The call described by h has want bytes to copy, after skip bytes that are announced only, and
+ * tail bytes at its end.
+ */
+px_inline int px_rest_begin(void *ctx, struct px_abi_event *h, const struct px_memory *mem,
+			    u64 want, u64 skip, u64 tail)
 {
 	u32 zero = 0;
 	struct px_rest *r = rests.lookup(&zero);
@@ -71,11 +75,12 @@ px_inline int px_rest_begin(void *ctx, struct px_abi_event *h, const struct px_m
 }
 
 /*
- * Gather parts into e, at most n bytes, and move r on. Returns false when the user's memory cannot be read.
+ * Gather parts into e, at most n bytes, and move r on. Returns false when the user's memory cannot
+ * be read.
  *
- * The verifier adds the largest offset to the largest length, so the room of an event that gathers is twice what it
- * may hold. What changes from part to part is kept in the map: the verifier does not remember values there, so every
- * round looks like the one before it and is checked once.
+ * The verifier adds the largest offset to the largest length, so the room of an event that gathers
+ * is twice what it may hold. What changes from part to part is kept in the map: the verifier does
+ * not remember values there, so every round looks like the one before it and is checked once.
  */
 px_inline int px_gather(struct px_abi_event *e, struct px_rest *r, u64 n, u64 half)
 {

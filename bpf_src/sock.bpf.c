@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Back end `sock`: the raw tracepoints sock_send_length and sock_recv_length (kernel 6.3, commit 6e6eda44b939) hand
- * over struct sock and the length of every socket call. Nothing but socket calls pays for it.
+ * Back end `sock`: the raw tracepoints sock_send_length and sock_recv_length (kernel 6.3, commit
+ * 6e6eda44b939) hand over struct sock and the length of every socket call. Nothing but socket calls
+ * pays for it.
  */
 #include "call.bpf.h"
 #include "life.bpf.h"
@@ -14,7 +15,10 @@ px_inline int px_at_end(const struct px_sock *s)
 	return PX_LOAD(u8, s->sk, PX_OFF_sock_sk_shutdown) & PX_RCV_SHUTDOWN;
 }
 
-/* (struct sock *sk, int ret, int flags). Compiled once and loaded twice: half of the time to start is compiling. */
+/*
+ * (struct sock *sk, int ret, int flags). Compiled once and loaded twice: half of the time to start
+ * is compiling.
+ */
 int px_sock_length(u64 *ctx)
 {
 	u32 dir = px_patched_dir();

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The life of TCP connections: raw tracepoint inet_sock_set_state (kernel 4.16), used beside every back end. */
+/*
+ * The life of TCP connections: raw tracepoint inet_sock_set_state (kernel 4.16), used beside every
+ * back end.
+ */
 #ifndef PX_STATE_BPF_H
 #define PX_STATE_BPF_H
 
@@ -7,7 +10,10 @@
 #include "ends.bpf.h"
 #include "target.bpf.h"
 
-/* Remember whose socket it is. Older verifiers lose the type of a pointer whose address is taken, hence the copy. */
+/*
+ * Remember whose socket it is. Older verifiers lose the type of a pointer whose address is taken,
+ * hence the copy.
+ */
 px_inline void px_await(u64 sk, u64 ino)
 {
 	u64 id = px_current_id(), key = px_ptr((void *)sk);
@@ -80,7 +86,10 @@ px_inline int px_on_connecting(u64 sk)
 {
 	if (!px_is_target(px_current_id() >> 32))
 		return 0;
-	/* The flows below an MPTCP connection are grafted onto its struct socket: not theirs to report. */
+	/*
+	 * The flows below an MPTCP connection are grafted onto its struct socket: not theirs to
+	 * report.
+	 */
 	if (PX_LOAD(u64, PX_LOAD(u64, sk, PX_OFF_sock_sk_socket), PX_OFF_socket_sk) != sk)
 		return 0;
 	px_await(sk, 0);
@@ -88,8 +97,8 @@ px_inline int px_on_connecting(u64 sk)
 }
 
 /*
- * The process ends its direction, or all. close() shuts both directions before it changes the state, a reset does so
- * after it; after shutdown() of one direction the end is awaited.
+ * The process ends its direction, or all. close() shuts both directions before it changes the
+ * state, a reset does so after it; after shutdown() of one direction the end is awaited.
  */
 px_inline int px_on_closing(u64 sk, int is)
 {
@@ -132,7 +141,9 @@ int px_sock_state(u64 *ctx)
 	if (was != PX_TCP_SYN_SENT && is != PX_TCP_CLOSE)
 		return 0;
 	return px_on_awaited(sk, was == PX_TCP_SYN_SENT ? PX_ABI_OPEN : PX_ABI_CLOSE,
-			     was != PX_TCP_SYN_SENT || is == PX_TCP_ESTABLISHED ? 0 : -(s32)PX_LOAD(u32, sk, PX_OFF_sock_sk_err));
+			     was != PX_TCP_SYN_SENT || is == PX_TCP_ESTABLISHED
+				     ? 0
+				     : -(s32)PX_LOAD(u32, sk, PX_OFF_sock_sk_err));
 }
 
 #endif

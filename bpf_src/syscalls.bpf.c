@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Back ends `tracepoint`, `kprobe` and `fentry`: the return of system calls. They differ in where they hang
- * (PX_BACK_END_...) and share everything else.
+ * Back ends `tracepoint`, `kprobe` and `fentry`: the return of system calls. They differ in where
+ * they hang (PX_BACK_END_...) and share everything else.
  */
 #include "call.bpf.h"
 #include "fd.bpf.h"
@@ -49,7 +49,10 @@ px_inline int px_return_data(void *ctx, const struct px_abi_call *call, u64 regs
 	return px_on_data(ctx, &h, &s, dir, (u64)ret, msg_flags, regs, PX_UNTYPED);
 }
 
-/* A connection came to be. The outcome of connect() on TCP is told by its state (state.bpf.h), whenever it is known. */
+/*
+ * A connection came to be. The outcome of connect() on TCP is told by its state (state.bpf.h),
+ * whenever it is known.
+ */
 px_inline int px_return_open(const struct px_abi_call *call, u64 regs, s64 ret)
 {
 	u16 flags = call->what == PX_WHAT_ACCEPT ? PX_ABI_F_ACCEPT : 0;
@@ -79,7 +82,10 @@ px_inline int px_on_return(void *ctx, u64 regs, s64 ret)
 	struct px_abi_call *call;
 
 	call = calls.lookup(&nr);
-	/* 32-bit programs number their calls otherwise. Whether these moves were of sockets is not known. */
+	/*
+	 * 32-bit programs number their calls otherwise. Whether these moves were of sockets is not
+	 * known.
+	 */
 	if (px_regs_are_foreign(regs) || (call && call->what == PX_WHAT_FOREIGN)) {
 		px_count(PX_COUNT_FOREIGN, ret > 0);
 		return 0;
@@ -112,7 +118,10 @@ int px_call_kretprobe(struct pt_regs *ctx)
 #endif
 
 #ifdef PX_BACK_END_FENTRY
-/* A trampoline's program belongs to one function, so each call has its own: they are short and share this one. */
+/*
+ * A trampoline's program belongs to one function, so each call has its own: they are short and
+ * share this one.
+ */
 BPF_PROG_ARRAY(body, 1);
 
 int px_call_body(u64 *ctx)

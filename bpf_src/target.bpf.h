@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whether the current process is one that the user asked for: the first question of every program. */
+/*
+ * Whether the current process is one that the user asked for: the first question of every program.
+ */
 #ifndef PX_TARGET_BPF_H
 #define PX_TARGET_BPF_H
 
@@ -13,20 +15,28 @@ px_inline u32 px_current_group(void)
 {
 	u64 signal = PX_LOAD(u64, px_current(), PX_OFF_task_struct_signal);
 
-	return px_pid_nr(PX_LOAD(u64, signal, PX_OFF_signal_struct_pids + PX_PIDTYPE_PGID * sizeof(u64)), PX_TYPED);
+	return px_pid_nr(PX_LOAD(u64, signal,
+				 PX_OFF_signal_struct_pids + PX_PIDTYPE_PGID * sizeof(u64)),
+			 PX_TYPED);
 }
 
 #ifdef PX_CGROUP_TEST
-/* bpf_current_task_under_cgroup: 1 in the group at this place of the array, or below it (kernel 4.9) */
+/*
+ * bpf_current_task_under_cgroup: 1 in the group at this place of the array, or below it (kernel
+ * 4.9)
+ */
 static long (*px_under_cgroup)(void *map, u32 index) = (void *)37;
 
-#define PX_IN_CGROUP(index) (px_under_cgroup((void *)bpf_pseudo_fd(1 /* BPF_PSEUDO_MAP_FD */, PX_CGROUPS_FD), index) == 1)
+#define PX_IN_CGROUP(index)                                                                        \
+	(px_under_cgroup((void *)bpf_pseudo_fd(1 /* BPF_PSEUDO_MAP_FD */, PX_CGROUPS_FD),          \
+			 index) == 1)
 #endif
 
 /*
- * All that was asked for has to hold; what was not asked for is not compiled in. PX_PID_TEST(tgid) compares with up to
- * eight constants, PX_UID_TEST(uid) likewise; PX_CGROUP_TEST() asks for each control group in turn. The tracer's own
- * process group is left out except where processes are named by their number.
+ * All that was asked for has to hold; what was not asked for is not compiled in. PX_PID_TEST(tgid)
+ * compares with up to eight constants, PX_UID_TEST(uid) likewise; PX_CGROUP_TEST() asks for each
+ * control group in turn. The tracer's own process group is left out except where processes are
+ * named by their number.
  */
 px_inline int px_is_target(u32 tgid)
 {

@@ -32,13 +32,15 @@ static int command_user(const char *name, const struct passwd **user, struct px_
 	if (*user && (*user)->pw_uid == geteuid())
 		*user = NULL;
 	else if (!*user && name)
-		return px_error_set(err, PX_EXIT_TARGET, "getent passwd lists the users", "-u %s: there is no such user", name);
+		return px_error_set(err, PX_EXIT_TARGET, "getent passwd lists the users",
+				    "-u %s: there is no such user", name);
 	return 0;
 }
 
 static int command_become(const struct passwd *user)
 {
-	if (initgroups(user->pw_name, user->pw_gid) < 0 || setgid(user->pw_gid) < 0 || setuid(user->pw_uid) < 0)
+	if (initgroups(user->pw_name, user->pw_gid) < 0 || setgid(user->pw_gid) < 0 ||
+	    setuid(user->pw_uid) < 0)
 		return -1;
 	/* Root's folders are no use to it, and it has no business in them. */
 	setenv("HOME", user->pw_dir, 1);
@@ -67,7 +69,8 @@ static void command_child(char *const argv[], const struct passwd *user, int go,
 	_exit(why == ENOENT ? COMMAND_NOT_FOUND : COMMAND_NOT_RUN);
 }
 
-int px_command_start(struct px_command *c, char *const argv[], const char *name, struct px_error *err)
+int px_command_start(struct px_command *c, char *const argv[], const char *name,
+		     struct px_error *err)
 {
 	const struct passwd *user;
 	int go[2] = { -1, -1 }, failed[2] = { -1, -1 };
@@ -76,7 +79,8 @@ int px_command_start(struct px_command *c, char *const argv[], const char *name,
 	if (command_user(name, &user, err) < 0)
 		return -1;
 	if (pipe2(go, O_CLOEXEC) < 0 || pipe2(failed, O_CLOEXEC) < 0 || (c->pid = fork()) < 0) {
-		px_error_set(err, PX_EXIT_FAILED, NULL, "cannot start %s: %s", argv[0], strerror(errno));
+		px_error_set(err, PX_EXIT_FAILED, NULL, "cannot start %s: %s", argv[0],
+			     strerror(errno));
 		for (size_t i = 0; i < 2; i++) {
 			if (go[i] >= 0)
 				close(go[i]);
@@ -115,8 +119,8 @@ int px_command_go(struct px_command *c, const char *name, struct px_error *err)
 		return 0;
 	waitpid(c->pid, NULL, 0);
 	c->pid = 0;
-	px_error_set(err, PX_EXIT_FAILED, why == ENOENT ? "give its path, or look at PATH" : NULL, "cannot run %s: %s", name,
-		     why ? strerror(why) : "it is gone");
+	px_error_set(err, PX_EXIT_FAILED, why == ENOENT ? "give its path, or look at PATH" : NULL,
+		     "cannot run %s: %s", name, why ? strerror(why) : "it is gone");
 	err->code = (enum px_exit)(why == ENOENT ? COMMAND_NOT_FOUND : COMMAND_NOT_RUN);
 	return -1;
 }
@@ -138,7 +142,8 @@ static bool command_is_running(const struct px_command *c)
 {
 	siginfo_t info = { 0 };
 
-	return c->pid && waitid(P_PID, (id_t)c->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0;
+	return c->pid && waitid(P_PID, (id_t)c->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	       info.si_pid == 0;
 }
 
 bool px_command_signal(struct px_command *c, int sig, bool from_terminal)
@@ -171,13 +176,15 @@ static void command_die(int sig)
 int px_command_wait(struct px_command *c, int signal_fd)
 {
 	struct pollfd fds[2] = { { .fd = signal_fd, .events = POLLIN },
-				 { .fd = (int)syscall(SYS_pidfd_open, c->pid, 0), .events = POLLIN } };
+				 { .fd = (int)syscall(SYS_pidfd_open, c->pid, 0),
+				   .events = POLLIN } };
 	struct signalfd_siginfo si;
 	int status = 0;
 
 	while (fds[1].fd >= 0 && !(fds[1].revents & POLLIN) && poll(fds, 2, -1) >= 0)
 		while (read(signal_fd, &si, sizeof(si)) == (ssize_t)sizeof(si))
-			if (si.ssi_signo == SIGINT || si.ssi_signo == SIGTERM || si.ssi_signo == SIGHUP)
+			if (si.ssi_signo == SIGINT || si.ssi_signo == SIGTERM ||
+			    si.ssi_signo == SIGHUP)
 				px_command_signal(c, (int)si.ssi_signo, si.ssi_code == SI_KERNEL);
 	if (fds[1].fd >= 0)
 		close(fds[1].fd);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command that runs under trace: it is there before the probes, and begins once they are live. */
+/*
+ * The command that runs under trace: it is there before the probes, and begins once they are live.
+ */
 #ifndef PX_COMMAND_H
 #define PX_COMMAND_H
 
@@ -16,27 +18,31 @@ struct px_command {
 };
 
 /*
- * Make the process that will run argv, found as the shell would, and that waits in it. It runs as user (a name or number);
- * NULL: as the user behind sudo, if there is one. To be called before signals are blocked.
- * Returns 0; -1 with err filled.
+ * Make the process that will run argv, found as the shell would, and that waits in it. It runs as
+ * user (a name or number); NULL: as the user behind sudo, if there is one. To be called before
+ * signals are blocked. Returns 0; -1 with err filled.
  */
-PX_MUST_USE int px_command_start(struct px_command *c, char *const argv[], const char *user, struct px_error *err);
+PX_MUST_USE int px_command_start(struct px_command *c, char *const argv[], const char *user,
+				 struct px_error *err);
 
-/* Let it begin. Returns 0; -1 with err filled, err->code being 127 where there is no such program, else 126. */
+/*
+ * Let it begin. Returns 0; -1 with err filled, err->code being 127 where there is no such program,
+ * else 126.
+ */
 PX_MUST_USE int px_command_go(struct px_command *c, const char *name, struct px_error *err);
 
 /* It will not be needed: it ends without having begun. */
 void px_command_drop(struct px_command *c);
 
 /*
- * A signal came to us that asks to end (SIGINT, SIGTERM, SIGHUP). from_terminal: the command has it too. Returns true
- * where that is for the command to decide; then it has been passed on.
+ * A signal came to us that asks to end (SIGINT, SIGTERM, SIGHUP). from_terminal: the command has it
+ * too. Returns true where that is for the command to decide; then it has been passed on.
  */
 bool px_command_signal(struct px_command *c, int sig, bool from_terminal);
 
 /*
- * Wait for its end, passing on signals from signal_fd. Returns its exit status; does not return where a signal ended it:
- * then the same ends us.
+ * Wait for its end, passing on signals from signal_fd. Returns its exit status; does not return
+ * where a signal ended it: then the same ends us.
  */
 int px_command_wait(struct px_command *c, int signal_fd);
 

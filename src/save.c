@@ -65,8 +65,7 @@ static int save_name(struct px_save *s)
 	if (o->period_s) {
 		localtime_r(&begin, &tm);
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored                                                                     \
-	"-Wformat-nonliteral" /* the form is the user's, and strftime takes no arguments from it */
+#pragma GCC diagnostic ignored "-Wformat-nonliteral" /* the user's; strftime takes no arguments from it */
 		used = (int)strftime(s->path, sizeof(s->path), o->path, &tm);
 #pragma GCC diagnostic pop
 		if (used == 0)
@@ -239,8 +238,8 @@ static void save_next(struct px_save *s)
 }
 
 /*
- * As tcpdump has it: a file is over when a packet comes behind its time, or finds it longer than it may be; where both
- * fall together it is the time that counts.
+ * As tcpdump has it: a file is over when a packet comes behind its time, or finds it longer than it
+ * may be; where both fall together it is the time that counts.
  */
 static void save_rotate(struct px_save *s, int64_t wall_ns)
 {
@@ -280,7 +279,10 @@ static struct save_conn *save_conn_of(struct px_conn *c)
 	return c->saved;
 }
 
-/* The event with its secrets overwritten. False when memory is short: then none of its bytes are written. */
+/*
+ * The event with its secrets overwritten. False when memory is short: then none of its bytes are
+ * written.
+ */
 static bool save_mask(struct px_save *s, const struct px_conn *c, struct save_conn *own,
 		      struct px_event *ev)
 {
@@ -289,7 +291,10 @@ static bool save_mask(struct px_save *s, const struct px_conn *c, struct save_co
 	px_buf_drop(&s->scratch, s->scratch.len);
 	if (px_buf_append(&s->scratch, ev->data) != 0)
 		return false;
-	/* As long as nobody knows the protocol, it may be any; behind a change of protocol the last one's bytes may come. */
+	/*
+	 * As long as nobody knows the protocol, it may be any; behind a change of protocol the last
+	 * one's bytes may come.
+	 */
 	for (size_t i = 0; px_parsers[i]; i++)
 		if (px_parsers[i]->mask && (!known || known == px_parsers[i]))
 			px_parsers[i]->mask(&own->masks[ev->hdr->dir], s->scratch.ptr,

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* -w: what the connections carry, as packets in files; names, rotation, and what is done with finished files. */
+/*
+ * -w: what the connections carry, as packets in files; names, rotation, and what is done with
+ * finished files.
+ */
 #ifndef PX_SAVE_H
 #define PX_SAVE_H
 
@@ -12,8 +15,7 @@ struct px_save_options {
 	const char *path; /* "-" is standard output; with period_s, a form for strftime */
 	uint64_t size_max; /* bytes after which the next file begins (-C); 0: never */
 	uint64_t period_s; /* seconds of packet time after which it does (-G); 0: never */
-	uint64_t
-		file_count; /* -W: with size_max files are written over in turn, else the run ends; 0: no limit */
+	uint64_t file_count; /* -W: with size_max files are written over in turn, else the run ends; 0: no limit */
 	const char *command; /* -z: run on each file that was finished by a rotation; NULL: none */
 	bool no_redact;
 	int64_t wall_ns; /* now; with a file that is read it is not known before the first packet: 0 */
@@ -26,17 +28,17 @@ PX_MUST_USE int px_save_new(const struct px_save_options *opt, struct px_save **
 			    struct px_error *err);
 
 /*
- * px_table_options.on_event and on_close. wall_offset_ns: from the events' clock to nanoseconds since 1970.
- * Failures are kept for px_save_status().
+ * px_table_options.on_event and on_close. wall_offset_ns: from the events' clock to nanoseconds
+ * since 1970. Failures are kept for px_save_status().
  */
 void px_save_event(struct px_save *s, struct px_conn *c, const struct px_event *ev, uint64_t pos,
 		   int64_t wall_offset_ns);
 void px_save_close(struct px_save *s, struct px_conn *c, int64_t wall_offset_ns);
 
 /*
- * Hand over what there is. is_calm: to the kernel, so that it survives us; else to the output's queue.
- * Returns 0, PX_SAVE_FULL, -EPIPE where the reader is gone, or the -errno that ended this output; these three stay, and
- * px_save_error() tells more of the last.
+ * Hand over what there is. is_calm: to the kernel, so that it survives us; else to the output's
+ * queue. Returns 0, PX_SAVE_FULL, -EPIPE where the reader is gone, or the -errno that ended this
+ * output; these three stay, and px_save_error() tells more of the last.
  */
 int px_save_flush(struct px_save *s, bool is_calm);
 const char *px_save_error(struct px_save *s);

@@ -16,7 +16,10 @@ struct px_net {
 	uint8_t addr[16];	/* network order, what is behind the bits is 0; IPv4 in the first four */
 };
 
-/* Each of the three has to hold; an empty list holds for all. A port or address may be on either end. */
+/*
+ * Each of the three has to hold; an empty list holds for all. A port or address may be on either
+ * end.
+ */
 struct px_ends {
 	uint16_t ports[PX_PORTS_MAX];
 	size_t port_count;

@@ -34,7 +34,8 @@ static size_t attach_hooked(const bool *done, enum px_hook hook)
 	return n;
 }
 
-int px_attach(const struct px_loaded *l, struct px_links *links, char *note, size_t size, struct px_error *err)
+int px_attach(const struct px_loaded *l, struct px_links *links, char *note, size_t size,
+	      struct px_error *err)
 {
 	bool done[PX_PROGRAMS_MAX] = { false };
 	int last = 0;
@@ -48,7 +49,8 @@ int px_attach(const struct px_loaded *l, struct px_links *links, char *note, siz
 		if (l->programs[i] < 0 || p->hook == PX_HOOK_TAIL)
 			continue;
 		if (p->hook == PX_HOOK_KRETPROBE) {
-			if (px_kprobes_attach(&links->kprobes, l->programs[i], note, size, err) < 0) {
+			if (px_kprobes_attach(&links->kprobes, l->programs[i], note, size, err) <
+			    0) {
 				px_detach(links);
 				return -1;
 			}
@@ -71,5 +73,7 @@ int px_attach(const struct px_loaded *l, struct px_links *links, char *note, siz
 fail:
 	px_detach(links);
 	return px_error_set(err, last == -EPERM ? PX_EXIT_PERMISSION : PX_EXIT_HOST,
-			    last == -EPERM ? "run as root, or with cap_bpf,cap_perfmon" : "use --probe=auto", "%s", note);
+			    last == -EPERM ? "run as root, or with cap_bpf,cap_perfmon"
+					   : "use --probe=auto",
+			    "%s", note);
 }

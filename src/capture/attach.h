@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hanging loaded programs into the kernel. Links are descriptors: they go when the tracer goes, however. */
+/*
+ * Hanging loaded programs into the kernel. Links are descriptors: they go when the tracer goes,
+ * however.
+ */
 #ifndef PX_CAPTURE_ATTACH_H
 #define PX_CAPTURE_ATTACH_H
 
@@ -15,11 +18,12 @@ struct px_links {
 };
 
 /*
- * Attach every program of l. What cannot attach and is optional goes to note (of size bytes, "" if all went well).
- * Returns 0; -1 with err filled when the last probe of a kind would be missing: nothing stays attached then.
+ * Attach every program of l. What cannot attach and is optional goes to note (of size bytes, "" if
+ * all went well). Returns 0; -1 with err filled when the last probe of a kind would be missing:
+ * nothing stays attached then.
  */
-PX_MUST_USE int px_attach(const struct px_loaded *l, struct px_links *links, char *note, size_t size,
-			  struct px_error *err);
+PX_MUST_USE int px_attach(const struct px_loaded *l, struct px_links *links, char *note,
+			  size_t size, struct px_error *err);
 void px_detach(struct px_links *links);
 void px_links_init(struct px_links *links);
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A kretprobe holds one of its instances for as long as a call blocks. The default, some twenty, is used up by as many
- * blocked reads, and then calls are missed. perf_event_open's own kprobes cannot have more; kprobe_events can, so the
- * probes are made there. They are entries in a file of the kernel and do not go when their maker dies: a janitor
- * process takes them away, and whoever starts next takes away what a killed janitor left.
+ * A kretprobe holds one of its instances for as long as a call blocks. The default, some twenty, is
+ * used up by as many blocked reads, and then calls are missed. perf_event_open's own kprobes cannot
+ * have more; kprobe_events can, so the probes are made there. They are entries in a file of the
+ * kernel and do not go when their maker dies: a janitor process takes them away, and whoever starts
+ * next takes away what a killed janitor left.
  */
 #include "capture/attach_kprobe.h"
 
@@ -76,12 +77,16 @@ static void kprobe_remove_all(const struct px_kprobes *k, pid_t maker)
 
 	for (size_t i = 0; i < k->count; i++) {
 		kprobe_name(name, sizeof(name), maker, k->call[i]);
-		for (int tries = 0; kprobe_remove(k->events, name) == -EBUSY && tries < 200; tries++)
+		for (int tries = 0; kprobe_remove(k->events, name) == -EBUSY && tries < 200;
+		     tries++)
 			usleep(10000);
 	}
 }
 
-/* Wait until the tracer is gone, then clean up after it. Runs in a process and a session of its own. */
+/*
+ * Wait until the tracer is gone, then clean up after it. Runs in a process and a session of its
+ * own.
+ */
 static void kprobe_janitor(struct px_kprobes *k, int pipe_end, pid_t maker)
 {
 	int keep = fcntl(k->events, F_DUPFD, 3), wait_fd = fcntl(pipe_end, F_DUPFD, keep + 1);
@@ -134,16 +139,22 @@ static int kprobe_event_id(int tracefs, const char *name)
 	return atoi(text);
 }
 
-/* One call's return. The event is opened on one CPU; the program of a probe runs wherever the probe is hit. */
+/*
+ * One call's return. The event is opened on one CPU; the program of a probe runs wherever the probe
+ * is hit.
+ */
 static int kprobe_one(struct px_kprobes *k, int program, const char *call)
 {
-	struct perf_event_attr attr = { .type = PERF_TYPE_TRACEPOINT, .size = sizeof(attr), .sample_period = 1,
+	struct perf_event_attr attr = { .type = PERF_TYPE_TRACEPOINT,
+					.size = sizeof(attr),
+					.sample_period = 1,
 					.wakeup_events = 1 };
 	char name[64], line[192];
 	int n, id, fd, err;
 
 	kprobe_name(name, sizeof(name), getpid(), call);
-	n = snprintf(line, sizeof(line), "r%d:" KPROBE_GROUP "/%s " PX_CALL_PREFIX "%s\n", KPROBE_INSTANCES, name, call);
+	n = snprintf(line, sizeof(line), "r%d:" KPROBE_GROUP "/%s " PX_CALL_PREFIX "%s\n",
+		     KPROBE_INSTANCES, name, call);
 	if (write(k->events, line, (size_t)n) != n)
 		return -errno;
 	k->call[k->count] = call;
@@ -156,7 +167,8 @@ static int kprobe_one(struct px_kprobes *k, int program, const char *call)
 	fd = (int)syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	if (ioctl(fd, PERF_EVENT_IOC_SET_BPF, program) < 0 || ioctl(fd, PERF_EVENT_IOC_ENABLE, 0) < 0) {
+	if (ioctl(fd, PERF_EVENT_IOC_SET_BPF, program) < 0 ||
+	    ioctl(fd, PERF_EVENT_IOC_ENABLE, 0) < 0) {
 		err = -errno;
 		close(fd);
 		return err;
@@ -165,7 +177,8 @@ static int kprobe_one(struct px_kprobes *k, int program, const char *call)
 	return 0;
 }
 
-int px_kprobes_attach(struct px_kprobes *k, int program, char *note, size_t size, struct px_error *err)
+int px_kprobes_attach(struct px_kprobes *k, int program, char *note, size_t size,
+		      struct px_error *err)
 {
 	size_t live = 0;
 	int last = 0;
@@ -178,8 +191,12 @@ int px_kprobes_attach(struct px_kprobes *k, int program, char *note, size_t size
 		int why = errno;
 
 		px_kprobes_detach(k);
-		return px_error_set(err, why == EACCES || why == EPERM ? PX_EXIT_PERMISSION : PX_EXIT_HOST,
-				    "use --probe=auto", "this kernel has no kprobes (kprobe_events: %s)", strerror(why));
+		return px_error_set(err,
+				    why == EACCES || why == EPERM ? PX_EXIT_PERMISSION
+								  : PX_EXIT_HOST,
+				    "use --probe=auto",
+				    "this kernel has no kprobes (kprobe_events: %s)",
+				    strerror(why));
 	}
 	k->profile = openat(k->tracefs, "kprobe_profile", O_RDONLY | O_CLOEXEC);
 	kprobe_remove_stale(k->tracefs, k->events);
@@ -195,11 +212,13 @@ int px_kprobes_attach(struct px_kprobes *k, int program, char *note, size_t size
 	}
 	if (live == 0) {
 		px_kprobes_detach(k);
-		return px_error_set(err, last == -EPERM ? PX_EXIT_PERMISSION : PX_EXIT_HOST, "use --probe=auto",
-				    "no system call can be probed: %s", strerror(-last));
+		return px_error_set(err, last == -EPERM ? PX_EXIT_PERMISSION : PX_EXIT_HOST,
+				    "use --probe=auto", "no system call can be probed: %s",
+				    strerror(-last));
 	}
 	if (kprobe_start_janitor(k) < 0)
-		snprintf(note, size, "kill -9 will leave probes in kprobe_events: %s", strerror(errno));
+		snprintf(note, size, "kill -9 will leave probes in kprobe_events: %s",
+			 strerror(errno));
 	return 0;
 }
 
@@ -233,7 +252,8 @@ uint64_t px_kprobes_missed(const struct px_kprobes *k)
 
 	if (k->profile < 0 || lseek(k->profile, 0, SEEK_SET) < 0)
 		return 0;
-	while (used < sizeof(text) - 1 && (n = read(k->profile, text + used, sizeof(text) - 1 - used)) > 0)
+	while (used < sizeof(text) - 1 &&
+	       (n = read(k->profile, text + used, sizeof(text) - 1 - used)) > 0)
 		used += (size_t)n;
 	text[used] = '\0';
 	for (; line && *line; line = next) {	/* NAME HITS MISSED */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Kretprobes on system calls, through tracefs: only there can the number of calls under way be set. */
+/*
+ * Kretprobes on system calls, through tracefs: only there can the number of calls under way be set.
+ */
 #ifndef PX_CAPTURE_ATTACH_KPROBE_H
 #define PX_CAPTURE_ATTACH_KPROBE_H
 
@@ -22,10 +24,11 @@ struct px_kprobes {
 void px_kprobes_init(struct px_kprobes *k);
 
 /*
- * Hang program on the return of every call in px_calls[]. A call that this kernel lacks is named in note.
- * Returns 0; -1 with err filled when none could be had.
+ * Hang program on the return of every call in px_calls[]. A call that this kernel lacks is named in
+ * note. Returns 0; -1 with err filled when none could be had.
  */
-PX_MUST_USE int px_kprobes_attach(struct px_kprobes *k, int program, char *note, size_t size, struct px_error *err);
+PX_MUST_USE int px_kprobes_attach(struct px_kprobes *k, int program, char *note, size_t size,
+				  struct px_error *err);
 void px_kprobes_detach(struct px_kprobes *k);
 
 /* Calls that returned unseen because too many were under way at once. */

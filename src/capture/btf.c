@@ -81,22 +81,24 @@ struct px_btf {
 	char defines[BTF_FIELDS + 2][80];
 };
 
-static const char btf_cure[] = "use a kernel built with CONFIG_DEBUG_INFO_BTF=y (Debian 11 and later, Ubuntu 20.10, Fedora 31, "
-			       "RHEL 8.2 have it)";
+static const char btf_cure[] =
+	"use a kernel built with CONFIG_DEBUG_INFO_BTF=y (Debian 11 and later, Ubuntu 20.10, Fedora 31, "
+	"RHEL 8.2 have it)";
 
 int px_btf_open(struct px_btf **out, struct px_error *err)
 {
 	struct px_btf *b = calloc(1, sizeof(*b));
 
 	if (!b)
-		return px_error_set(err, PX_EXIT_FAILED, NULL, "no memory for the kernel's type information");
+		return px_error_set(err, PX_EXIT_FAILED, NULL,
+				    "no memory for the kernel's type information");
 	b->btf = btf__load_vmlinux_btf();
 	if (!b->btf) {
 		int why = errno;
 
 		free(b);
-		return px_error_set(err, PX_EXIT_HOST, btf_cure, "this kernel has no type information (BTF): %s",
-				    strerror(why));
+		return px_error_set(err, PX_EXIT_HOST, btf_cure,
+				    "this kernel has no type information (BTF): %s", strerror(why));
 	}
 	*out = b;
 	return 0;
@@ -110,7 +112,10 @@ void px_btf_close(struct px_btf *b)
 	free(b);
 }
 
-/* Bit offset of a member, anonymous structs and unions looked into; -1 where it is not there or a bit field. */
+/*
+ * Bit offset of a member, anonymous structs and unions looked into; -1 where it is not there or a
+ * bit field.
+ */
 static int64_t btf_member(const struct btf *btf, uint32_t type_id, const char *name, int depth)
 {
 	const struct btf_type *t = btf__type_by_id(btf, type_id);
@@ -154,20 +159,24 @@ int px_btf_defines(struct px_btf *b, const char **flags, size_t max, struct px_e
 		if (bits < 0 && btf_fields[i].optional)
 			continue;
 		if (bits < 0)
-			return px_error_set(err, PX_EXIT_HOST, "please report this with the output of uname -r",
-					    "this kernel's struct %s has no field %s", type, btf_fields[i].member);
-		snprintf(b->defines[i], sizeof(b->defines[i]), "-DPX_OFF_%s_%s=%lld", type, btf_fields[i].member,
-			 (long long)(bits / 8));
+			return px_error_set(err, PX_EXIT_HOST,
+					    "please report this with the output of uname -r",
+					    "this kernel's struct %s has no field %s", type,
+					    btf_fields[i].member);
+		snprintf(b->defines[i], sizeof(b->defines[i]), "-DPX_OFF_%s_%s=%lld", type,
+			 btf_fields[i].member, (long long)(bits / 8));
 		flags[n++] = b->defines[i];
 		/* The front of struct sock is copied as one piece that ends with these flags. */
 		if (strcmp(btf_fields[i].member, "skc_flags") == 0 && n < max) {
-			snprintf(b->defines[BTF_FIELDS], sizeof(b->defines[0]), "-DPX_COMMON_SIZE=%lld",
-				 (long long)((bits / 8 + 15) & ~7LL));
+			snprintf(b->defines[BTF_FIELDS], sizeof(b->defines[0]),
+				 "-DPX_COMMON_SIZE=%lld", (long long)((bits / 8 + 15) & ~7LL));
 			flags[n++] = b->defines[BTF_FIELDS];
 		}
 		/* The numbers of a process id are an array of these. */
-		if (strcmp(type, "upid") == 0 && strcmp(btf_fields[i].member, "nr") == 0 && n < max) {
-			snprintf(b->defines[BTF_FIELDS + 1], sizeof(b->defines[0]), "-DPX_SIZE_upid=%lld",
+		if (strcmp(type, "upid") == 0 && strcmp(btf_fields[i].member, "nr") == 0 &&
+		    n < max) {
+			snprintf(b->defines[BTF_FIELDS + 1], sizeof(b->defines[0]),
+				 "-DPX_SIZE_upid=%lld",
 				 (long long)btf__resolve_size(b->btf, (uint32_t)id));
 			flags[n++] = b->defines[BTF_FIELDS + 1];
 		}

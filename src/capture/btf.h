@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the running kernel's BTF says: where fields are, which helpers, tracepoints and functions exist. */
+/*
+ * What the running kernel's BTF says: where fields are, which helpers, tracepoints and functions
+ * exist.
+ */
 #ifndef PX_CAPTURE_BTF_H
 #define PX_CAPTURE_BTF_H
 
@@ -9,17 +12,19 @@
 struct px_btf;
 
 /*
- * Read /sys/kernel/btf/vmlinux. It is 5 MB of types: done in the loader child, so that the tracer stays small.
- * Returns 0; -1 with err filled where the kernel has no BTF or it cannot be read.
+ * Read /sys/kernel/btf/vmlinux. It is 5 MB of types: done in the loader child, so that the tracer
+ * stays small. Returns 0; -1 with err filled where the kernel has no BTF or it cannot be read.
  */
 PX_MUST_USE int px_btf_open(struct px_btf **out, struct px_error *err);
 void px_btf_close(struct px_btf *b);
 
 /*
- * The PX_OFF_struct_member constants that bpf_src/ asks for, as "-D..." strings for the compiler; they live as long
- * as b. Returns how many were written to flags (at most max); -1 with err filled when a field is not there.
+ * The PX_OFF_struct_member constants that bpf_src/ asks for, as "-D..." strings for the compiler;
+ * they live as long as b. Returns how many were written to flags (at most max); -1 with err filled
+ * when a field is not there.
  */
-PX_MUST_USE int px_btf_defines(struct px_btf *b, const char **flags, size_t max, struct px_error *err);
+PX_MUST_USE int px_btf_defines(struct px_btf *b, const char **flags, size_t max,
+			       struct px_error *err);
 
 /* BTF id of the type of raw tracepoint NAME (for attaching), 0 where the kernel has none. */
 int px_btf_tracepoint(const struct px_btf *b, const char *name);

@@ -87,7 +87,10 @@ static bool live_add_old_of(void *ctx, const struct px_proc *p)
 	return true;
 }
 
-/* After attaching: a socket that is made in between is taken for an old one, never the other way round. */
+/*
+ * After attaching: a socket that is made in between is taken for an old one, never the other way
+ * round.
+ */
 static void live_list_old(struct live *l, const struct px_targets *t)
 {
 	if (l->loaded.probe == PX_PROBE_TRACEPOINT)
@@ -114,9 +117,10 @@ static bool live_is_old(const struct live *l, uint64_t ino)
 }
 
 /*
- * Back end `sock` sees no accept() and no connect() of a UNIX socket. The first event of a connection stands in for
- * them: an OPEN goes before it where its role is known. Sockets that the kernel side counts for began with the tracing
- * unless they are on the list of those that were there already.
+ * Back end `sock` sees no accept() and no connect() of a UNIX socket. The first event of a
+ * connection stands in for them: an OPEN goes before it where its role is known. Sockets that the
+ * kernel side counts for began with the tracing unless they are on the list of those that were
+ * there already.
  */
 static void live_first_event(struct live *l, const struct px_event *ev)
 {
@@ -127,7 +131,9 @@ static void live_first_event(struct live *l, const struct px_event *ev)
 	if ((hdr.flags & PX_ABI_F_NEWPOS) && !live_is_old(l, hdr.sock_id))
 		hdr.flags |= PX_ABI_F_START;
 	if (hdr.kind == PX_ABI_NAMES)
-		is_client = !is_server && ((const struct px_abi_names *)(const void *)ev->data.ptr)->remote_len > 0;
+		is_client =
+			!is_server &&
+			((const struct px_abi_names *)(const void *)ev->data.ptr)->remote_len > 0;
 	/* The names of a UNIX socket come first, and its data with the same flag after them. */
 	if ((hdr.flags & PX_ABI_F_START) && (is_server || is_client) &&
 	    (hdr.family == PX_ABI_AF_UNIX) == (hdr.kind == PX_ABI_NAMES)) {
@@ -155,7 +161,8 @@ static int live_sample(void *ctx, void *data, size_t size)
 	}
 	if (ev.hdr->ts_ns < l->since_ns && ev.hdr->kind != PX_ABI_NAMES)	/* names are told once */
 		return 0;
-	if (l->loaded.probe == PX_PROBE_SOCK && (ev.hdr->flags & (PX_ABI_F_START | PX_ABI_F_NEWPOS)))
+	if (l->loaded.probe == PX_PROBE_SOCK &&
+	    (ev.hdr->flags & (PX_ABI_F_START | PX_ABI_F_NEWPOS)))
 		live_first_event(l, &ev);
 	else
 		l->fn(l->ctx, &ev);
@@ -189,8 +196,8 @@ static bool live_arm(struct px_source *src)
 	struct pollfd p = { .fd = src->fd, .events = POLLIN };
 
 	/*
-	 * First the word, then the look: an event that was reserved before the look is seen by it, one reserved
-	 * later reads the word and wakes.
+	 * First the word, then the look: an event that was reserved before the look is seen by it,
+	 * one reserved later reads the word and wakes.
 	 */
 	__atomic_store_n(&l->shared->reader_asleep, LIVE_ASLEEP, __ATOMIC_SEQ_CST);
 	if (poll(&p, 1, 0) == 0)
@@ -247,14 +254,16 @@ static void live_free(struct px_source *src)
 }
 
 /*
- * Kretprobes and trampolines miss the end of an accept() that was under way when they were attached, and so the opening
- * of the connection that it returns. The other back ends see it, or the socket's state tells.
+ * Kretprobes and trampolines miss the end of an accept() that was under way when they were
+ * attached, and so the opening of the connection that it returns. The other back ends see it, or
+ * the socket's state tells.
  */
 static bool live_is_new(struct px_source *src, uint64_t sock_id)
 {
 	const struct live *l = live_of(src);
 
-	return (l->loaded.probe == PX_PROBE_KPROBE || l->loaded.probe == PX_PROBE_FENTRY) && !live_is_old(l, sock_id);
+	return (l->loaded.probe == PX_PROBE_KPROBE || l->loaded.probe == PX_PROBE_FENTRY) &&
+	       !live_is_old(l, sock_id);
 }
 
 static const struct px_source_ops live_ops = {
@@ -291,12 +300,16 @@ void px_live_tick(struct px_source *src)
 int px_live_control(struct px_source *src, uint64_t sock_id, const struct px_abi_control *ctl)
 {
 	int map = live_of(src)->loaded.maps[PX_MAP_CONTROL];
-	int err = ctl ? bpf_map_update_elem(map, &sock_id, ctl, 0) : bpf_map_delete_elem(map, &sock_id);
+	int err = ctl ? bpf_map_update_elem(map, &sock_id, ctl, 0)
+		      : bpf_map_delete_elem(map, &sock_id);
 
 	return err < 0 && !(!ctl && err == -ENOENT) ? err : 0;
 }
 
-/* Wall time minus the kernel's event clock: the pair of readings that lay closest together, of several. */
+/*
+ * Wall time minus the kernel's event clock: the pair of readings that lay closest together, of
+ * several.
+ */
 static int64_t live_wall_offset(void)
 {
 	int64_t best = INT64_MAX, offset = 0;
@@ -338,14 +351,14 @@ static int live_map(struct live *l, struct px_error *err)
 	if (page != MAP_FAILED)
 		l->shared = page;
 	if (!l->counts || !l->ring || !l->shared)
-		return px_error_set(err, PX_EXIT_FAILED, "a smaller --buffer may help", "cannot map the ring buffer: %s",
-				    strerror(errno));
+		return px_error_set(err, PX_EXIT_FAILED, "a smaller --buffer may help",
+				    "cannot map the ring buffer: %s", strerror(errno));
 	l->shared->reader_asleep = LIVE_DOZING;
 	return 0;
 }
 
 static void live_note(const struct px_load_request *req, const struct live *l, const char *note,
-		     struct px_live_info *info)
+		      struct px_live_info *info)
 {
 	struct utsname host;
 	size_t n = 0;
@@ -363,8 +376,8 @@ static void live_note(const struct px_load_request *req, const struct live *l, c
 		snprintf(info->notes[n], sizeof(info->notes[0]), "%s", note);
 }
 
-int px_live_open(const struct px_live_options *opt, struct px_source **out, struct px_live_info *info,
-		 struct px_error *err)
+int px_live_open(const struct px_live_options *opt, struct px_source **out,
+		 struct px_live_info *info, struct px_error *err)
 {
 	const struct px_targets *t = opt->targets;
 	struct px_load_request req = {
@@ -389,7 +402,8 @@ int px_live_open(const struct px_live_options *opt, struct px_source **out, stru
 	}
 	l->since_ns = px_clock_mono_ns();
 	if (px_targets_use_map(t))
-		processes = px_targets_enroll(t, l->loaded.maps[PX_MAP_TARGETS], &l->shared->targets);
+		processes =
+			px_targets_enroll(t, l->loaded.maps[PX_MAP_TARGETS], &l->shared->targets);
 	l->has_table = px_targets_change(t);
 	live_list_old(l, t);
 	l->src.fd = l->loaded.maps[PX_MAP_RING];

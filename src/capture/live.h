@@ -20,8 +20,9 @@ struct px_live_options {
 #define PX_LIVE_RING_MIN (256u << 10)
 #define PX_LIVE_RING_MAX (1u << 30)
 /*
- * Bytes of one call that are copied, at least: as many as the kernel side can in its turns (PX_TURNS). What is framed as
- * it goes along, such as chunks, has to be there; what is not needed, user space says (px_live_control()).
+ * Bytes of one call that are copied, at least: as many as the kernel side can in its turns
+ * (PX_TURNS). What is framed as it goes along, such as chunks, has to be there; what is not needed,
+ * user space says (px_live_control()).
  */
 #define PX_LIVE_COPY (2u << 20)
 
@@ -40,16 +41,19 @@ struct px_live_info {
  * Put the programs into the kernel and open the ring. Takes 0.2 to 0.3 s.
  * Returns 0; -1 with err filled, and nothing left in the kernel.
  */
-PX_MUST_USE int px_live_open(const struct px_live_options *opt, struct px_source **out, struct px_live_info *info,
-			     struct px_error *err);
+PX_MUST_USE int px_live_open(const struct px_live_options *opt, struct px_source **out,
+			     struct px_live_info *info, struct px_error *err);
 
 /*
- * Tell the kernel side how much of a socket's large calls (above 4096 bytes) it has to copy; NULL: all again.
- * src is one that px_live_open() made, sock_id a connection's. Returns 0 or a negative errno.
+ * Tell the kernel side how much of a socket's large calls (above 4096 bytes) it has to copy; NULL:
+ * all again. src is one that px_live_open() made, sock_id a connection's. Returns 0 or a negative
+ * errno.
  */
 int px_live_control(struct px_source *src, uint64_t sock_id, const struct px_abi_control *ctl);
 
-/* Have all processes ended that the table of targets ever held? False where there is no such table. */
+/*
+ * Have all processes ended that the table of targets ever held? False where there is no such table.
+ */
 bool px_live_targets_gone(const struct px_source *src);
 
 /* To be called about once a second: forgets processes that ended. */

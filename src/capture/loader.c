@@ -58,18 +58,22 @@ static void loader_show_log(int log)
 	off_t at = 0;
 	ssize_t n;
 
-	while ((n = pread(log, block, sizeof(block), at)) > 0 && write(STDERR_FILENO, block, (size_t)n) == n)
+	while ((n = pread(log, block, sizeof(block), at)) > 0 &&
+	       write(STDERR_FILENO, block, (size_t)n) == n)
 		at += n;
 }
 
-static int loader_receive(int sock, struct px_load_reply *reply, int fds[PX_REPLY_FDS], size_t *fd_count)
+static int loader_receive(int sock, struct px_load_reply *reply, int fds[PX_REPLY_FDS],
+			  size_t *fd_count)
 {
 	union {
 		struct cmsghdr align;
 		char bytes[CMSG_SPACE(sizeof(int) * PX_REPLY_FDS)];
 	} control;
 	struct iovec iov = { reply, sizeof(*reply) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes,
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = control.bytes,
 			      .msg_controllen = sizeof(control.bytes) };
 	struct cmsghdr *c;
 	ssize_t n;
@@ -112,13 +116,15 @@ void px_loaded_close(struct px_loaded *l)
 static int loader_child_failed(int status, struct px_error *err)
 {
 	if (WIFSIGNALED(status))
-		return px_error_set(err, PX_EXIT_FAILED, NULL, "the loader was ended by signal %d (%s)", WTERMSIG(status),
+		return px_error_set(err, PX_EXIT_FAILED, NULL,
+				    "the loader was ended by signal %d (%s)", WTERMSIG(status),
 				    strsignal(WTERMSIG(status)));
-	return px_error_set(err, PX_EXIT_FAILED, NULL, "the loader ended without a word (status %d)",
-			    WEXITSTATUS(status));
+	return px_error_set(err, PX_EXIT_FAILED, NULL,
+			    "the loader ended without a word (status %d)", WEXITSTATUS(status));
 }
 
-static void loader_in_child(const struct px_load_request *req, const char *dir, int sock, int log, pid_t parent)
+static void loader_in_child(const struct px_load_request *req, const char *dir, int sock, int log,
+			    pid_t parent)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
@@ -146,8 +152,10 @@ int px_loader_run(const struct px_load_request *req, struct px_loaded *out, stru
 		return -1;
 	}
 	log = memfd_create("pxtrace-load", MFD_CLOEXEC);
-	if (log < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 || (child = fork()) < 0) {
-		px_error_set(err, PX_EXIT_FAILED, NULL, "cannot start the loader: %s", strerror(errno));
+	if (log < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ||
+	    (child = fork()) < 0) {
+		px_error_set(err, PX_EXIT_FAILED, NULL, "cannot start the loader: %s",
+			     strerror(errno));
 		goto out;
 	}
 	if (child == 0)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Compiles and loads the kernel side in a short-lived child, so that LLVM's memory never becomes the tracer's. */
+/*
+ * Compiles and loads the kernel side in a short-lived child, so that LLVM's memory never becomes
+ * the tracer's.
+ */
 #ifndef PX_CAPTURE_LOADER_H
 #define PX_CAPTURE_LOADER_H
 
@@ -43,9 +46,11 @@ struct px_loaded {
 
 /*
  * Takes about 0.2 s: libbcc is opened, the sources are compiled, the programs verified.
- * Returns 0; -1 with err filled, the whole of what compiler or verifier said then being in a file that err names.
+ * Returns 0; -1 with err filled, the whole of what compiler or verifier said then being in a file
+ * that err names.
  */
-PX_MUST_USE int px_loader_run(const struct px_load_request *req, struct px_loaded *out, struct px_error *err);
+PX_MUST_USE int px_loader_run(const struct px_load_request *req, struct px_loaded *out,
+			      struct px_error *err);
 void px_loaded_close(struct px_loaded *l);
 
 #endif

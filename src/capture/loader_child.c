@@ -63,10 +63,13 @@ void px_child_note(struct px_child *c, const char *fmt, ...)
 static void child_phase(const struct px_child *c, const char *what)
 {
 	if (c->req->debug)
-		dprintf(STDERR_FILENO, "loader: %s after %.1f ms\n", what, (double)(px_clock_mono_ns() - c->begin) / 1e6);
+		dprintf(STDERR_FILENO, "loader: %s after %.1f ms\n", what,
+			(double)(px_clock_mono_ns() - c->begin) / 1e6);
 }
 
-/* Write the stand-in kernel headers below the private directory: libbcc wants to find them there. */
+/*
+ * Write the stand-in kernel headers below the private directory: libbcc wants to find them there.
+ */
 static int child_unpack(struct px_child *c)
 {
 	struct px_error *err = &c->reply->error;
@@ -78,15 +81,18 @@ static int child_unpack(struct px_child *c)
 		if (strncmp(e->path, "kheaders/", 9) != 0)
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", c->dir, e->path);
-		for (char *slash = path + strlen(c->dir) + 1; (slash = strchr(slash, '/')); slash++) {
+		for (char *slash = path + strlen(c->dir) + 1; (slash = strchr(slash, '/'));
+		     slash++) {
 			*slash = '\0';
 			if (mkdir(path, 0700) < 0 && errno != EEXIST)
-				return px_error_set(err, PX_EXIT_FAILED, NULL, "%s: %s", path, strerror(errno));
+				return px_error_set(err, PX_EXIT_FAILED, NULL, "%s: %s", path,
+						    strerror(errno));
 			*slash = '/';
 		}
 		fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (fd < 0 || write(fd, e->text, e->len) != (ssize_t)e->len)
-			return px_error_set(err, PX_EXIT_FAILED, "free some space there, or set TMPDIR", "%s: %s", path,
+			return px_error_set(err, PX_EXIT_FAILED,
+					    "free some space there, or set TMPDIR", "%s: %s", path,
 					    strerror(errno));
 		close(fd);
 	}
@@ -107,13 +113,16 @@ static int child_open_bcc(struct px_child *c)
 	};
 
 	if (!lib)
-		return px_error_set(&c->reply->error, PX_EXIT_HOST, "install it: apt-get install libbpfcc",
-				    "libbcc.so.0, which compiles the kernel side, cannot be opened: %s", dlerror());
+		return px_error_set(
+			&c->reply->error, PX_EXIT_HOST, "install it: apt-get install libbpfcc",
+			"libbcc.so.0, which compiles the kernel side, cannot be opened: %s",
+			dlerror());
 	for (size_t i = 0; i < PX_COUNT(symbols); i++) {
 		void *at = dlsym(lib, symbols[i].name);
 
 		if (!at)
-			return px_error_set(&c->reply->error, PX_EXIT_HOST, "install libbpfcc 0.18 or later",
+			return px_error_set(&c->reply->error, PX_EXIT_HOST,
+					    "install libbpfcc 0.18 or later",
 					    "libbcc.so.0 has no %s", symbols[i].name);
 		memcpy(symbols[i].slot, &at, sizeof(at));
 	}
@@ -132,7 +141,8 @@ PX_PRINTF(2, 3) static const char *child_flag(struct px_child *c, const char *fm
 }
 
 /* The test of a number against constants: "-DNAME(n)=(0||(n)==1||(n)==2)". */
-static const char *child_number_test(struct px_child *c, const char *name, const uint32_t *numbers, size_t count)
+static const char *child_number_test(struct px_child *c, const char *name, const uint32_t *numbers,
+				     size_t count)
 {
 	char *out = c->text[c->texts++];
 	size_t size = sizeof(c->text[0]), n = (size_t)snprintf(out, size, "-D%s(n)=(0", name);
@@ -147,11 +157,12 @@ static const char *child_number_test(struct px_child *c, const char *name, const
 static const char *child_exe_test(struct px_child *c, const struct px_targets *t)
 {
 	char *out = c->text[c->texts++];
-	size_t size = sizeof(c->text[0]), n = (size_t)snprintf(out, size, "-DPX_TARGET_EXE_TEST(i,d)=(0");
+	size_t size = sizeof(c->text[0]),
+	       n = (size_t)snprintf(out, size, "-DPX_TARGET_EXE_TEST(i,d)=(0");
 
 	for (size_t i = 0; i < t->exe_count && n < size; i++)
-		n += (size_t)snprintf(out + n, size - n, "||((i)==%" PRIu64 "ull&&(d)==%uu)", t->exes[i].ino,
-				      t->exes[i].kernel_dev);
+		n += (size_t)snprintf(out + n, size - n, "||((i)==%" PRIu64 "ull&&(d)==%uu)",
+				      t->exes[i].ino, t->exes[i].kernel_dev);
 	if (n < size)
 		snprintf(out + n, size - n, ")");
 	return out;
@@ -175,7 +186,9 @@ static uint64_t child_mask(const struct px_net *net, size_t at, size_t size, uin
 
 	*mask = 0;
 	for (size_t i = 0; i < sizeof(bits); i++)
-		bits[i] = (uint8_t)(net->bits >= 8 * (i + 1) ? 0xff : net->bits <= 8 * i ? 0 : 0xff00 >> (net->bits - 8 * i));
+		bits[i] = (uint8_t)(net->bits >= 8 * (i + 1) ? 0xff
+				    : net->bits <= 8 * i     ? 0
+							     : 0xff00 >> (net->bits - 8 * i));
 	memcpy(&value, net->addr + at, size);
 	memcpy(mask, bits + at, size);
 	return value;
@@ -188,13 +201,18 @@ static const char *child_host_test(struct px_child *c, const struct px_ends *end
 
 	for (size_t i = 0; i < ends->net_count && n < size; i++) {
 		const struct px_net *net = &ends->nets[i];
-		uint64_t mask, low_mask, value = child_mask(net, 0, net->is_v6 ? 8 : 4, &mask), low = child_mask(net, 8, 8, &low_mask);
+		uint64_t mask, low_mask, value = child_mask(net, 0, net->is_v6 ? 8 : 4, &mask),
+					 low = child_mask(net, 8, 8, &low_mask);
 
 		if (net->is_v6)
-			n += (size_t)snprintf(out + n, size - n, "||px_in_net6(h,0x%" PRIx64 ",0x%" PRIx64 ",0x%" PRIx64 ",0x%" PRIx64 ")",
+			n += (size_t)snprintf(out + n, size - n,
+					      "||px_in_net6(h,0x%" PRIx64 ",0x%" PRIx64
+					      ",0x%" PRIx64 ",0x%" PRIx64 ")",
 					      value, mask, low, low_mask);
 		else
-			n += (size_t)snprintf(out + n, size - n, "||px_in_net4(h,0x%" PRIx64 ",0x%" PRIx64 ")", value, mask);
+			n += (size_t)snprintf(out + n, size - n,
+					      "||px_in_net4(h,0x%" PRIx64 ",0x%" PRIx64 ")", value,
+					      mask);
 	}
 	return out;
 }
@@ -282,7 +300,8 @@ static int child_target_tables(struct px_child *c)
 
 	for (uint32_t i = 0; t->comm.end && i < 256; i++)
 		if (bpf_map_update_elem(c->fds[PX_MAP_GLOBS], &i, &t->comm.takes[i], 0) < 0)
-			return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "names: %s", strerror(errno));
+			return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "names: %s",
+					    strerror(errno));
 	for (size_t i = 0; i < t->exe_count; i++) {
 		char path[PX_ABI_EXE_MAX] = { 0 };
 
@@ -290,7 +309,8 @@ static int child_target_tables(struct px_child *c)
 			continue;	/* its file's number does without */
 		memcpy(path, t->exes[i].path, strlen(t->exes[i].path));
 		if (bpf_map_update_elem(c->fds[PX_MAP_EXES], path, &yes, 0) < 0)
-			return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "programs: %s", strerror(errno));
+			return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "programs: %s",
+					    strerror(errno));
 	}
 	return 0;
 }
@@ -303,14 +323,17 @@ static int child_tables(struct px_child *c)
 		uint32_t nr = (uint32_t)call->nr;
 
 		if (bpf_map_update_elem(c->fds[PX_MAP_CALLS], &nr, &call->what, 0) < 0)
-			return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "call %s: %s", call->name,
-					    strerror(errno));
+			return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "call %s: %s",
+					    call->name, strerror(errno));
 	}
 
 	return child_target_tables(c);
 }
 
-/* The groups that the kernel side asks about, by their place in an array. Made before compiling, as the ring is. */
+/*
+ * The groups that the kernel side asks about, by their place in an array. Made before compiling, as
+ * the ring is.
+ */
 static int child_cgroups(struct px_child *c)
 {
 	const struct px_targets *t = c->req->targets;
@@ -318,37 +341,44 @@ static int child_cgroups(struct px_child *c)
 
 	if (!t->cgroup_count)
 		return 0;
-	fd = bpf_map_create(BPF_MAP_TYPE_CGROUP_ARRAY, "px_cgroups", sizeof(uint32_t), sizeof(uint32_t), PX_CGROUPS_MAX, NULL);
+	fd = bpf_map_create(BPF_MAP_TYPE_CGROUP_ARRAY, "px_cgroups", sizeof(uint32_t),
+			    sizeof(uint32_t), PX_CGROUPS_MAX, NULL);
 	if (fd < 0)
-		return px_error_set(&c->reply->error, PX_EXIT_HOST, "use -p with -f", "this kernel has no table of control groups: %s",
+		return px_error_set(&c->reply->error, PX_EXIT_HOST, "use -p with -f",
+				    "this kernel has no table of control groups: %s",
 				    strerror(-fd));
 	c->fds[PX_MAP_CGROUPS] = fd;
 	c->reply->has[PX_MAP_CGROUPS] = true;
 	for (uint32_t i = 0; i < t->cgroup_count; i++)
 		if (bpf_map_update_elem(fd, &i, &t->cgroups[i], 0) < 0)
-			return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "control group: %s", strerror(errno));
+			return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL,
+					    "control group: %s", strerror(errno));
 	return 0;
 }
 
 static int child_ring(struct px_child *c)
 {
-	int fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "px_ring", 0, 0, (uint32_t)c->req->ring_bytes, NULL);
+	int fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "px_ring", 0, 0, (uint32_t)c->req->ring_bytes,
+				NULL);
 
 	if (fd == -EPERM)
-		return px_error_set(&c->reply->error, PX_EXIT_PERMISSION, "run as root, or with cap_bpf,cap_perfmon",
+		return px_error_set(&c->reply->error, PX_EXIT_PERMISSION,
+				    "run as root, or with cap_bpf,cap_perfmon",
 				    "the kernel refuses BPF maps: %s", strerror(-fd));
 	if (fd < 0)
-		return px_error_set(&c->reply->error, PX_EXIT_HOST, "a smaller --buffer may help; kernel 5.8 or later is needed",
-				    "cannot make a ring buffer of %zu bytes: %s", c->req->ring_bytes, strerror(-fd));
+		return px_error_set(&c->reply->error, PX_EXIT_HOST,
+				    "a smaller --buffer may help; kernel 5.8 or later is needed",
+				    "cannot make a ring buffer of %zu bytes: %s",
+				    c->req->ring_bytes, strerror(-fd));
 	c->fds[PX_MAP_RING] = fd;
 	c->reply->has[PX_MAP_RING] = true;
 	return 0;
 }
 
 /*
- * libbcc looks one helper up in /proc/kallsyms, all of which it reads for that (0.6 s), but only as root; bpf_src/ names
- * its helpers by number. So it compiles under another effective user id, with all capabilities kept, where that is
- * allowed. A change of the id forgets the parent-death signal.
+ * libbcc looks one helper up in /proc/kallsyms, all of which it reads for that (0.6 s), but only as
+ * root; bpf_src/ names its helpers by number. So it compiles under another effective user id, with
+ * all capabilities kept, where that is allowed. A change of the id forgets the parent-death signal.
  */
 static void *child_compile(struct px_child *c, const char *text, const char **flags, int count)
 {
@@ -372,14 +402,17 @@ static int child_try(struct px_child *c, enum px_probe probe)
 
 	if (count < 0)
 		return -1;
-	if (px_bpf_text(&text, child_sources[probe]) < 0 || px_buf_append(&text, px_bytes_of("", 1)) < 0)
-		return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "no memory for %s", child_sources[probe]);
+	if (px_bpf_text(&text, child_sources[probe]) < 0 ||
+	    px_buf_append(&text, px_bytes_of("", 1)) < 0)
+		return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "no memory for %s",
+				    child_sources[probe]);
 	child_phase(c, "types read");
 	module = child_compile(c, text.ptr, flags, count);
 	child_phase(c, "compiled");
 	px_buf_fini(&text);
 	if (!module)
-		return px_error_set(&c->reply->error, PX_EXIT_HOST, "please report this with the file named above",
+		return px_error_set(&c->reply->error, PX_EXIT_HOST,
+				    "please report this with the file named above",
 				    "the kernel side does not compile");
 	if (px_child_load(c, module, probe) < 0 || child_tables(c) < 0)
 		return -1;
@@ -391,7 +424,8 @@ static int child_try(struct px_child *c, enum px_probe probe)
 static bool child_can(const struct px_child *c, enum px_probe probe)
 {
 	if (probe == PX_PROBE_SOCK)
-		return px_btf_tracepoint(c->btf, "sock_recv_length") && px_btf_has_helper(c->btf, "task_pt_regs");
+		return px_btf_tracepoint(c->btf, "sock_recv_length") &&
+		       px_btf_has_helper(c->btf, "task_pt_regs");
 	if (probe == PX_PROBE_TRACEPOINT)
 		return px_btf_tracepoint(c->btf, "sys_exit") != 0;
 	return px_btf_has_helper(c->btf, "task_pt_regs");
@@ -411,10 +445,11 @@ static void child_reset(struct px_child *c)
 static int child_choose(struct px_child *c)
 {
 	/*
-	 * Cheapest first, but what misses no call before what does: kretprobes and trampolines do not see calls that
-	 * were under way when they were attached.
+	 * Cheapest first, but what misses no call before what does: kretprobes and trampolines do
+	 * not see calls that were under way when they were attached.
 	 */
-	static const enum px_probe order[] = { PX_PROBE_SOCK, PX_PROBE_TRACEPOINT, PX_PROBE_FENTRY, PX_PROBE_KPROBE };
+	static const enum px_probe order[] = { PX_PROBE_SOCK, PX_PROBE_TRACEPOINT, PX_PROBE_FENTRY,
+					       PX_PROBE_KPROBE };
 
 	if (c->req->probe != PX_PROBE_AUTO)
 		return child_try(c, c->req->probe);
@@ -426,7 +461,8 @@ static int child_choose(struct px_child *c)
 			return 0;
 	}
 	if (!c->reply->error.cause[0])
-		px_error_set(&c->reply->error, PX_EXIT_HOST, NULL, "this kernel has none of the hooks that are needed");
+		px_error_set(&c->reply->error, PX_EXIT_HOST, NULL,
+			     "this kernel has none of the hooks that are needed");
 	return -1;
 }
 
@@ -459,8 +495,11 @@ static int child_send(struct px_child *c, int sock)
 int px_loader_child(const struct px_load_request *req, const char *dir, int sock)
 {
 	struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
-	struct px_child c = { .req = req, .dir = dir, .reply = calloc(1, sizeof(*c.reply)), .log = malloc(PX_CHILD_LOG),
-			   .begin = px_clock_mono_ns() };
+	struct px_child c = { .req = req,
+			      .dir = dir,
+			      .reply = calloc(1, sizeof(*c.reply)),
+			      .log = malloc(PX_CHILD_LOG),
+			      .begin = px_clock_mono_ns() };
 	char headers[160];
 
 	if (!c.reply || !c.log) {
@@ -474,8 +513,9 @@ int px_loader_child(const struct px_load_request *req, const char *dir, int sock
 	if (child_open_bcc(&c) < 0)
 		c.reply->failed = 1;
 	child_phase(&c, "libbcc open");
-	if (!c.reply->failed && (px_btf_open(&c.btf, &c.reply->error) < 0 || child_unpack(&c) < 0 || child_ring(&c) < 0 ||
-				 child_cgroups(&c) < 0 || child_choose(&c) < 0))
+	if (!c.reply->failed &&
+	    (px_btf_open(&c.btf, &c.reply->error) < 0 || child_unpack(&c) < 0 ||
+	     child_ring(&c) < 0 || child_cgroups(&c) < 0 || child_choose(&c) < 0))
 		c.reply->failed = 1;
 	child_phase(&c, "done");
 	return child_send(&c, sock);

@@ -7,7 +7,10 @@
 
 #define PX_REPLY_FDS (PX_MAPS + PX_PROGRAMS_MAX)
 
-/* One message from child to parent; the descriptors come along in the order in which `has` has bits. */
+/*
+ * One message from child to parent; the descriptors come along in the order in which `has` has
+ * bits.
+ */
 struct px_load_reply {
 	int failed;
 	struct px_error error;

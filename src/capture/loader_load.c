@@ -13,11 +13,14 @@
 #define LOAD_TAIL_LINE 64	/* of each of the verifier's last lines */
 
 static const char *const load_maps[PX_MAPS] = {
-	[PX_MAP_COUNTS] = "counts", [PX_MAP_SHARED] = "shared", [PX_MAP_CONTROL] = "control", [PX_MAP_CALLS] = "calls",
-	[PX_MAP_TARGETS] = "targets", [PX_MAP_GLOBS] = "globs", [PX_MAP_EXES] = "exes", [PX_MAP_TURN] = "turn", [PX_MAP_BODY] = "body",
+	[PX_MAP_COUNTS] = "counts", [PX_MAP_SHARED] = "shared",	  [PX_MAP_CONTROL] = "control",
+	[PX_MAP_CALLS] = "calls",   [PX_MAP_TARGETS] = "targets", [PX_MAP_GLOBS] = "globs",
+	[PX_MAP_EXES] = "exes",	    [PX_MAP_TURN] = "turn",	  [PX_MAP_BODY] = "body",
 };
 
-/* The last five lines of a text, for the message; of each as much as fits on a line of a terminal. */
+/*
+ * The last five lines of a text, for the message; of each as much as fits on a line of a terminal.
+ */
 static void load_tail(const char *text, char *out, size_t size)
 {
 	const char *p = text + strlen(text);
@@ -32,7 +35,8 @@ static void load_tail(const char *text, char *out, size_t size)
 	while (*p && n < size) {
 		int len = (int)strcspn(p, "\n");
 
-		n += (size_t)snprintf(out + n, size - n, "\n%.*s", len < LOAD_TAIL_LINE ? len : LOAD_TAIL_LINE, p);
+		n += (size_t)snprintf(out + n, size - n, "\n%.*s",
+				      len < LOAD_TAIL_LINE ? len : LOAD_TAIL_LINE, p);
 		p += len;
 		p += *p == '\n';
 	}
@@ -45,8 +49,8 @@ static int load_refused(struct px_child *c, const char *function, int why)
 	dprintf(STDERR_FILENO, "%s: %s\n%s\n", function, strerror(why), c->log);
 	load_tail(c->log, tail, sizeof(tail));
 	return px_error_set(&c->reply->error, why == EPERM ? PX_EXIT_PERMISSION : PX_EXIT_HOST,
-			    why == EPERM ? "run as root, or with cap_bpf,cap_perfmon" :
-					   "please report this with the file named above",
+			    why == EPERM ? "run as root, or with cap_bpf,cap_perfmon"
+					 : "please report this with the file named above",
 			    "the kernel refuses program %s: %s%s", function, strerror(why), tail);
 }
 
@@ -59,27 +63,31 @@ static int load_target(struct px_child *c, enum px_probe probe, const char *targ
 	if (!target)
 		return 0;
 	snprintf(function, sizeof(function), PX_CALL_PREFIX "%s", target);
-	id = probe == PX_PROBE_FENTRY ? px_btf_function(c->btf, function) : px_btf_tracepoint(c->btf, target);
+	id = probe == PX_PROBE_FENTRY ? px_btf_function(c->btf, function)
+				      : px_btf_tracepoint(c->btf, target);
 	if (id)
 		return id;
-	return px_error_set(&c->reply->error, PX_EXIT_HOST, "use --probe=auto", "this kernel has no %s %s",
+	return px_error_set(&c->reply->error, PX_EXIT_HOST, "use --probe=auto",
+			    "this kernel has no %s %s",
 			    probe == PX_PROBE_FENTRY ? "system call" : "tracepoint", target);
 }
 
 /*
- * A copy of the code made to fit: the program's constants put in, and the tail calls of the first family led to this
- * one's. NULL without memory.
+ * A copy of the code made to fit: the program's constants put in, and the tail calls of the first
+ * family led to this one's. NULL without memory.
  */
-static struct bpf_insn *load_fitted(const struct px_child *c, const struct bpf_insn *code, size_t count,
-				    const struct px_program *p, int family)
+static struct bpf_insn *load_fitted(const struct px_child *c, const struct bpf_insn *code,
+				    size_t count, const struct px_program *p, int family)
 {
 	struct bpf_insn *own = calloc(count, sizeof(*own));
 
 	for (size_t i = 0; own && i < count; i++) {
 		own[i] = code[i];
-		if (code[i].code == (BPF_ALU64 | BPF_MOV | BPF_K) && code[i].imm == PX_ABI_PATCH_DIR)
+		if (code[i].code == (BPF_ALU64 | BPF_MOV | BPF_K) &&
+		    code[i].imm == PX_ABI_PATCH_DIR)
 			own[i].imm = (int)p->dir;
-		if (code[i].code != (BPF_LD | BPF_IMM | BPF_DW) || code[i].src_reg != BPF_PSEUDO_MAP_FD || family <= 0)
+		if (code[i].code != (BPF_LD | BPF_IMM | BPF_DW) ||
+		    code[i].src_reg != BPF_PSEUDO_MAP_FD || family <= 0)
 			continue;
 		if (code[i].imm == c->fds[PX_MAP_TURN])
 			own[i].imm = c->fds[PX_MAP_TURN + family];
@@ -89,22 +97,29 @@ static struct bpf_insn *load_fitted(const struct px_child *c, const struct bpf_i
 	return own;
 }
 
-/* Load p as a program that hangs on what has BTF id `target`. Returns its descriptor; -1 with the error set. */
-static int load_program(struct px_child *c, void *module, const struct px_program *p, int target, int family)
+/*
+ * Load p as a program that hangs on what has BTF id `target`. Returns its descriptor; -1 with the
+ * error set.
+ */
+static int load_program(struct px_child *c, void *module, const struct px_program *p, int target,
+			int family)
 {
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .log_buf = c->log, .log_size = PX_CHILD_LOG,
-		    .attach_btf_id = (uint32_t)target, .log_level = c->req->debug ? 4 : 0 /* the verifier's statistics */);
-	enum bpf_prog_type type = p->probe == PX_PROBE_KPROBE ? BPF_PROG_TYPE_KPROBE : BPF_PROG_TYPE_TRACING;
+		    .attach_btf_id = (uint32_t)target,
+		    .log_level = c->req->debug ? 4 : 0 /* the verifier's statistics */);
+	enum bpf_prog_type type =
+		p->probe == PX_PROBE_KPROBE ? BPF_PROG_TYPE_KPROBE : BPF_PROG_TYPE_TRACING;
 	size_t count = c->bcc.size(module, p->function) / sizeof(struct bpf_insn);
 	const void *code = c->bcc.start(module, p->function);
 	struct bpf_insn *own;
 	int fd;
 
 	if (!code || !count)
-		return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "the kernel side has no program %s",
-				    p->function);
+		return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL,
+				    "the kernel side has no program %s", p->function);
 	if (type == BPF_PROG_TYPE_TRACING)
-		opts.expected_attach_type = p->probe == PX_PROBE_FENTRY ? BPF_TRACE_FEXIT : BPF_TRACE_RAW_TP;
+		opts.expected_attach_type =
+			p->probe == PX_PROBE_FENTRY ? BPF_TRACE_FEXIT : BPF_TRACE_RAW_TP;
 	own = load_fitted(c, code, count, p, family);
 	if (!own)
 		return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "no memory");
@@ -119,9 +134,11 @@ static int load_program(struct px_child *c, void *module, const struct px_progra
 }
 
 /* The program that a tail call jumps to, and the map that leads there. */
-static int load_tail_call(struct px_child *c, void *module, const struct px_program *p, int target, int family)
+static int load_tail_call(struct px_child *c, void *module, const struct px_program *p, int target,
+			  int family)
 {
-	int map = (strcmp(p->target, load_maps[PX_MAP_BODY]) == 0 ? PX_MAP_BODY : PX_MAP_TURN) + family;
+	int map = (strcmp(p->target, load_maps[PX_MAP_BODY]) == 0 ? PX_MAP_BODY : PX_MAP_TURN) +
+		  family;
 	int fd = load_program(c, module, p, target, family), err;
 	uint32_t zero = 0;
 
@@ -131,18 +148,20 @@ static int load_tail_call(struct px_child *c, void *module, const struct px_prog
 	close(fd);	/* the map holds it */
 	if (err == 0)
 		return 0;
-	return px_error_set(&c->reply->error, PX_EXIT_HOST, NULL, "the kernel refuses tail calls: %s", strerror(-err));
+	return px_error_set(&c->reply->error, PX_EXIT_HOST, NULL,
+			    "the kernel refuses tail calls: %s", strerror(-err));
 }
 
 /* Another family has maps of its own to jump through. */
 static int load_family_maps(struct px_child *c, int family)
 {
 	for (int first = PX_MAP_TURN; first <= PX_MAP_BODY; first += PX_FAMILIES) {
-		int fd = bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, load_maps[first], sizeof(uint32_t), sizeof(int), 1, NULL);
+		int fd = bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, load_maps[first], sizeof(uint32_t),
+					sizeof(int), 1, NULL);
 
 		if (fd < 0)
-			return px_error_set(&c->reply->error, PX_EXIT_HOST, NULL, "the kernel refuses tail calls: %s",
-					    strerror(-fd));
+			return px_error_set(&c->reply->error, PX_EXIT_HOST, NULL,
+					    "the kernel refuses tail calls: %s", strerror(-fd));
 		c->fds[first + family] = fd;
 		c->reply->has[first + family] = true;
 	}
@@ -156,16 +175,17 @@ static int load_tails(struct px_child *c, void *module, enum px_probe probe, int
 	for (size_t i = 0; i < px_program_count; i++) {
 		const struct px_program *p = &px_programs[i];
 
-		if (p->probe == probe && p->hook == PX_HOOK_TAIL && load_tail_call(c, module, p, target, family) < 0)
+		if (p->probe == probe && p->hook == PX_HOOK_TAIL &&
+		    load_tail_call(c, module, p, target, family) < 0)
 			return -1;
 	}
 	return 0;
 }
 
 /*
- * Programs may jump to one another only if their targets take the same arguments, by the letter of BTF: the wrappers of
- * system calls name theirs differently (`regs`, `__unused`), which makes two families. Returns the family of the
- * target, whose tails are loaded then; -1 with the error set.
+ * Programs may jump to one another only if their targets take the same arguments, by the letter of
+ * BTF: the wrappers of system calls name theirs differently (`regs`, `__unused`), which makes two
+ * families. Returns the family of the target, whose tails are loaded then; -1 with the error set.
  */
 static int load_family(struct px_child *c, void *module, enum px_probe probe, int target)
 {
@@ -179,7 +199,8 @@ static int load_family(struct px_child *c, void *module, enum px_probe probe, in
 		c->families[i] = takes;
 		return load_tails(c, module, probe, target, i) < 0 ? -1 : i;
 	}
-	return px_error_set(&c->reply->error, PX_EXIT_HOST, NULL, "its system calls are of too many kinds");
+	return px_error_set(&c->reply->error, PX_EXIT_HOST, NULL,
+			    "its system calls are of too many kinds");
 }
 
 static int load_one(struct px_child *c, void *module, enum px_probe probe, size_t index)
@@ -220,7 +241,8 @@ static bool load_has_map(const struct px_child *c, enum px_probe probe, size_t m
 	}
 }
 
-static bool load_has_program(const struct px_child *c, enum px_probe probe, const struct px_program *p)
+static bool load_has_program(const struct px_child *c, enum px_probe probe,
+			     const struct px_program *p)
 {
 	const struct px_targets *t = c->req->targets;
 
@@ -249,8 +271,8 @@ int px_child_load(struct px_child *c, void *module, enum px_probe probe)
 		c->fds[i] = c->bcc.table(module, load_maps[i]);
 		c->reply->has[i] = c->fds[i] >= 0;
 		if (c->fds[i] < 0)
-			return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "the kernel side has no map %s",
-					    load_maps[i]);
+			return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL,
+					    "the kernel side has no map %s", load_maps[i]);
 	}
 	for (size_t i = 0; i < px_program_count; i++) {
 		const struct px_program *p = &px_programs[i];

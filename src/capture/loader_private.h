@@ -10,8 +10,8 @@
 
 /* The calls into libbcc; its headers are C++ beyond these. */
 struct px_child_bcc {
-	void *(*create)(const char *text, unsigned flags, const char *cflags[], int count, bool allow_rlimit,
-			const char *dev_name);
+	void *(*create)(const char *text, unsigned flags, const char *cflags[], int count,
+			bool allow_rlimit, const char *dev_name);
 	void *(*start)(void *module, const char *function);
 	size_t (*size)(void *module, const char *function);
 	int (*table)(void *module, const char *name);
@@ -34,7 +34,10 @@ struct px_child {
 /* Say a sentence to the user: something could not be had. */
 PX_PRINTF(2, 3) void px_child_note(struct px_child *c, const char *fmt, ...);
 
-/* Load every program of the back end out of a compiled module. Returns 0; -1 with reply->error filled. */
+/*
+ * Load every program of the back end out of a compiled module. Returns 0; -1 with reply->error
+ * filled.
+ */
 PX_MUST_USE int px_child_load(struct px_child *c, void *module, enum px_probe probe);
 
 #endif

@@ -3,12 +3,20 @@
 
 #include "abi.h"
 
-#define FEXIT(call) { PX_PROBE_FENTRY, PX_HOOK_FEXIT, "px_call_fexit", call, true }
+#define FEXIT(call)                                                                                \
+	{                                                                                          \
+		PX_PROBE_FENTRY, PX_HOOK_FEXIT, "px_call_fexit", call, true                        \
+	}
 
-/* Programs that others jump to stand before them: the map that leads there has to be full when the first call comes. */
+/*
+ * Programs that others jump to stand before them: the map that leads there has to be full when the
+ * first call comes.
+ */
 const struct px_program px_programs[] = {
-	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_fork", "sched_process_fork", false, 0, PX_WHEN_TARGETS_CHANGE },
-	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_exit", "sched_process_exit", false, 0, PX_WHEN_TARGETS_CHANGE },
+	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_fork", "sched_process_fork", false, 0,
+	  PX_WHEN_TARGETS_CHANGE },
+	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_exit", "sched_process_exit", false, 0,
+	  PX_WHEN_TARGETS_CHANGE },
 	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_rename", "task_rename", false, 0, PX_WHEN_COMM },
 	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_exec", "sched_process_exec", false, 0, PX_WHEN_EXE },
 
@@ -24,17 +32,33 @@ const struct px_program px_programs[] = {
 
 	{ PX_PROBE_FENTRY, PX_HOOK_TAIL, "px_turn", "turn", true },
 	{ PX_PROBE_FENTRY, PX_HOOK_TAIL, "px_call_body", "body", false },
-	FEXIT("read"), FEXIT("readv"), FEXIT("preadv2"), FEXIT("recvfrom"), FEXIT("recvmsg"),
-	FEXIT("write"), FEXIT("writev"), FEXIT("pwritev2"), FEXIT("sendto"), FEXIT("sendmsg"),
-	FEXIT("sendfile64"), FEXIT("splice"), FEXIT("accept"), FEXIT("accept4"), FEXIT("connect"),
-	FEXIT("recvmmsg"), FEXIT("sendmmsg"), FEXIT("io_uring_enter"), FEXIT("io_submit"),
+	FEXIT("read"),
+	FEXIT("readv"),
+	FEXIT("preadv2"),
+	FEXIT("recvfrom"),
+	FEXIT("recvmsg"),
+	FEXIT("write"),
+	FEXIT("writev"),
+	FEXIT("pwritev2"),
+	FEXIT("sendto"),
+	FEXIT("sendmsg"),
+	FEXIT("sendfile64"),
+	FEXIT("splice"),
+	FEXIT("accept"),
+	FEXIT("accept4"),
+	FEXIT("connect"),
+	FEXIT("recvmmsg"),
+	FEXIT("sendmmsg"),
+	FEXIT("io_uring_enter"),
+	FEXIT("io_submit"),
 
 	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_sock_state", "inet_sock_set_state", true },
 };
 const size_t px_program_count = PX_COUNT(px_programs);
 _Static_assert(PX_COUNT(px_programs) <= PX_PROGRAMS_MAX, "a bit per program");
 
-static const char *const probe_names[PX_PROBES] = { "auto", "sock", "fentry", "kprobe", "tracepoint" };
+static const char *const probe_names[PX_PROBES] = { "auto", "sock", "fentry", "kprobe",
+						    "tracepoint" };
 
 const char *px_probe_name(enum px_probe probe)
 {

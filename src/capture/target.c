@@ -21,15 +21,19 @@ static int target_comm(struct px_targets *t, const char *pattern, struct px_erro
 	int why = px_glob_add(&t->comm, pattern);
 
 	if (why == -ENOBUFS)
-		return px_error_set(err, PX_EXIT_USAGE, "give fewer, or shorter ones", "--comm %s: the names together are too long",
-				    pattern);
+		return px_error_set(err, PX_EXIT_USAGE, "give fewer, or shorter ones",
+				    "--comm %s: the names together are too long", pattern);
 	if (why)
-		return px_error_set(err, PX_EXIT_USAGE, "write a name as ps -o comm shows it; * ? [a-z] as in a shell",
+		return px_error_set(err, PX_EXIT_USAGE,
+				    "write a name as ps -o comm shows it; * ? [a-z] as in a shell",
 				    "--comm '%s' is no name or pattern", pattern);
 	return 0;
 }
 
-/* Device number of the file system that fd is on, as the kernel has it: stat() gives another one on some. */
+/*
+ * Device number of the file system that fd is on, as the kernel has it: stat() gives another one on
+ * some.
+ */
 static bool target_kernel_dev(int fd, uint32_t *dev)
 {
 	char path[64], line[1024];
@@ -66,7 +70,9 @@ static int target_exe(struct px_targets *t, const char *path, struct px_error *e
 
 		if (fd >= 0)
 			close(fd);
-		return px_error_set(err, PX_EXIT_TARGET, "give the program's file: --exe /usr/sbin/nginx", "--exe %s: %s", path,
+		return px_error_set(err, PX_EXIT_TARGET,
+				    "give the program's file: --exe /usr/sbin/nginx",
+				    "--exe %s: %s", path,
 				    why == EINVAL ? "not a file" : strerror(why));
 	}
 	e->stat_dev = st.st_dev;
@@ -75,7 +81,8 @@ static int target_exe(struct px_targets *t, const char *path, struct px_error *e
 	close(fd);
 	e->path = realpath(path, NULL);
 	if (!e->path)
-		return px_error_set(err, PX_EXIT_FAILED, NULL, "--exe %s: %s", path, strerror(errno));
+		return px_error_set(err, PX_EXIT_FAILED, NULL, "--exe %s: %s", path,
+				    strerror(errno));
 	t->exe_count++;
 	return 0;
 }
@@ -87,29 +94,36 @@ static int target_uid(struct px_targets *t, const char *text, struct px_error *e
 	const struct passwd *user = *end || end == text ? getpwnam(text) : NULL;
 
 	if (!user && (*end || end == text || number > UINT32_MAX))
-		return px_error_set(err, PX_EXIT_TARGET, "getent passwd lists the users; a number will do too",
+		return px_error_set(err, PX_EXIT_TARGET,
+				    "getent passwd lists the users; a number will do too",
 				    "--uid %s: there is no such user", text);
 	t->uids[t->uid_count++] = user ? user->pw_uid : (uint32_t)number;
 	return 0;
 }
 
-/* Groups that the kernel side cannot be asked about: those who are in them now, and their children. */
-static int target_members(struct px_targets *t, const struct px_cgroups *found, struct px_error *err)
+/*
+ * Groups that the kernel side cannot be asked about: those who are in them now, and their children.
+ */
+static int target_members(struct px_targets *t, const struct px_cgroups *found,
+			  struct px_error *err)
 {
 	for (size_t i = 0; i < found->count; i++)
 		if (!px_cgroup_members(found->path[i], &t->own_pids, &t->pid_count))
 			return px_error_set(err, PX_EXIT_FAILED, NULL, "no memory");
 	if (t->pid_count == 0)
-		return px_error_set(err, PX_EXIT_TARGET, "name a group with processes in it", "%s is empty", found->path[0]);
+		return px_error_set(err, PX_EXIT_TARGET, "name a group with processes in it",
+				    "%s is empty", found->path[0]);
 	t->pids = t->own_pids;
 	t->follow = true;
-	snprintf(t->note, sizeof(t->note),
-		 "this is a control group of version 1: whom it holds now (%zu) and their children are traced, but nobody who joins later",
-		 t->pid_count);
+	snprintf(
+		t->note, sizeof(t->note),
+		"this is a control group of version 1: whom it holds now (%zu) and their children are traced, but nobody who joins later",
+		t->pid_count);
 	return 0;
 }
 
-static int target_cgroups(struct px_targets *t, enum px_cgroup_kind kind, const struct px_words *words, struct px_error *err)
+static int target_cgroups(struct px_targets *t, enum px_cgroup_kind kind,
+			  const struct px_words *words, struct px_error *err)
 {
 	struct px_cgroups *found = malloc(sizeof(*found));
 	int result = found ? 0 : px_error_set(err, PX_EXIT_FAILED, NULL, "no memory");
@@ -118,8 +132,9 @@ static int target_cgroups(struct px_targets *t, enum px_cgroup_kind kind, const 
 		result = px_cgroups_find(kind, words->word[i], found, err);
 		if (result == 0 && found->version == 1) {
 			if (t->pid_count && t->pids != t->own_pids)
-				result = px_error_set(err, PX_EXIT_HOST, "leave one of the two out",
-						      "-p and a control group of version 1 cannot be combined");
+				result = px_error_set(
+					err, PX_EXIT_HOST, "leave one of the two out",
+					"-p and a control group of version 1 cannot be combined");
 			else
 				result = target_members(t, found, err);
 			continue;
@@ -128,9 +143,12 @@ static int target_cgroups(struct px_targets *t, enum px_cgroup_kind kind, const 
 			int fd = open(found->path[k], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 			if (fd < 0)
-				result = px_error_set(err, PX_EXIT_TARGET, NULL, "%s: %s", found->path[k], strerror(errno));
+				result = px_error_set(err, PX_EXIT_TARGET, NULL, "%s: %s",
+						      found->path[k], strerror(errno));
 			else if (t->cgroup_count == PX_CGROUPS_MAX)
-				result = px_error_set(err, PX_EXIT_USAGE, "name one that holds them all", "too many control groups");
+				result = px_error_set(err, PX_EXIT_USAGE,
+						      "name one that holds them all",
+						      "too many control groups");
 			if (result == 0)
 				t->cgroups[t->cgroup_count++] = fd;
 			else if (fd >= 0)
@@ -149,8 +167,11 @@ int px_targets_resolve(const struct px_target_words *w, struct px_targets *t, st
 	struct stat ns;
 	int result = 0;
 
-	*t = (struct px_targets){ .pids = w->pids, .pid_count = w->pid_count, .follow = w->follow,
-				  .is_watched = w->is_watched, .ends = w->ends };
+	*t = (struct px_targets){ .pids = w->pids,
+				  .pid_count = w->pid_count,
+				  .follow = w->follow,
+				  .is_watched = w->is_watched,
+				  .ends = w->ends };
 	if (stat("/proc/self/ns/pid", &ns) == 0 && ns.st_ino != TARGET_PID_NS_FIRST)
 		t->pid_ns = (uint32_t)ns.st_ino;
 	for (size_t i = 0; i < w->comms.count && result == 0; i++)

@@ -65,19 +65,24 @@ static inline bool px_targets_change(const struct px_targets *t)
 uint32_t px_targets_needs(const struct px_targets *t);
 
 /*
- * Find out what words mean on this host. Returns 0; -1 with err filled: PX_EXIT_TARGET for what is not there,
- * PX_EXIT_USAGE for what is not well formed. words and what they point to have to outlive t.
+ * Find out what words mean on this host. Returns 0; -1 with err filled: PX_EXIT_TARGET for what is
+ * not there, PX_EXIT_USAGE for what is not well formed. words and what they point to have to
+ * outlive t.
  */
-PX_MUST_USE int px_targets_resolve(const struct px_target_words *words, struct px_targets *t, struct px_error *err);
+PX_MUST_USE int px_targets_resolve(const struct px_target_words *words, struct px_targets *t,
+				   struct px_error *err);
 void px_targets_fini(struct px_targets *t);
 
 /*
- * Enter the processes that exist already into the table of targets, once the programs that keep it are attached.
- * map: its descriptor. alive: counter beside it, shared with the kernel side. Returns how many were entered.
+ * Enter the processes that exist already into the table of targets, once the programs that keep it
+ * are attached. map: its descriptor. alive: counter beside it, shared with the kernel side. Returns
+ * how many were entered.
  */
 size_t px_targets_enroll(const struct px_targets *t, int map, uint32_t *alive);
 
-/* Take out those that ended a while before now_ns (CLOCK_MONOTONIC): all their sockets are closed. */
+/*
+ * Take out those that ended a while before now_ns (CLOCK_MONOTONIC): all their sockets are closed.
+ */
 void px_targets_clean(int map, uint64_t now_ns);
 
 #endif

@@ -14,7 +14,8 @@ static int tracefs_mount_detached(void)
 	if (fs < 0)
 		return -1;
 	if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
-		mount = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+		mount = fsmount(fs, FSMOUNT_CLOEXEC,
+				MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
 	saved = errno;
 	close(fs);
 	errno = saved;
@@ -35,8 +36,9 @@ int px_tracefs_open(struct px_error *err)
 	}
 	fd = tracefs_mount_detached();
 	if (fd < 0)
-		return px_error_set(err, errno == EPERM ? PX_EXIT_PERMISSION : PX_EXIT_HOST,
-				    "mount -t tracefs tracefs /sys/kernel/tracing, or use another --probe",
-				    "tracefs is not mounted: %s", strerror(errno));
+		return px_error_set(
+			err, errno == EPERM ? PX_EXIT_PERMISSION : PX_EXIT_HOST,
+			"mount -t tracefs tracefs /sys/kernel/tracing, or use another --probe",
+			"tracefs is not mounted: %s", strerror(errno));
 	return fd;
 }

@@ -6,8 +6,8 @@
 #include "base/error.h"
 
 /*
- * A descriptor of the root of tracefs. Where it is mounted nowhere it gets a mount of our own that no path leads to and
- * that goes with the descriptor. Returns -1 with err filled.
+ * A descriptor of the root of tracefs. Where it is mounted nowhere it gets a mount of our own that
+ * no path leads to and that goes with the descriptor. Returns -1 with err filled.
  */
 PX_MUST_USE int px_tracefs_open(struct px_error *err);
 

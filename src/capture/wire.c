@@ -93,7 +93,10 @@ static bool wire_is_same(const struct px_wire_conn *a, const struct px_wire_conn
 	       memcmp(a->local, b->remote, 16) == 0 && memcmp(a->remote, b->local, 16) == 0;
 }
 
-/* Other programs tell connections apart by their ends alone: of two with the same ends they are shown one. */
+/*
+ * Other programs tell connections apart by their ends alone: of two with the same ends they are
+ * shown one.
+ */
 static void wire_register(struct px_wire *w, struct px_wire_conn *c)
 {
 	struct px_wire_conn **bucket = &w->buckets[wire_slot(c)], *other;
@@ -180,7 +183,10 @@ static char *wire_put_be32(char *to, uint32_t v)
 	return wire_put_be16(wire_put_be16(to, v >> 16), v);
 }
 
-/* The internet checksum (RFC 1071): 16-bit words, in any byte order as long as it is the same everywhere. */
+/*
+ * The internet checksum (RFC 1071): 16-bit words, in any byte order as long as it is the same
+ * everywhere.
+ */
 static uint64_t wire_sum(uint64_t sum, const char *p, size_t n)
 {
 	uint32_t word;
@@ -225,7 +231,10 @@ struct wire_packet {
 	bool is_hidden;
 };
 
-/* Ethernet and IP; the packet's payload has len bytes. Returns the end, and where the addresses are. */
+/*
+ * Ethernet and IP; the packet's payload has len bytes. Returns the end, and where the addresses
+ * are.
+ */
 static char *wire_put_ip(struct px_wire *w, const struct px_wire_conn *c,
 			 const struct wire_packet *p, uint32_t len, char *at, char **addresses)
 {
@@ -327,7 +336,10 @@ static void wire_put(struct px_wire *w, struct px_wire_conn *c, const struct wir
 		w->packets++;
 }
 
-/* The acknowledgment number for what dir sends: what was written of the other direction, the FIN included. */
+/*
+ * The acknowledgment number for what dir sends: what was written of the other direction, the FIN
+ * included.
+ */
 static struct wire_packet wire_packet_of(const struct px_wire_conn *c, uint8_t dir, uint8_t flags,
 					 uint64_t ts_ns)
 {
@@ -464,7 +476,10 @@ static void wire_data(struct px_wire *w, struct px_wire_conn *c, const struct px
 			*d = (struct wire_dir){ .next = pos, .acked = pos, .is_known = true };
 		if (wire_diff(pos, d->next) > 0)
 			wire_gap(w, c, h->dir, pos, ts_ns);
-		/* Two writers at the same moment may claim the same place; they come here one after the other. */
+		/*
+		 * Two writers at the same moment may claim the same place; they come here one after
+		 * the other.
+		 */
 		d->has_data = true;
 	} else if (!d->is_known) {
 		*d = (struct wire_dir){ .next = pos, .acked = pos, .is_known = true };
@@ -532,8 +547,7 @@ void px_wire_event(struct px_wire *w, struct px_wire_conn **slot, const struct p
 			memcpy(&c->origin.names, ev->data.ptr, sizeof(c->origin.names));
 		break;
 	case PX_ABI_DATA:
-		if (h->family ==
-		    PX_ABI_AF_UNIX) { /* counted from 0; sequence numbers are from 1, behind the SYN */
+		if (h->family == PX_ABI_AF_UNIX) { /* counted from 0; sequence numbers are from 1, behind the SYN */
 			struct px_abi_event counted = *h;
 			struct px_event from_one = { &counted, ev->data };
 

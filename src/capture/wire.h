@@ -2,9 +2,10 @@
 /*
  * Events turned back into packets, as a capture file has them: the way into -w.
  *
- * An event becomes one packet or more that tcp.c makes the same events of. Sequence numbers are the socket's own; a UNIX
- * socket is shown as TCP between addresses of 127.128.0.0/9 that are made of its inode. Where both ends of a connection
- * are traced only the end that was seen first is written for other programs, the other one in hidden packets.
+ * An event becomes one packet or more that tcp.c makes the same events of. Sequence numbers are the
+ * socket's own; a UNIX socket is shown as TCP between addresses of 127.128.0.0/9 that are made of
+ * its inode. Where both ends of a connection are traced only the end that was seen first is written
+ * for other programs, the other one in hidden packets.
  */
 #ifndef PX_CAPTURE_WIRE_H
 #define PX_CAPTURE_WIRE_H

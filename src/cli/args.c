@@ -248,7 +248,9 @@ int px_arg_net(const char *text, struct px_ends *ends)
 	}
 	net.bits = (uint8_t)bits;
 	for (size_t i = 0; i < sizeof(net.addr); i++)
-		net.addr[i] &= (uint8_t)(bits >= 8 * (i + 1) ? 0xff : bits <= 8 * i ? 0 : 0xff00 >> (bits - 8 * i));
+		net.addr[i] &= (uint8_t)(bits >= 8 * (i + 1) ? 0xff
+					 : bits <= 8 * i     ? 0
+							     : 0xff00 >> (bits - 8 * i));
 	ends->nets[ends->net_count++] = net;
 	return 0;
 }

@@ -42,7 +42,10 @@ PX_MUST_USE int px_arg_pids(const char *text, struct px_pids *pids);
 /* Add a list of ports, separated likewise. -ENOBUFS when there are more than PX_PORTS_MAX. */
 PX_MUST_USE int px_arg_ports(const char *text, struct px_ends *ends);
 
-/* Add an address, or all with the same first N bits: 10.0.0.7, 10.0.0.0/8, 2001:db8::/32. -ENOBUFS: no room for more. */
+/*
+ * Add an address, or all with the same first N bits: 10.0.0.7, 10.0.0.0/8, 2001:db8::/32. -ENOBUFS:
+ * no room for more.
+ */
 PX_MUST_USE int px_arg_net(const char *text, struct px_ends *ends);
 
 /* Index of text in words, a list that NULL ends. */

@@ -348,7 +348,10 @@ static inline size_t json_special(char **dst, struct px_bytes s, size_t at)
 	return n;
 }
 
-/* The rest of s from a special on: a function of its own, as its registers are not to be saved for the plain texts. */
+/*
+ * The rest of s from a special on: a function of its own, as its registers are not to be saved for
+ * the plain texts.
+ */
 static __attribute__((noinline)) char *json_escape_from(char *dst, struct px_bytes s, size_t at)
 {
 	while (at < s.len) {

@@ -49,7 +49,8 @@ START_TEST(keep)
 	uint64_t before = status_number("CapEff", 16);
 
 	ck_assert_int_eq(px_privilege_drop(PX_KEEP_KILL), 0);
-	ck_assert_uint_eq(status_number("CapEff", 16), before & (BPF | UINT64_C(1) << 5 /* CAP_KILL */));
+	ck_assert_uint_eq(status_number("CapEff", 16),
+			  before & (BPF | UINT64_C(1) << 5 /* CAP_KILL */));
 }
 END_TEST
 
