@@ -35,12 +35,15 @@ def validator():
 class Tracer:
     """pxtrace on pids. Use it as a context: it is live when the block begins, and ended and checked after it.
 
+    pids     None where args name the targets
     out      None for a temporary file (read by records()), or where stdout goes (subprocess.PIPE, ...)
     clean    check the exit status, the record stream's shape and that nothing was lost
     """
 
     def __init__(self, pids, *args, probe=None, json_lines=True, out=None, clean=True, validate_all=True):
-        self.argv = [binary(), "-p", ",".join(map(str, pids))]
+        self.argv = [binary()]
+        if pids:
+            self.argv += ["-p", ",".join(map(str, pids))]
         if json_lines:
             self.argv.append("-j")
         if probe:
