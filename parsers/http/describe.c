@@ -234,7 +234,7 @@ static void describe_block(struct describe *d, const struct http_block *b, unsig
 		for (size_t k = 0; k < count; k++)
 			if (doubled[k / 64] >> k % 64 & 1)
 				pairs[k].value = describe_duplicates(d, b, owner, values, k);
-	px_record_put(d->rec, field, (struct px_value){ .map = { pairs, count } });
+	px_record_put_map(d->rec, field, pairs, count);
 }
 
 static void describe_put(struct px_record *rec, unsigned int field, struct px_bytes s)

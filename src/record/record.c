@@ -41,12 +41,14 @@ void px_record_clear(struct px_record *r, enum px_record_type type)
 
 void px_record_flags(struct px_record *r, unsigned int flags)
 {
+	struct px_value *v = px_record_at(r, PX_F_FLAGS);
 	size_t count = 0;
 
 	r->flags = flags & ((1U << PX_FLAG_COUNT) - 1);
 	for (unsigned int rest = r->flags; rest; rest &= rest - 1)
 		r->flag_names[count++] = record_flag_names[__builtin_ctz(rest)];
-	px_record_set(r, PX_F_FLAGS, (struct px_value){ .list = { r->flag_names, count } });
+	v->list.items = r->flag_names;
+	v->list.count = count;
 }
 
 void px_record_time(struct px_record *r, int64_t wall_ns)

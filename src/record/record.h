@@ -93,10 +93,20 @@ struct px_record {
  */
 void px_record_clear(struct px_record *r, enum px_record_type type);
 
+/*
+ * The place of a value, marked as present, for the caller to fill. Its member is written there at once: a whole value
+ * copied from where it was just put together would have to wait for its pieces to reach memory.
+ */
+static inline struct px_value *px_record_at(struct px_record *r, enum px_common f)
+{
+	r->has_common |= (uint64_t)1 << f;
+	r->common[f].is_null = false;
+	return &r->common[f];
+}
+
 static inline void px_record_set(struct px_record *r, enum px_common f, struct px_value v)
 {
-	r->common[f] = v;
-	r->has_common |= (uint64_t)1 << f;
+	*px_record_at(r, f) = v;
 }
 
 static inline bool px_record_has(const struct px_record *r, enum px_common f)
@@ -106,44 +116,58 @@ static inline bool px_record_has(const struct px_record *r, enum px_common f)
 
 static inline void px_record_int(struct px_record *r, enum px_common f, int64_t i)
 {
-	px_record_set(r, f, (struct px_value){ .i = i });
+	px_record_at(r, f)->i = i;
 }
 
 static inline void px_record_str(struct px_record *r, enum px_common f, struct px_bytes s)
 {
-	px_record_set(r, f, (struct px_value){ .s = s });
+	px_record_at(r, f)->s = s;
 }
 
 static inline void px_record_bool(struct px_record *r, enum px_common f, bool b)
 {
-	px_record_set(r, f, (struct px_value){ .b = b });
+	px_record_at(r, f)->b = b;
 }
 
 static inline void px_record_null(struct px_record *r, enum px_common f)
 {
-	px_record_set(r, f, (struct px_value){ .is_null = true });
+	px_record_at(r, f)->is_null = true;
 }
 
 /* The same for a protocol's own fields: f is the index into r->fields. */
+static inline struct px_value *px_record_place(struct px_record *r, unsigned int f)
+{
+	r->has_proto |= (uint64_t)1 << f;
+	r->proto[f].is_null = false;
+	return &r->proto[f];
+}
+
 static inline void px_record_put(struct px_record *r, unsigned int f, struct px_value v)
 {
-	r->proto[f] = v;
-	r->has_proto |= (uint64_t)1 << f;
+	*px_record_place(r, f) = v;
 }
 
 static inline void px_record_put_int(struct px_record *r, unsigned int f, int64_t i)
 {
-	px_record_put(r, f, (struct px_value){ .i = i });
+	px_record_place(r, f)->i = i;
 }
 
 static inline void px_record_put_str(struct px_record *r, unsigned int f, struct px_bytes s)
 {
-	px_record_put(r, f, (struct px_value){ .s = s });
+	px_record_place(r, f)->s = s;
 }
 
 static inline void px_record_put_bool(struct px_record *r, unsigned int f, bool b)
 {
-	px_record_put(r, f, (struct px_value){ .b = b });
+	px_record_place(r, f)->b = b;
+}
+
+static inline void px_record_put_map(struct px_record *r, unsigned int f, const struct px_pair *pairs, size_t count)
+{
+	struct px_value *v = px_record_place(r, f);
+
+	v->map.pairs = pairs;
+	v->map.count = count;
 }
 
 /* Set PX_F_FLAGS, and r->flags, from a set of px_flag bits; no memory is needed. */
