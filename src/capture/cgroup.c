@@ -143,10 +143,9 @@ static void cgroup_by_path(const char *text, const struct cgroup_mounts *m, stru
 		cgroup_add(out, path);
 	for (size_t i = 0; i < m->v1_count && !out->count; i++) {
 		out->version = 1;
-		if (realpath(text, path) && cgroup_is_below(path, m->v1[i]))
-			cgroup_add(out, path);
-		else if (snprintf(path, sizeof(path), "%s/%s", m->v1[i], below) < PATH_MAX &&
-			 cgroup_is_folder(path))
+		if ((realpath(text, path) && cgroup_is_below(path, m->v1[i])) ||
+		    (snprintf(path, sizeof(path), "%s/%s", m->v1[i], below) < PATH_MAX &&
+		     cgroup_is_folder(path)))
 			cgroup_add(out, path);
 	}
 }

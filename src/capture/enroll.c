@@ -105,9 +105,10 @@ static bool enroll_child(void *ctx, const struct px_proc *p)
 	return true;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): enroll_add() counts in it */
 size_t px_targets_enroll(const struct px_targets *t, int map, uint32_t *alive)
 {
-	struct enroll e = { .t = t, .map = map, .alive = alive };
+	struct enroll e = { t, map, alive, 0 };
 	struct px_proc p;
 
 	for (size_t i = 0; i < t->pid_count; i++)

@@ -126,8 +126,10 @@ static int target_cgroups(struct px_targets *t, enum px_cgroup_kind kind,
 			  const struct px_words *words, struct px_error *err)
 {
 	struct px_cgroups *found = malloc(sizeof(*found));
-	int result = found ? 0 : px_error_set(err, PX_EXIT_FAILED, NULL, "no memory");
+	int result = 0;
 
+	if (!found)
+		return px_error_set(err, PX_EXIT_FAILED, NULL, "no memory");
 	for (size_t i = 0; i < words->count && result == 0; i++) {
 		result = px_cgroups_find(kind, words->word[i], found, err);
 		if (result == 0 && found->version == 1) {

@@ -107,7 +107,7 @@ def no_follow(t):
     expect_targets(t, tracer)
 
 
-@live(vm=True)
+@live()
 def comm(t):
     """--comm: who is there, who comes later by that name, who takes it; patterns; not who gives it up"""
     server = t.start(Nginx(t.folder))
@@ -151,7 +151,7 @@ def comm_follow(t):
     expect_targets(t, tracer)
 
 
-@live(vm=True)
+@live()
 def exe(t):
     """--exe: by the file, whatever it is called; who is there and who comes later"""
     server = t.start(Nginx(t.folder))
@@ -193,7 +193,7 @@ def uid(t):
     expect_targets(t, tracer, "/name")
 
 
-@live(vm=True)
+@live()
 def all_but_own_group(t):
     """-a: everybody, but not the own process group, as in `pxtrace -a | tee log`"""
     server = t.start(Nginx(t.folder))
@@ -323,7 +323,7 @@ def unit_and_container(t):
     t.expect([rec["target"] for rec in map(json.loads, out.splitlines()) if rec["type"] == "message"] == ["/in"], out)
 
 
-@live(vm=True)
+@live()
 def ends(t):
     """--port, --host and --role: only these connections of a process that has others too"""
     behind = t.start(Nginx(os.path.join(t.folder, "behind")))
@@ -349,7 +349,7 @@ def ends(t):
              (("--role", "client"), [up]),
              (("--role", "server"), [by4, by6, by_unix, proxied]),
              (("--role", "server", "--host", "127.0.0.1", "--port", str(port)), [by4, proxied])]
-    for args, expected in cases if not os.environ.get("PX_IN_VM") else cases[1::3]:
+    for args, expected in cases:
         found = traced(*args)
         t.expect(found == sorted(expected), f"{args}: {found}, not {sorted(expected)}")
 
@@ -358,7 +358,7 @@ def command(t, *argv, options=(), **more):
     return run([binary(), f"--probe={t.probe}", *options, "--", *argv], **more)
 
 
-@live(vm=True)
+@live()
 def command_mode(t):
     """-- COMMAND: its first request, those of its children, on stderr; its output and its exit status as they are"""
     server, curl = t.start(Nginx(t.folder)), asker(t, "program")
@@ -415,7 +415,7 @@ def command_signals(t):
     t.expect(done.stdout == "9\n", f"{done}")
 
 
-@live(vm=True)
+@live()
 def pid_namespace(t):
     """In a pid namespace of its own: the numbers that the user sees, and nobody from outside"""
     server, curl = t.start(Nginx(t.folder)), asker(t, "program")
