@@ -5,11 +5,13 @@
 #include <bpf/libbpf.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,6 +34,11 @@ struct live {
 	size_t cpus;
 	uint64_t *old;		/* inodes of the targets' sockets when the probes were attached, sorted */
 	size_t old_count, old_room;
+	struct {
+		char *path;
+		uint64_t ino;
+	} groups[PX_CGROUPS_MAX];	/* control groups that are targets, by their place in the kernel's array */
+	size_t group_count;
 	bool has_table;		/* targets live in a table that the kernel side keeps */
 	uint32_t ended;		/* processes that had ended a tick ago */
 	unsigned int to_clean;	/* ticks until it has been clean for long enough */
@@ -250,6 +257,8 @@ static void live_free(struct px_source *src)
 	px_loaded_close(&l->loaded);
 	free(l->counts);
 	free(l->old);
+	for (size_t i = 0; i < l->group_count; i++)
+		free(l->groups[i].path);
 	free(l);
 }
 
@@ -282,12 +291,43 @@ bool px_live_targets_gone(const struct px_source *src)
 	return l->has_table && __atomic_load_n(&l->shared->targets, __ATOMIC_SEQ_CST) == 0;
 }
 
+/* A service that is restarted, for one, has a new control group at the old path. */
+static void live_renew_groups(struct live *l)
+{
+	struct stat st;
+
+	for (uint32_t i = 0; i < l->group_count; i++) {
+		int fd;
+
+		if (!l->groups[i].path || stat(l->groups[i].path, &st) < 0 ||
+		    st.st_ino == l->groups[i].ino)
+			continue;
+		fd = open(l->groups[i].path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd >= 0 && bpf_map_update_elem(l->loaded.maps[PX_MAP_CGROUPS], &i, &fd, 0) == 0)
+			l->groups[i].ino = st.st_ino;
+		if (fd >= 0)
+			close(fd);
+	}
+}
+
+static void live_keep_groups(struct live *l, const struct px_targets *t)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < t->cgroup_count; i++) {
+		l->groups[i].path = t->cgroup_paths[i] ? strdup(t->cgroup_paths[i]) : NULL;
+		l->groups[i].ino = fstat(t->cgroups[i], &st) == 0 ? st.st_ino : 0;
+	}
+	l->group_count = t->cgroup_count;
+}
+
 void px_live_tick(struct px_source *src)
 {
 	struct live *l = live_of(src);
 	uint32_t ended = __atomic_load_n(&l->shared->ended, __ATOMIC_RELAXED);
 
 	/* An entry is taken out a second after its process has ended, so look again. */
+	live_renew_groups(l);
 	if (ended != l->ended)
 		l->to_clean = 3;
 	l->ended = ended;
@@ -406,6 +446,7 @@ int px_live_open(const struct px_live_options *opt, struct px_source **out,
 			px_targets_enroll(t, l->loaded.maps[PX_MAP_TARGETS], &l->shared->targets);
 	l->has_table = px_targets_change(t);
 	live_list_old(l, t);
+	live_keep_groups(l, t);
 	l->src.fd = l->loaded.maps[PX_MAP_RING];
 	l->src.wall_offset_ns = live_wall_offset();
 	live_note(&req, l, note, info);

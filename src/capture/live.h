@@ -56,7 +56,10 @@ int px_live_control(struct px_source *src, uint64_t sock_id, const struct px_abi
  */
 bool px_live_targets_gone(const struct px_source *src);
 
-/* To be called about once a second: forgets processes that ended. */
+/*
+ * To be called about once a second: forgets processes that ended, notices control groups that were
+ * made anew.
+ */
 void px_live_tick(struct px_source *src);
 
 #endif

@@ -151,10 +151,12 @@ static int target_cgroups(struct px_targets *t, enum px_cgroup_kind kind,
 				result = px_error_set(err, PX_EXIT_USAGE,
 						      "name one that holds them all",
 						      "too many control groups");
-			if (result == 0)
+			if (result == 0) {
+				t->cgroup_paths[t->cgroup_count] = strdup(found->path[k]);
 				t->cgroups[t->cgroup_count++] = fd;
-			else if (fd >= 0)
+			} else if (fd >= 0) {
 				close(fd);
+			}
 		}
 	}
 	if (result == 0 && t->cgroup_count && t->own_pids)
@@ -201,8 +203,10 @@ void px_targets_fini(struct px_targets *t)
 {
 	for (size_t i = 0; i < t->exe_count; i++)
 		free((char *)(uintptr_t)t->exes[i].path);
-	for (size_t i = 0; i < t->cgroup_count; i++)
+	for (size_t i = 0; i < t->cgroup_count; i++) {
 		close(t->cgroups[i]);
+		free(t->cgroup_paths[i]);
+	}
 	free(t->own_pids);
 	*t = (struct px_targets){ 0 };
 }

@@ -39,6 +39,7 @@ struct px_targets {
 	uint32_t uids[PX_WORDS_MAX];
 	size_t uid_count;
 	int cgroups[PX_CGROUPS_MAX];	/* descriptors of their folders */
+	char *cgroup_paths[PX_CGROUPS_MAX];	/* and where they are, of the heap */
 	size_t cgroup_count;
 	struct px_ends ends;	/* which of their connections */
 	uint32_t own_group;	/* process group that is left out; 0: none, because processes were named */

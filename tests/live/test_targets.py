@@ -273,6 +273,22 @@ def cgroup(t):
         expect_targets(t, tracer, "/in", "/below", *(["/there"] if form == name else []))
 
 
+@live(probes=False)
+def unit_restarts(t):
+    """--unit: a service that is restarted has a new group of the old name"""
+    server, curl = t.start(Nginx(t.folder)), asker(t, "program")
+    root, name = group_root("cgroup2"), f"px-test-{os.getpid()}.service"
+    path = group(t, root, name)
+    with Tracer(None, "--unit", name) as tracer:
+        os.rmdir(path)
+        time.sleep(1.5)
+        os.mkdir(path)
+        time.sleep(2.5)
+        run(["/bin/sh", "-c", IN_GROUP, "sh", path, curl, "-s", "-o", "/dev/null", url(server, "/again")])
+        ask(curl, server, "/outside")
+    expect_targets(t, tracer, "/again")
+
+
 @live()
 def cgroup_version_1(t):
     """--cgroup of version 1: who is in it and his children, and a word about it"""
