@@ -206,12 +206,13 @@ static void describe_block(struct describe *d, const struct http_block *b, unsig
 	names = (char *)(pairs + b->count);
 	for (size_t i = 0; i < b->count; i++) {
 		const struct http_header *h = &b->headers[i];
-		struct px_bytes name = px_bytes_of(names, h->name_len);
+		struct px_bytes name = px_bytes_of(names, h->name_len), value;
 		uint64_t bit;
 		size_t k;
 
 		describe_lower(names, b->text + h->name, h->name_len);
-		values[i] = describe_value(d, b, h);
+		value = describe_value(d, b, h);
+		values[i] = value;
 		bit = (uint64_t)1 << ((name.len * 7 + (uint8_t)name.ptr[0] +
 				       (uint8_t)name.ptr[name.len - 1] * 3u +
 				       (uint8_t)name.ptr[name.len / 2] * 5u) &
@@ -227,7 +228,7 @@ static void describe_block(struct describe *d, const struct http_block *b, unsig
 			any_doubled = true;
 			continue;
 		}
-		pairs[count++] = (struct px_pair){ name, values[i] };
+		pairs[count++] = (struct px_pair){ name, value };
 		names += name.len;
 	}
 	if (any_doubled)

@@ -138,6 +138,10 @@ static struct px_bytes http_unfold(struct px_bytes value, char out[FOLDED_MAX])
 	return px_bytes_trim(px_bytes_of(out, n));
 }
 
+/* Those that http_facts_add() knows. */
+static const uint32_t http_facts_ids = 1u << HTTP_CONTENT_LENGTH | 1u << HTTP_TRANSFER_ENCODING |
+				       1u << HTTP_UPGRADE | 1u << HTTP_EXPECT;
+
 static void http_facts_add(struct http_facts *facts, enum http_header_id id, struct px_bytes value,
 			   bool is_folded)
 {
@@ -179,7 +183,7 @@ static void http_scan_line(struct http_scan *scan, struct px_bytes in, size_t fr
 		return;
 	value = px_bytes_trim(px_bytes_of(colon + 1, line.len - (size_t)(colon + 1 - line.ptr)));
 	id = http_header_id(name);
-	if (id != HTTP_OTHER)
+	if (http_facts_ids >> id & 1)
 		http_facts_add(facts, id, value, is_folded);
 	if (!is_kept)
 		return;
