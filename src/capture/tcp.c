@@ -615,54 +615,53 @@ static void tcp_end(struct px_flows *f, struct px_flow *flow, uint64_t ts_ns)
 	tcp_close(f, flow, ts_ns, 0);
 }
 
-void px_tcp_segment(struct px_flows *f, const struct px_segment *given)
+void px_tcp_segment(struct px_flows *f, struct px_segment *s)
 {
-	struct px_segment s = *given;
 	struct px_flow *flow;
 	uint8_t dir;
 
-	flow = px_flow_find(f, &s, &dir);
+	flow = px_flow_find(f, s, &dir);
 	if (!flow)
 		return;
-	if (s.protocol != 6) {
-		udp_datagram(f, flow, dir, &s);
+	if (s->protocol != 6) {
+		udp_datagram(f, flow, dir, s);
 		return;
 	}
 	if (flow->has_origin && !flow->has_events) {
-		struct px_flow_owner owner = owner_of(&s);
+		struct px_flow_owner owner = owner_of(s);
 
 		px_flow_set_owner(flow, &owner);
 	}
-	if (s.origin) {
-		tcp_note(f, flow, dir, &s);
-		if (s.origin->is_open) {
-			tcp_open_again(f, flow, &s);
+	if (s->origin) {
+		tcp_note(f, flow, dir, s);
+		if (s->origin->is_open) {
+			tcp_open_again(f, flow, s);
 			return;
 		}
 	}
-	if (s.tcp_flags & PX_TCP_SYN) {
-		if (tcp_syn(f, &flow, &dir, &s))
+	if (s->tcp_flags & PX_TCP_SYN) {
+		if (tcp_syn(f, &flow, &dir, s))
 			return;
-		s.seq++; /* data that came with it */
-	} else if (tcp_is_refusal(flow, dir, &s)) {
-		tcp_open(f, flow, s.ts_ns, dir == PX_ABI_IN, -ECONNREFUSED);
-		tcp_close(f, flow, s.ts_ns, PX_ABI_F_RESET);
+		s->seq++; /* data that came with it */
+	} else if (tcp_is_refusal(flow, dir, s)) {
+		tcp_open(f, flow, s->ts_ns, dir == PX_ABI_IN, -ECONNREFUSED);
+		tcp_close(f, flow, s->ts_ns, PX_ABI_F_RESET);
 		return;
 	}
-	if (!tcp_fits(f, flow, dir, &s))
+	if (!tcp_fits(f, flow, dir, s))
 		return;
 	flow->has_stray = false;
-	if (s.tcp_flags & PX_TCP_RST)
-		s.tcp_flags &= (uint8_t)~PX_TCP_ACK; /* what a reset confirms need not be waited for */
-	tcp_join(flow, dir, &s);
-	if (!flow->is_closed && (s.len > 0 || s.tcp_flags & (PX_TCP_FIN | PX_TCP_RST)))
-		tcp_take(f, flow, dir, &s);
+	if (s->tcp_flags & PX_TCP_RST)
+		s->tcp_flags &= (uint8_t)~PX_TCP_ACK; /* what a reset confirms need not be waited for */
+	tcp_join(flow, dir, s);
+	if (!flow->is_closed && (s->len > 0 || s->tcp_flags & (PX_TCP_FIN | PX_TCP_RST)))
+		tcp_take(f, flow, dir, s);
 	if (flow->is_waiting)
 		tcp_drain(f, flow);
-	if (s.origin && s.origin->is_end)
-		tcp_end(f, flow, s.ts_ns);
+	if (s->origin && s->origin->is_end)
+		tcp_end(f, flow, s->ts_ns);
 	if (f->wait_first)
-		tcp_limit(f, flow, s.ts_ns);
+		tcp_limit(f, flow, s->ts_ns);
 }
 
 void px_tcp_finish(struct px_flows *f)

@@ -13,8 +13,8 @@
 
 #include "capture/flow.h"
 
-/* Take one TCP segment or UDP datagram; f->fn gets the events that follow from it. */
-void px_tcp_segment(struct px_flows *f, const struct px_segment *given);
+/* Take one TCP segment or UDP datagram; f->fn gets the events that follow from it. s is used up. */
+void px_tcp_segment(struct px_flows *f, struct px_segment *s);
 
 /* Nothing will follow: hand over what waits. */
 void px_tcp_finish(struct px_flows *f);

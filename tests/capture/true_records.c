@@ -320,7 +320,9 @@ static void play(const struct px_segment *const *list, size_t count)
 	flows.fn = take;
 	flows.ctx = &table;
 	for (size_t i = 0; i < count; i++) {
-		px_tcp_segment(&flows, list[i]);
+		struct px_segment s = *list[i]; /* another arrangement may play it again */
+
+		px_tcp_segment(&flows, &s);
 		px_table_advance(&table, list[i]->ts_ns);
 	}
 	px_tcp_finish(&flows);
