@@ -332,11 +332,9 @@ static void describe_side(struct describe *d, const struct px_frame *frame, unsi
 		d->is_cut |= m->hit_limit && describe_body_bytes(frame) > m->body_len;
 		return;
 	}
-	*raw = (struct px_raw){
-		.head = px_bytes_of(m->head.text, m->head.len),
-		.body = px_bytes_of(m->body, m->body_len),
-		.is_cut = m->head.is_cut || describe_body_bytes(frame) > m->body_len,
-	};
+	raw->head = px_bytes_of(m->head.text, m->head.len);
+	raw->body = px_bytes_of(m->body, m->body_len);
+	raw->is_cut = m->head.is_cut || describe_body_bytes(frame) > m->body_len;
 	describe_block(d, &m->head, side + SIDE_HEADERS);
 	if (m->trailers.count > 0)
 		describe_block(d, &m->trailers, side + SIDE_TRAILERS);

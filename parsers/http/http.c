@@ -95,22 +95,21 @@ static void http_head_finish(struct http_state *st, struct http_msg *m, struct p
 		m->may_lack_body = false;
 }
 
-static struct px_parse_result http_frame(const struct px_parse_ctx *ctx, const struct http_msg *m,
-					 size_t pos)
+/* What the end of a message means for the bytes behind it. */
+static void http_frame(const struct px_parse_ctx *ctx, const struct http_msg *m,
+		       struct px_parse_result *res)
 {
-	struct px_parse_result res = px_parse_frame(pos);
 	struct http_state *st = ctx->state;
 
 	if (m->starts_tunnel) {
-		res.ends_protocol = true;
-		res.hand_over = &px_parser_any;
+		res->ends_protocol = true;
+		res->hand_over = &px_parser_any;
 	} else if (m->start.is_response && m->start.status == 101) {
-		res.ends_protocol = true;
+		res->ends_protocol = true;
 	}
 	if (!m->start.is_response &&
 	    (m->facts.has_coding ? !m->facts.is_chunked : m->facts.bad_length))
 		st->dir[ctx->dir].is_opaque = true;
-	return res;
 }
 
 /*
@@ -160,12 +159,17 @@ static struct px_parse_result http_body(const struct px_parse_ctx *ctx, struct p
 		if (lacks == PX_SURE_MAYBE && ctx->eof && rest.len == 0 && !m->start.is_response &&
 		    st->answered > m->ordinal)
 			lacks = PX_SURE_YES;
-		if (lacks == PX_SURE_YES)
-			return http_frame(ctx, m, pos);
+		if (lacks == PX_SURE_YES) {
+			res = px_parse_frame(pos);
+			http_frame(ctx, m, &res);
+			return res;
+		}
 		m->may_lack_body = false;
 	}
 	res = http_body_parse(ctx, in, pos, out);
-	return res.status == PX_PARSE_FRAME ? http_frame(ctx, m, res.consumed) : res;
+	if (res.status == PX_PARSE_FRAME)
+		http_frame(ctx, m, &res);
+	return res;
 }
 
 /* Which of the two a direction carries never changes. */
