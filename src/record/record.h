@@ -94,8 +94,9 @@ struct px_record {
 void px_record_clear(struct px_record *r, enum px_record_type type);
 
 /*
- * The place of a value, marked as present, for the caller to fill. Its member is written there at once: a whole value
- * copied from where it was just put together would have to wait for its pieces to reach memory.
+ * The place of a value, marked as present, for the caller to fill. Its member is written there at
+ * once: a whole value copied from where it was just put together would have to wait for its pieces
+ * to reach memory.
  */
 static inline struct px_value *px_record_at(struct px_record *r, enum px_common f)
 {
@@ -162,7 +163,8 @@ static inline void px_record_put_bool(struct px_record *r, unsigned int f, bool 
 	px_record_place(r, f)->b = b;
 }
 
-static inline void px_record_put_map(struct px_record *r, unsigned int f, const struct px_pair *pairs, size_t count)
+static inline void px_record_put_map(struct px_record *r, unsigned int f,
+				     const struct px_pair *pairs, size_t count)
 {
 	struct px_value *v = px_record_place(r, f);
 
