@@ -49,15 +49,6 @@ int px_pipeline_signals(void)
 	return fd < 0 ? -errno : fd;
 }
 
-static void pipeline_event(void *ctx, const struct px_event *ev)
-{
-	struct px_pipeline *p = ctx;
-
-	if (ev->hdr->ts_ns > p->event_now_ns)
-		p->event_now_ns = ev->hdr->ts_ns;
-	px_table_event(&p->table, ev);
-}
-
 static void pipeline_exchange(void *ctx, struct px_conn *c, const struct px_exchange *ex)
 {
 	struct px_pipeline *p = ctx;
@@ -294,6 +285,38 @@ static size_t pipeline_pending(const struct px_pipeline *p)
 	return saved > printed ? saved : printed;
 }
 
+/* Does somebody have to read before more can be written? */
+static bool pipeline_is_blocked(const struct px_pipeline *p)
+{
+	return px_out_fd_wants_write(p->out) >= 0 || (p->save && px_save_fd_wants_write(p->save) >= 0);
+}
+
+/* Files do not run away: wait for who reads the output until at most this much waits for it. */
+static void pipeline_await_reader(struct px_pipeline *p, size_t most)
+{
+	while (!p->stop_reason && pipeline_pending(p) > most) {
+		px_report_flush(&p->report);
+		pipeline_flush_save(p, false);
+		if (p->report.sink_error)
+			pipeline_stop(p, p->report.sink_error == -EPIPE ? "reader gone" : "output failed");
+		if (!pipeline_is_blocked(p))
+			return;
+		pipeline_sleep(p, PIPELINE_IDLE_NS, false);
+		pipeline_signals(p);
+	}
+}
+
+static void pipeline_event(void *ctx, const struct px_event *ev)
+{
+	struct px_pipeline *p = ctx;
+
+	if (ev->hdr->ts_ns > p->event_now_ns)
+		p->event_now_ns = ev->hdr->ts_ns;
+	px_table_event(&p->table, ev);
+	if (!p->is_live && pipeline_pending(p) > PX_OUT_QUEUE_DEFAULT / 2)
+		pipeline_await_reader(p, PX_OUT_QUEUE_DEFAULT / 4);
+}
+
 /* One batch. Returns the number of events, or a negative errno. */
 static int pipeline_drain(struct px_pipeline *p, size_t *count)
 {
@@ -332,6 +355,7 @@ static void pipeline_loop(struct px_pipeline *p)
 		uint64_t now = px_clock_mono_ns(), calm;
 
 		if (result == PX_SOURCE_END) {
+			pipeline_await_reader(p, 0);
 			pipeline_stop(p, "end of file");
 			break;
 		}
@@ -341,10 +365,8 @@ static void pipeline_loop(struct px_pipeline *p)
 			pipeline_stop(p, "failed");
 			break;
 		}
-		if (!p->is_live) { /* files do not run away: wait for who reads the output instead */
-			if (pipeline_pending(p) > PX_OUT_QUEUE_DEFAULT / 2)
-				pipeline_sleep(p, PIPELINE_IDLE_NS, false);
-			else if (count == 0 && p->source->ops->arm(p->source))
+		if (!p->is_live) {
+			if (count == 0 && p->source->ops->arm(p->source))
 				pipeline_sleep(p, PIPELINE_IDLE_NS, true); /* a pipe with nothing in it yet */
 			pipeline_signals(p);
 			continue;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 add_test(NAME capture/judge COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/judge_test.py $<TARGET_FILE:pxtrace>)
 add_test(NAME capture/save COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/save_test.py $<TARGET_FILE:pxtrace>)
+add_test(NAME capture/slow_reader COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/slow_reader_test.py $<TARGET_FILE:pxtrace>)
 # The reader with all that lies behind it: more than the stage that it is in.
 add_executable(true_records ${CMAKE_CURRENT_LIST_DIR}/true_records.c)
 target_link_libraries(true_records PRIVATE px_capture px_conn ${CHECK_LIBRARIES})
