@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/securebits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -492,6 +493,38 @@ static int child_send(struct px_child *c, int sock)
 	return sendmsg(sock, &msg, MSG_NOSIGNAL) == (ssize_t)sizeof(*c->reply) ? 0 : 1;
 }
 
+/* Reading the kernel's types, while another thread opens libbcc. */
+struct child_types {
+	struct px_btf *btf;
+	struct px_error error;
+	int result;
+};
+
+static void *child_read_types(void *arg)
+{
+	struct child_types *t = arg;
+
+	t->result = px_btf_open(&t->btf, &t->error);
+	return NULL;
+}
+
+static int child_prepare(struct px_child *c)
+{
+	struct child_types types = { 0 };
+	pthread_t thread;
+	int result;
+
+	if (pthread_create(&thread, NULL, child_read_types, &types) != 0)
+		return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "cannot start a thread");
+	result = child_open_bcc(c);
+	child_phase(c, "libbcc open");
+	pthread_join(thread, NULL);
+	c->btf = types.btf;
+	if (result == 0 && types.result < 0)
+		c->reply->error = types.error;
+	return result < 0 || types.result < 0 ? -1 : 0;
+}
+
 int px_loader_child(const struct px_load_request *req, const char *dir, int sock)
 {
 	struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
@@ -510,12 +543,8 @@ int px_loader_child(const struct px_load_request *req, const char *dir, int sock
 	setrlimit(RLIMIT_MEMLOCK, &unlimited);	/* before 5.11 maps were charged to it */
 	snprintf(headers, sizeof(headers), "%s/kheaders", dir);
 	setenv("BCC_KERNEL_SOURCE", headers, 1);
-	if (child_open_bcc(&c) < 0)
-		c.reply->failed = 1;
-	child_phase(&c, "libbcc open");
-	if (!c.reply->failed &&
-	    (px_btf_open(&c.btf, &c.reply->error) < 0 || child_unpack(&c) < 0 ||
-	     child_ring(&c) < 0 || child_cgroups(&c) < 0 || child_choose(&c) < 0))
+	if (child_prepare(&c) < 0 || child_unpack(&c) < 0 || child_ring(&c) < 0 ||
+	    child_cgroups(&c) < 0 || child_choose(&c) < 0)
 		c.reply->failed = 1;
 	child_phase(&c, "done");
 	return child_send(&c, sock);
