@@ -19,7 +19,7 @@
 #define PX_CONTROL_FROM 4096	/* calls up to this size are not worth a look into the control map */
 
 /* An event with the first want bytes at buf, in one piece. */
-px_inline void px_push_bytes(struct px_abi_event *h, u64 buf, u64 want)
+px_inline void px_push_bytes(void *ctx, struct px_abi_event *h, u64 buf, u64 want)
 {
 	struct px_abi_event *e;
 	u64 room;
@@ -41,7 +41,7 @@ px_inline void px_push_bytes(struct px_abi_event *h, u64 buf, u64 want)
 	e->copied = (u32)want;
 	if (want < e->len)
 		px_count(PX_COUNT_UNCOPIED_BYTES, e->len - want);
-	px_submit(e);
+	px_submit(ctx, e);
 }
 
 /*
@@ -137,10 +137,10 @@ px_inline int px_on_data(void *ctx, struct px_abi_event *h, const struct px_sock
 	tail = px_forget(tail, s->noise);
 	want = px_min(px_forget(want, s->noise), PX_COPY_MAX);
 	if (place.is_new)
-		px_push_names(h, s->sk);
+		px_push_names(ctx, h, s->sk);
 	if (mem.parts || want > PX_EVENT_MAX || skip || tail)
 		return px_rest_begin(ctx, h, &mem, want, skip, tail);
-	px_push_bytes(h, mem.buf, want);
+	px_push_bytes(ctx, h, mem.buf, want);
 	return 0;
 }
 

@@ -107,7 +107,7 @@ int px_exit(u64 *ctx)
 		h.kind = PX_ABI_PROC;
 		h.ts_ns = bpf_ktime_get_ns();
 		h.pid = id;
-		bpf_ringbuf_output(PX_RING, &h, PX_HEAD, BPF_RB_FORCE_WAKEUP);
+		px_push_loud(ctx, &h);
 	}
 	return 0;
 }

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every map of the kernel side. All are bounded; one that is full is counted. */
+/*
+ * The maps of the kernel side but those of the transport. All are bounded; one that is full is
+ * counted.
+ */
 #ifndef PX_MAPS_BPF_H
 #define PX_MAPS_BPF_H
 
 #include "kernel.bpf.h"
 
-/*
- * Events for user space, one ring for all CPUs. The loader makes it and gives its descriptor: bcc
- * 0.26 has no way to ask a ring of its own how full it is.
- */
-#define PX_RING ((void *)bpf_pseudo_fd(1 /* BPF_PSEUDO_MAP_FD */, PX_RING_FD))
+#define PX_HEAD sizeof(struct px_abi_event)
 
 /* enum px_abi_count, counted per CPU. */
 BPF_PERCPU_ARRAY(counts, u64, PX_COUNT_MAX);
@@ -74,6 +73,13 @@ px_inline void px_count(u32 what, u64 n)
 
 	if (c)
 		*c += n;
+}
+
+/* Count an event of len stream bytes that found no room. */
+px_inline void px_count_full(u64 len)
+{
+	px_count(PX_COUNT_RING_FULL, 1);
+	px_count(PX_COUNT_RING_FULL_BYTES, len);
 }
 
 #endif

@@ -31,7 +31,7 @@ px_inline u16 px_unix_path(char *out, u64 unix_sock)
  * Send the names of a UNIX socket as an event with the head h. Who listens has a name and who
  * connects has none, most of the time: where it is so, h learns its role.
  */
-px_inline void px_push_names(struct px_abi_event *h, u64 sk)
+px_inline void px_push_names(void *ctx, struct px_abi_event *h, u64 sk)
 {
 	struct px_abi_event *e;
 	struct px_abi_names *names;
@@ -45,7 +45,7 @@ px_inline void px_push_names(struct px_abi_event *h, u64 sk)
 		return;
 	}
 	if (room < sizeof(*names)) {	/* never: it tells the verifier which class this is */
-		bpf_ringbuf_discard(e, BPF_RB_NO_WAKEUP);
+		px_discard(e);
 		return;
 	}
 	names = (struct px_abi_names *)e->data;
@@ -60,7 +60,7 @@ px_inline void px_push_names(struct px_abi_event *h, u64 sk)
 	__builtin_memcpy(e, h, PX_HEAD);
 	e->kind = PX_ABI_NAMES;
 	e->len = e->copied = sizeof(*names);
-	px_submit(e);
+	px_submit(ctx, e);
 }
 
 #endif

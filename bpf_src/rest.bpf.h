@@ -32,12 +32,12 @@ BPF_PERCPU_ARRAY(rests, struct px_rest, 1);
 BPF_PROG_ARRAY(turn, 1);
 
 /* Announce what is left without bytes. */
-px_inline void px_rest_give_up(struct px_rest *r)
+px_inline void px_rest_give_up(void *ctx, struct px_rest *r)
 {
 	r->head.len = (u32)r->left;
 	r->head.copied = 0;
 	px_count(PX_COUNT_UNCOPIED_BYTES, r->left);
-	px_push(&r->head);
+	px_push(ctx, &r->head);
 }
 
 /*
@@ -64,13 +64,13 @@ px_inline int px_rest_begin(void *ctx, struct px_abi_event *h, const struct px_m
 		r->head.len = (u32)skip;
 		r->head.flags |= PX_ABI_F_MORE;
 		px_count(PX_COUNT_UNCOPIED_BYTES, skip);
-		px_push(&r->head);
+		px_push(ctx, &r->head);
 		r->head.flags &= ~PX_ABI_F_MORE;
 		r->head.pos += (u32)skip;
 		r->left -= skip;
 	}
 	turn.call(ctx, 0);
-	px_rest_give_up(r);	/* a tail call returns only if it failed */
+	px_rest_give_up(ctx, r);	/* a tail call returns only if it failed */
 	return 0;
 }
 
@@ -111,17 +111,6 @@ px_inline int px_gather(struct px_abi_event *e, struct px_rest *r, u64 n, u64 ha
 		r->mem.parts--;
 	}
 	return 1;
-}
-
-/* Room for n bytes from pieces. Two sizes only: px_gather() is verified once for each. */
-px_inline struct px_abi_event *px_reserve_gather(u64 n, u64 *room)
-{
-	if (n <= 2048) {
-		*room = 4096;
-		return bpf_ringbuf_reserve(PX_RING, PX_HEAD + 4096, 0);
-	}
-	*room = PX_EVENT_MAX;
-	return bpf_ringbuf_reserve(PX_RING, PX_HEAD + PX_EVENT_MAX, 0);
 }
 
 /* One turn: the next event of the call. */
@@ -183,17 +172,17 @@ int px_turn(void *ctx)
 	r->head.copied = (u32)copied;
 	__builtin_memcpy(e, &r->head, PX_HEAD);
 	if (r->left == 0) {
-		px_submit(e);
+		px_submit(ctx, e);
 		return 0;
 	}
 	if (done == 0) {	/* only empty parts so far */
-		bpf_ringbuf_discard(e, BPF_RB_NO_WAKEUP);
+		px_discard(e);
 	} else {
-		px_submit(e);
+		px_submit(ctx, e);
 		r->head.pos += (u32)done;
 	}
 	turn.call(ctx, 0);
-	px_rest_give_up(r);
+	px_rest_give_up(ctx, r);
 	return 0;
 }
 

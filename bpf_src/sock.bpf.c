@@ -45,7 +45,7 @@ int px_sock_length(u64 *ctx)
 		h.flags = PX_ABI_F_RESET;
 		px_fill_ends(&h, &s, PX_TYPED);
 		if (px_ends_wanted(&h, &s, PX_TYPED))
-			px_push(&h);
+			px_push(ctx, &h);
 		return 0;
 	}
 	regs = px_current_regs();

@@ -31,7 +31,7 @@ px_inline void px_await(u64 sk, u64 ino)
 }
 
 /* Hand over an opening with how long it took. */
-px_inline void px_push_open(const struct px_abi_event *h, u64 since_ns)
+px_inline void px_push_open(void *ctx, const struct px_abi_event *h, u64 since_ns)
 {
 	struct px_abi_event *e;
 	u64 room;
@@ -42,17 +42,17 @@ px_inline void px_push_open(const struct px_abi_event *h, u64 since_ns)
 		return;
 	}
 	if (room < sizeof(struct px_abi_open)) {	/* never: it tells the verifier which class this is */
-		bpf_ringbuf_discard(e, BPF_RB_NO_WAKEUP);
+		px_discard(e);
 		return;
 	}
 	__builtin_memcpy(e, h, PX_HEAD);
 	((struct px_abi_open *)e->data)->connect_ns = h->ts_ns - since_ns;
 	e->copied = sizeof(struct px_abi_open);
-	px_submit(e);
+	px_submit(ctx, e);
 }
 
 /* What was awaited has come, in whatever context. */
-px_inline int px_on_awaited(u64 sk, u8 kind, s32 result)
+px_inline int px_on_awaited(void *ctx, u64 sk, u8 kind, s32 result)
 {
 	u64 key = px_ptr((void *)sk);
 	struct px_awaited *a = awaited.lookup(&key);
@@ -74,9 +74,9 @@ px_inline int px_on_awaited(u64 sk, u8 kind, s32 result)
 		if (!px_ends_wanted(&h, &s, PX_TYPED))
 			kind = 0;
 		if (kind == PX_ABI_OPEN)
-			px_push_open(&h, a->since_ns);
+			px_push_open(ctx, &h, a->since_ns);
 		else if (kind)
-			px_push(&h);
+			px_push(ctx, &h);
 	}
 	awaited.delete(&key);
 	return 0;
@@ -100,7 +100,7 @@ px_inline int px_on_connecting(u64 sk)
  * The process ends its direction, or all. close() shuts both directions before it changes the
  * state, a reset does so after it; after shutdown() of one direction the end is awaited.
  */
-px_inline int px_on_closing(u64 sk, int is)
+px_inline int px_on_closing(void *ctx, u64 sk, int is)
 {
 	struct px_abi_event h;
 	struct px_sock s;
@@ -121,7 +121,7 @@ px_inline int px_on_closing(u64 sk, int is)
 		px_fill_place(&h, &s, PX_TYPED);
 		px_await(sk, s.ino);
 	}
-	px_push(&h);
+	px_push(ctx, &h);
 	return 0;
 }
 
@@ -136,11 +136,11 @@ int px_sock_state(u64 *ctx)
 	if (was == PX_TCP_ESTABLISHED || was == PX_TCP_CLOSE_WAIT) {
 		if (is != PX_TCP_FIN_WAIT1 && is != PX_TCP_LAST_ACK && is != PX_TCP_CLOSE)
 			return 0;
-		return px_on_closing(sk, is);
+		return px_on_closing(ctx, sk, is);
 	}
 	if (was != PX_TCP_SYN_SENT && is != PX_TCP_CLOSE)
 		return 0;
-	return px_on_awaited(sk, was == PX_TCP_SYN_SENT ? PX_ABI_OPEN : PX_ABI_CLOSE,
+	return px_on_awaited(ctx, sk, was == PX_TCP_SYN_SENT ? PX_ABI_OPEN : PX_ABI_CLOSE,
 			     was != PX_TCP_SYN_SENT || is == PX_TCP_ESTABLISHED
 				     ? 0
 				     : -(s32)PX_LOAD(u32, sk, PX_OFF_sock_sk_err));

@@ -43,7 +43,7 @@ px_inline int px_return_data(void *ctx, const struct px_abi_call *call, u64 regs
 		h.flags = PX_ABI_F_RESET;
 		px_fill_ends(&h, &s, PX_UNTYPED);
 		if (px_ends_wanted(&h, &s, PX_UNTYPED))
-			px_push(&h);
+			px_push(ctx, &h);
 		return 0;
 	}
 	return px_on_data(ctx, &h, &s, dir, (u64)ret, msg_flags, regs, PX_UNTYPED);
@@ -53,7 +53,7 @@ px_inline int px_return_data(void *ctx, const struct px_abi_call *call, u64 regs
  * A connection came to be. The outcome of connect() on TCP is told by its state (state.bpf.h),
  * whenever it is known.
  */
-px_inline int px_return_open(const struct px_abi_call *call, u64 regs, s64 ret)
+px_inline int px_return_open(void *ctx, const struct px_abi_call *call, u64 regs, s64 ret)
 {
 	u16 flags = call->what == PX_WHAT_ACCEPT ? PX_ABI_F_ACCEPT : 0;
 	u64 ino = 0, sk;
@@ -72,7 +72,7 @@ px_inline int px_return_open(const struct px_abi_call *call, u64 regs, s64 ret)
 	px_fill_ends(&h, &s, PX_UNTYPED);
 	px_fill_place(&h, &s, PX_UNTYPED);
 	if (px_ends_wanted(&h, &s, PX_UNTYPED))
-		px_push(&h);
+		px_push(ctx, &h);
 	return 0;
 }
 
@@ -94,7 +94,7 @@ px_inline int px_on_return(void *ctx, u64 regs, s64 ret)
 		return 0;
 	if (call->what == PX_WHAT_DATA)
 		return px_return_data(ctx, call, regs, ret);
-	return px_return_open(call, regs, ret);
+	return px_return_open(ctx, call, regs, ret);
 }
 
 #ifdef PX_BACK_END_TRACEPOINT

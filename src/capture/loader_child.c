@@ -281,7 +281,7 @@ static int child_flags(struct px_child *c, enum px_probe probe, const char **fla
 	flags[n++] = "-g0";
 	flags[n++] = "-Xclang";
 	flags[n++] = "-disable-llvm-passes";
-	flags[n++] = child_flag(c, "-DPX_RING_FD=%d", c->fds[PX_MAP_RING]);
+	flags[n++] = child_flag(c, "-DPX_EVENTS_FD=%d", c->fds[PX_MAP_RING]);
 	/* Called when a quarter is full: time to drain the rest while the producers go on. */
 	flags[n++] = child_flag(c, "-DPX_WAKE_MARK=%zu", c->req->ring_bytes / 4);
 	flags[n++] = child_flag(c, "-DPX_EVENT_MAX=%d", CHILD_EVENT_MAX);

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Transport `ring`: events are made where they are read, in one ring buffer for all CPUs (kernel
+ * 5.8, commit 457f44363a88).
+ */
+#ifndef PX_RING_BPF_H
+#define PX_RING_BPF_H
+
+#include "maps.bpf.h"
+
+/*
+ * The loader makes the ring and gives its descriptor: bcc 0.26 has no way to ask a ring of its own
+ * how full it is.
+ */
+#define PX_RING ((void *)bpf_pseudo_fd(1 /* BPF_PSEUDO_MAP_FD */, PX_EVENTS_FD))
+
+/*
+ * Room for at least want bytes of payload, or as many as the largest class has; *room says how
+ * many.
+ */
+px_inline struct px_abi_event *px_reserve(u64 want, u64 *room)
+{
+	/*
+	 * The sizes are constants on every path, as the verifier demands, and what follows is
+	 * shared by all of them.
+	 */
+	if (want == 0) {
+		*room = 0;
+		return bpf_ringbuf_reserve(PX_RING, PX_HEAD, 0);
+	}
+	if (want <= 256) {
+		*room = 256;
+		return bpf_ringbuf_reserve(PX_RING, PX_HEAD + 256, 0);
+	}
+	if (want <= 1024) {
+		*room = 1024;
+		return bpf_ringbuf_reserve(PX_RING, PX_HEAD + 1024, 0);
+	}
+	if (want <= 4096) {
+		*room = 4096;
+		return bpf_ringbuf_reserve(PX_RING, PX_HEAD + 4096, 0);
+	}
+	if (want <= 16384) {
+		*room = 16384;
+		return bpf_ringbuf_reserve(PX_RING, PX_HEAD + 16384, 0);
+	}
+	*room = PX_EVENT_MAX;
+	return bpf_ringbuf_reserve(PX_RING, PX_HEAD + PX_EVENT_MAX, 0);
+}
+
+/* Room for n bytes from pieces. Two sizes only: px_gather() is verified once for each. */
+px_inline struct px_abi_event *px_reserve_gather(u64 n, u64 *room)
+{
+	if (n <= 2048) {
+		*room = 4096;
+		return bpf_ringbuf_reserve(PX_RING, PX_HEAD + 4096, 0);
+	}
+	*room = PX_EVENT_MAX;
+	return bpf_ringbuf_reserve(PX_RING, PX_HEAD + PX_EVENT_MAX, 0);
+}
+
+/*
+ * Hand the event over. The reader says in the shared page how it waits: 0 it is awake; 1 it sleeps
+ * until something happens; 2 it looks again in a moment by itself and wants to be called only if
+ * the ring fills up. The event that calls it clears the word, so that it is called once.
+ */
+px_inline void px_submit(void *ctx, struct px_abi_event *e)
+{
+	u32 zero = 0;
+	u64 wake = BPF_RB_NO_WAKEUP;
+	struct px_abi_shared *page = shared.lookup(&zero);
+
+	(void)ctx;
+	if (page && page->reader_asleep &&
+	    (page->reader_asleep == 1 ||
+	     bpf_ringbuf_query(PX_RING, BPF_RB_AVAIL_DATA) >= PX_WAKE_MARK)) {
+		page->reader_asleep = 0;
+		wake = BPF_RB_FORCE_WAKEUP;
+	}
+	bpf_ringbuf_submit(e, wake);
+	px_count(PX_COUNT_EVENTS, 1);
+}
+
+/* Give the room back. */
+px_inline void px_discard(struct px_abi_event *e)
+{
+	bpf_ringbuf_discard(e, BPF_RB_NO_WAKEUP);
+}
+
+/* Hand over an event that has a head only, and wake the reader whatever it does. */
+px_inline void px_push_loud(void *ctx, struct px_abi_event *h)
+{
+	(void)ctx;
+	bpf_ringbuf_output(PX_RING, h, PX_HEAD, BPF_RB_FORCE_WAKEUP);
+}
+
+#endif
