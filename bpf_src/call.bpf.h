@@ -16,6 +16,7 @@
 #define PX_ETIMEDOUT 110
 
 #define PX_TAIL 256
+#define PX_CROWDED_MAX 2048	/* bytes of a large call that are copied while the ring is nearly full */
 #define PX_CONTROL_FROM 4096	/* calls up to this size are not worth a look into the control map */
 
 /* An event with the first want bytes at buf, in one piece. */
@@ -56,6 +57,14 @@ px_inline int px_wanted(const struct px_sock *s, u32 dir, u32 pos, u64 n, u64 *w
 	struct px_abi_control *c = control.lookup(&ino);
 	s32 ahead;
 
+	/*
+	 * The middle of large calls is the first to go: bodies of known length stay framed without
+	 * it, and many more calls have room for their lengths and their heads.
+	 */
+	if (*want > PX_CROWDED_MAX + PX_TAIL && px_is_crowded()) {
+		*want = PX_CROWDED_MAX;
+		*tail = PX_TAIL;
+	}
 	if (!c)
 		return 1;
 	if (c->flags & PX_CTL_DROP)

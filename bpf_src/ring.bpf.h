@@ -59,6 +59,12 @@ px_inline struct px_abi_event *px_reserve_gather(u64 n, u64 *room)
 	return bpf_ringbuf_reserve(PX_RING, PX_HEAD + PX_EVENT_MAX, 0);
 }
 
+/* Three quarters of the ring are full: time to be sparing with what is left. */
+px_inline int px_is_crowded(void)
+{
+	return bpf_ringbuf_query(PX_RING, BPF_RB_AVAIL_DATA) >= 3 * PX_WAKE_MARK;
+}
+
 /*
  * Hand the event over. The reader says in the shared page how it waits: 0 it is awake; 1 it sleeps
  * until something happens; 2 it looks again in a moment by itself and wants to be called only if

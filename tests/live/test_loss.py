@@ -5,8 +5,9 @@ import signal
 import subprocess
 import time
 
+from harness.raw import Client
 from harness.registry import live
-from harness.servers import Skip, echo_id_binary, echo_id_server
+from harness.servers import Nginx, Skip, echo_id_binary, echo_id_server
 from harness.tracer import Failed
 
 THREADS = 4
@@ -82,6 +83,20 @@ def stopped_for_seconds(t):
     last = {f"/id/{i}" for i in range(1, 101)}
     late = [r for r in tracer.messages() if r.get("target") in last and not r["flags"] and r["status"] == "200"]
     t.expect(len(late) >= 100, f"new connections after the loss: {len(late)} of 100 exchanges are whole; {pairs} in all")
+
+
+@live()
+def crowded(t):
+    """A body that is larger than the ring while the tracer is stopped: its middle is not copied, its size is told, nothing is lost"""
+    server = t.start(Nginx(t.folder))
+    with t.trace(server.pids, "--buffer", "4M") as tracer:
+        with Client(server.address, t.account) as conn:
+            conn.ask("GET", "/small?before")
+            os.kill(tracer.pid, signal.SIGSTOP)
+            conn.ask("GET", "/big", headers=[("Range", "bytes=1000-8000999")])
+            conn.ask("GET", "/small?after")
+            os.kill(tracer.pid, signal.SIGCONT)
+    t.check([ex.seen_as("server") for ex in t.account], tracer)
 
 
 @live()
