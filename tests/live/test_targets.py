@@ -10,7 +10,7 @@ import time
 from harness.raw import Client
 from harness.registry import live
 from harness.servers import PYTHON, Nginx, Skip, free_port, need
-from harness.tracer import SLOW, Failed, Tracer, binary
+from harness.tracer import IN_VM, SLOW, Failed, Tracer, binary
 
 IN_GROUP = 'echo $$ >"$1/cgroup.procs"; shift; exec "$@"'
 
@@ -77,7 +77,7 @@ def family(t, server):
     return process, go_on
 
 
-@live(vm=True)
+@live()
 def follow(t):
     """-f: children that were there, later ones and their children; the run ends with the last of them"""
     server = t.start(Nginx(t.folder))
@@ -261,7 +261,7 @@ def cgroup(t):
         run(["/bin/sh", "-c", IN_GROUP, "sh", where, curl, "-s", "-o", "/dev/null", url(server, target)])
     process, go_on = waiting(t, IN_GROUP, below, "/bin/sh", "-c", 'read x; "$1" -s -o /dev/null "$2"', "sh", curl,
                              url(server, "/there"))
-    for form in (name, path, str(os.stat(path).st_ino)):
+    for form in (name,) if IN_VM else (name, path, str(os.stat(path).st_ino)):
         with t.trace(None, "--cgroup", form) as tracer:
             in_group(path, "/in")
             in_group(below, "/below")

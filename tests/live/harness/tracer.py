@@ -9,7 +9,8 @@ import threading
 import time
 
 SCHEMA = os.environ.get("PX_LIVE_SCHEMA") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../doc/pxtrace.schema.json")
-SLOW = 10 if os.environ.get("PX_IN_VM") else 1
+IN_VM = "PX_IN_VM" in os.environ
+SLOW = 10 if IN_VM else 1
 BANNER = "pxtrace: tracing "
 
 
