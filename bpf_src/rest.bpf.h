@@ -40,6 +40,14 @@ px_inline void px_rest_give_up(void *ctx, struct px_rest *r)
 	px_push(ctx, &r->head);
 }
 
+/* n bytes are told. Only the first event of a call can be the first of its connection. */
+px_inline void px_rest_pass(struct px_rest *r, u64 n)
+{
+	r->head.pos += (u32)n;
+	r->head.flags &= ~(PX_ABI_F_START | PX_ABI_F_NEWPOS);
+	r->left -= n;
+}
+
 /*
  * The call described by h has want bytes to copy, after skip bytes that are announced only, and
  * tail bytes at its end.
@@ -66,8 +74,7 @@ px_inline int px_rest_begin(void *ctx, struct px_abi_event *h, const struct px_m
 		px_count(PX_COUNT_UNCOPIED_BYTES, skip);
 		px_push(ctx, &r->head);
 		r->head.flags &= ~PX_ABI_F_MORE;
-		r->head.pos += (u32)skip;
-		r->left -= skip;
+		px_rest_pass(r, skip);
 	}
 	turn.call(ctx, 0);
 	px_rest_give_up(ctx, r);	/* a tail call returns only if it failed */
@@ -167,7 +174,6 @@ int px_turn(void *ctx)
 	} else {
 		r->head.len = (u32)done;
 		r->head.flags |= PX_ABI_F_MORE;
-		r->left -= done;
 	}
 	r->head.copied = (u32)copied;
 	__builtin_memcpy(e, &r->head, PX_HEAD);
@@ -179,7 +185,7 @@ int px_turn(void *ctx)
 		px_discard(e);
 	} else {
 		px_submit(ctx, e);
-		r->head.pos += (u32)done;
+		px_rest_pass(r, done);
 	}
 	turn.call(ctx, 0);
 	px_rest_give_up(ctx, r);
