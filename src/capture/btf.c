@@ -11,6 +11,7 @@ static const struct btf_field {
 	const char *type;
 	const char *member;
 	bool optional;	/* the sources ask with #ifdef */
+	bool sizes;	/* PX_SIZE_STRUCT tells how large the struct is */
 } btf_fields[] = {
 	{ "file", "f_inode" },
 	{ "file", "private_data" },
@@ -27,7 +28,15 @@ static const struct btf_field {
 	{ "ns_common", "inum" },
 	{ "pid", "level" },
 	{ "pid", "numbers" },
+	{ "page", "flags", true, true },
 	{ "pid_namespace", "ns" },
+	{ "pipe_buffer", "len", true },
+	{ "pipe_buffer", "offset", true },
+	{ "pipe_buffer", "page", true, true },
+	{ "pipe_inode_info", "bufs", true },
+	{ "pipe_inode_info", "head", true },
+	{ "pipe_inode_info", "ring_size", true },
+	{ "pipe_inode_info", "tail", true },
 	{ "signal_struct", "live" },
 	{ "signal_struct", "pids" },
 	{ "sock", "sk_err" },
@@ -58,6 +67,7 @@ static const struct btf_field {
 	{ "task_struct", "group_leader" },
 	{ "task_struct", "pid" },
 	{ "task_struct", "signal" },
+	{ "task_struct", "splice_pipe", true },
 	{ "task_struct", "tgid" },
 	{ "task_struct", "thread_pid" },
 	{ "tcp_sock", "bytes_acked" },
@@ -70,15 +80,18 @@ static const struct btf_field {
 	{ "unix_address", "name" },
 	{ "unix_sock", "addr" },
 	{ "unix_sock", "peer" },
-	{ "upid", "nr" },
+	{ "upid", "nr", false, true },
 	{ "upid", "ns" },
 };
 
 #define BTF_FIELDS PX_COUNT(btf_fields)
+#define BTF_MORE 8	/* constants beside the offsets of fields */
 
 struct px_btf {
 	struct btf *btf;
-	char defines[BTF_FIELDS + 2][80];
+	int64_t offsets[BTF_FIELDS];	/* by row of btf_fields[]; -1: not there */
+	int64_t sizes[BTF_FIELDS];	/* of the structs, in the rows that tell it */
+	char defines[BTF_FIELDS + BTF_MORE][80];
 };
 
 static const char btf_cure[] =
@@ -145,8 +158,8 @@ static int64_t btf_member(const struct btf *btf, uint32_t type_id, const char *n
 int px_btf_defines(struct px_btf *b, const char **flags, size_t max, struct px_error *err)
 {
 	const char *type = "";
+	size_t n = 0, more = BTF_FIELDS;
 	int32_t id = 0;
-	size_t n = 0;
 
 	for (size_t i = 0; i < BTF_FIELDS && n < max; i++) {
 		int64_t bits;
@@ -156,6 +169,7 @@ int px_btf_defines(struct px_btf *b, const char **flags, size_t max, struct px_e
 			id = btf__find_by_name_kind(b->btf, type, BTF_KIND_STRUCT);
 		}
 		bits = id > 0 ? btf_member(b->btf, (uint32_t)id, btf_fields[i].member, 0) : -1;
+		b->offsets[i] = bits < 0 ? -1 : bits / 8;
 		if (bits < 0 && btf_fields[i].optional)
 			continue;
 		if (bits < 0)
@@ -168,20 +182,35 @@ int px_btf_defines(struct px_btf *b, const char **flags, size_t max, struct px_e
 		flags[n++] = b->defines[i];
 		/* The front of struct sock is copied as one piece that ends with these flags. */
 		if (strcmp(btf_fields[i].member, "skc_flags") == 0 && n < max) {
-			snprintf(b->defines[BTF_FIELDS], sizeof(b->defines[0]),
-				 "-DPX_COMMON_SIZE=%lld", (long long)((bits / 8 + 15) & ~7LL));
-			flags[n++] = b->defines[BTF_FIELDS];
+			snprintf(b->defines[more], sizeof(b->defines[0]), "-DPX_COMMON_SIZE=%lld",
+				 (long long)((bits / 8 + 15) & ~7LL));
+			flags[n++] = b->defines[more++];
 		}
-		/* The numbers of a process id are an array of these. */
-		if (strcmp(type, "upid") == 0 && strcmp(btf_fields[i].member, "nr") == 0 &&
-		    n < max) {
-			snprintf(b->defines[BTF_FIELDS + 1], sizeof(b->defines[0]),
-				 "-DPX_SIZE_upid=%lld",
-				 (long long)btf__resolve_size(b->btf, (uint32_t)id));
-			flags[n++] = b->defines[BTF_FIELDS + 1];
+		if (btf_fields[i].sizes && n < max) {
+			b->sizes[i] = btf__resolve_size(b->btf, (uint32_t)id);
+			snprintf(b->defines[more], sizeof(b->defines[0]), "-DPX_SIZE_%s=%lld", type,
+				 (long long)b->sizes[i]);
+			flags[n++] = b->defines[more++];
 		}
 	}
 	return (int)n;
+}
+
+int64_t px_btf_offset(const struct px_btf *b, const char *type, const char *member)
+{
+	for (size_t i = 0; i < BTF_FIELDS; i++)
+		if (strcmp(btf_fields[i].type, type) == 0 &&
+		    strcmp(btf_fields[i].member, member) == 0)
+			return b->offsets[i];
+	return -1;
+}
+
+int64_t px_btf_size(const struct px_btf *b, const char *type)
+{
+	for (size_t i = 0; i < BTF_FIELDS; i++)
+		if (btf_fields[i].sizes && strcmp(btf_fields[i].type, type) == 0)
+			return b->offsets[i] < 0 ? -1 : b->sizes[i];
+	return -1;
 }
 
 int px_btf_tracepoint(const struct px_btf *b, const char *name)

@@ -26,6 +26,13 @@ void px_btf_close(struct px_btf *b);
 PX_MUST_USE int px_btf_defines(struct px_btf *b, const char **flags, size_t max,
 			       struct px_error *err);
 
+/*
+ * What px_btf_defines() found, in bytes: the offset of a field of its list, the size of a struct
+ * whose size it tells. -1 where this kernel has no such thing.
+ */
+int64_t px_btf_offset(const struct px_btf *b, const char *type, const char *member);
+int64_t px_btf_size(const struct px_btf *b, const char *type);
+
 /* BTF id of the type of raw tracepoint NAME (for attaching), 0 where the kernel has none. */
 int px_btf_tracepoint(const struct px_btf *b, const char *name);
 
