@@ -127,9 +127,9 @@ px_inline int px_on_data(void *ctx, struct px_abi_event *h, const struct px_sock
 	}
 	if (msg_flags & PX_MSG_OOB)
 		return 0;
-	if (shape == PX_SHAPE_NONE && n)
-		place.flags |= PX_ABI_F_NO_BYTES;
-	else if (!(msg_flags & PX_MSG_TRUNC))
+	if ((shape == PX_SHAPE_NONE || shape == PX_SHAPE_PAGES) && n)
+		place.flags |= PX_ABI_F_NO_BYTES;	/* of pages until they have been found */
+	if (shape != PX_SHAPE_NONE && !(msg_flags & PX_MSG_TRUNC))
 		want = px_min(n, PX_COPY_MAX);
 	if (want > PX_CONTROL_FROM && !px_wanted(s, dir, place.pos, n, &want, &skip, &tail))
 		return 0;

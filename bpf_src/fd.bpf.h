@@ -10,6 +10,7 @@
 
 #define PX_S_IFMT 0170000
 #define PX_S_IFSOCK 0140000
+#define PX_S_IFIFO 0010000
 
 /* Read two fields of a struct by one call where they are at most 64 bytes apart, else by two. */
 #define PX_LOW(a, b) ((a) < (b) ? (a) : (b))
@@ -17,21 +18,33 @@
 #define PX_FILE_LOW PX_LOW(PX_OFF_file_f_inode, PX_OFF_file_private_data)
 #define PX_FILE_SPAN (PX_HIGH(PX_OFF_file_f_inode, PX_OFF_file_private_data) - PX_FILE_LOW + 8)
 
+/* The struct file behind descriptor fd, 0 where there is none. */
+px_inline u64 px_file_of_fd(u64 fd)
+{
+	u64 table = PX_LOAD(u64, PX_LOAD(u64, px_current(), PX_OFF_task_struct_files),
+			    PX_OFF_files_struct_fdt);
+
+	fd &= 0xffffffff;
+	if (fd >= PX_LOAD(u32, table, PX_OFF_fdtable_max_fds))
+		return 0;
+	return px_read64(PX_LOAD(u64, table, PX_OFF_fdtable_fd), fd * 8);
+}
+
+/* What kind of file it is: the S_IFMT bits of its inode. */
+px_inline u32 px_file_kind(u64 file)
+{
+	return px_read32(px_read64(file, PX_OFF_file_f_inode), PX_OFF_inode_i_mode) & PX_S_IFMT;
+}
+
 /*
  * The struct sock behind descriptor fd, and the inode number that is the connection's identity; 0
  * where fd is no socket. A file, pipe or terminal is left at the mode of its inode.
  */
 px_inline u64 px_sock_of_fd(u64 fd, u64 *ino)
 {
-	u64 table = PX_LOAD(u64, PX_LOAD(u64, px_current(), PX_OFF_task_struct_files),
-			    PX_OFF_files_struct_fdt);
-	u64 file, inode_at, socket;
+	u64 file = px_file_of_fd(fd), inode_at, socket;
 	char inode[PX_OFF_inode_i_ino + 8] __attribute__((aligned(8)));
 
-	fd &= 0xffffffff;
-	if (fd >= PX_LOAD(u32, table, PX_OFF_fdtable_max_fds))
-		return 0;
-	file = px_read64(PX_LOAD(u64, table, PX_OFF_fdtable_fd), fd * 8);
 	if (!file)
 		return 0;
 #if PX_FILE_SPAN <= 64

@@ -17,7 +17,12 @@ struct px_iov {
 	u64 base, len;
 };
 
-/* A call's user memory: buf where one piece holds all of it, else parts pieces from iov on. */
+#define PX_PAGES (~0ull)	/* as the number of parts: pages that are still to be found */
+
+/*
+ * A call's user memory: buf where one piece holds all of it, else parts pieces from iov on. Of
+ * pages see pages.bpf.h.
+ */
 struct px_memory {
 	u64 buf;
 	u64 iov;
@@ -29,6 +34,10 @@ px_inline int px_memory_of(struct px_memory *m, u32 shape, u64 regs, u64 n)
 {
 	struct px_iov first;
 
+	if (shape == PX_SHAPE_PAGES) {
+		m->parts = PX_PAGES;
+		return 1;
+	}
 	m->parts = 0;
 	m->buf = PX_ARG1(regs);
 	if (shape == PX_SHAPE_BUF)

@@ -23,13 +23,13 @@ struct px_rest {
 	u64 done;		/* bytes in the event under way */
 	u64 tail;		/* bytes at the end of the call to be copied, too, where the middle is not */
 	u32 turns;
-	u32 pad;
+	u32 mask;		/* of the indexes in a pipe, pages.bpf.h */
 	struct px_abi_event head;	/* of the next event */
 };
 
 /* Lives for one call, between programs that run one after the other on a CPU. */
 BPF_PERCPU_ARRAY(rests, struct px_rest, 1);
-BPF_PROG_ARRAY(turn, 1);
+BPF_PROG_ARRAY(turn, PX_ABI_TURNS);
 
 /* Announce what is left without bytes. */
 px_inline void px_rest_give_up(void *ctx, struct px_rest *r)
@@ -76,7 +76,10 @@ px_inline int px_rest_begin(void *ctx, struct px_abi_event *h, const struct px_m
 		r->head.flags &= ~PX_ABI_F_MORE;
 		px_rest_pass(r, skip);
 	}
-	turn.call(ctx, 0);
+	if (mem->parts == PX_PAGES)
+		turn.call(ctx, PX_ABI_TURN_PAGES);
+	else
+		turn.call(ctx, PX_ABI_TURN_USER);
 	px_rest_give_up(ctx, r);	/* a tail call returns only if it failed */
 	return 0;
 }
@@ -120,41 +123,17 @@ px_inline int px_gather(struct px_abi_event *e, struct px_rest *r, u64 n, u64 ha
 	return 1;
 }
 
-/* One turn: the next event of the call. */
-int px_turn(void *ctx)
+/*
+ * The turn ends with r->done bytes in e; pieces: there were several to take them from. which: the
+ * program that takes the next turn.
+ */
+px_inline int px_turn_over(void *ctx, struct px_rest *r, struct px_abi_event *e, int is_readable,
+			   u64 pieces, u32 which)
 {
-	u32 zero = 0;
-	struct px_rest *r = rests.lookup(&zero);
-	struct px_abi_event *e;
-	u64 room, n, done, copied, pieces;
-	int is_readable;
+	u64 done = r->done, copied = done;
 
-	if (!r || r->owner != bpf_get_current_pid_tgid())
-		return 0;
-	pieces = r->mem.parts;
-	n = px_min(r->want, pieces ? PX_GATHER_MAX : PX_EVENT_MAX);
-	e = pieces ? px_reserve_gather(n, &room) : px_reserve(n, &room);
-	if (!e) {
-		px_count_full(r->left);
-		return 0;
-	}
-	r->done = 0;
-	if (pieces) {
-		is_readable = px_gather(e, r, n, room / 2);
-	} else {
-		PX_BARRIER(n);
-		if (n > room)
-			n = room;
-		PX_BARRIER(n);
-		is_readable = !px_probe_user(e->data, n, (void *)(r->mem.buf + r->skip));
-		if (is_readable) {
-			r->done = n;
-			r->skip += n;
-		}
-	}
 	if (!is_readable)
 		px_count_fault();
-	copied = done = r->done;
 	r->want -= done;
 	r->turns++;
 	if (r->want == 0 && is_readable && r->tail && r->left - done > r->tail) {
@@ -187,9 +166,44 @@ int px_turn(void *ctx)
 		px_submit(ctx, e);
 		px_rest_pass(r, done);
 	}
-	turn.call(ctx, 0);
+	turn.call(ctx, which);
 	px_rest_give_up(ctx, r);
 	return 0;
+}
+
+/* One turn: the next event of the call. */
+int px_turn(void *ctx)
+{
+	u32 zero = 0;
+	struct px_rest *r = rests.lookup(&zero);
+	struct px_abi_event *e;
+	u64 room, n, pieces;
+	int is_readable;
+
+	if (!r || r->owner != bpf_get_current_pid_tgid())
+		return 0;
+	pieces = r->mem.parts;
+	n = px_min(r->want, pieces ? PX_GATHER_MAX : PX_EVENT_MAX);
+	e = pieces ? px_reserve_gather(n, &room) : px_reserve(n, &room);
+	if (!e) {
+		px_count_full(r->left);
+		return 0;
+	}
+	r->done = 0;
+	if (pieces) {
+		is_readable = px_gather(e, r, n, room / 2);
+	} else {
+		PX_BARRIER(n);
+		if (n > room)
+			n = room;
+		PX_BARRIER(n);
+		is_readable = !px_probe_user(e->data, n, (void *)(r->mem.buf + r->skip));
+		if (is_readable) {
+			r->done = n;
+			r->skip += n;
+		}
+	}
+	return px_turn_over(ctx, r, e, is_readable, pieces, PX_ABI_TURN_USER);
 }
 
 #endif

@@ -26,7 +26,8 @@
 #include "capture/embedded.h"
 #include "capture/loader_private.h"
 
-#define CHILD_FLAGS 144
+#define CHILD_FLAGS 160
+#define CHILD_PAGE_FLAGS 3
 #define CHILD_EVENT_MAX (68 << 10)	/* payload of the largest event: 64 kB of headers and what is around them */
 #define CHILD_SOCKETS_MAX 65536		/* that the kernel side keeps something about */
 #define CHILD_TARGETS_MAX 65536
@@ -272,6 +273,21 @@ static int child_target_flags(struct px_child *c, const char **flags)
 	return n;
 }
 
+/* Where the kernel sees the pages of files. Without it there are no bytes of what sendfile moves. */
+static int child_page_flags(struct px_child *c, const char **flags)
+{
+	int n = 0;
+
+	c->has_pages = px_pages_find(c->btf, &c->pages) == 0;
+	if (!c->has_pages)
+		return 0;
+	flags[n++] = child_flag(c, "-DPX_PAGE_BASE=0x%" PRIx64 "ull", c->pages.base);
+	flags[n++] = child_flag(c, "-DPX_PAGE_ARRAY=0x%" PRIx64 "ull", c->pages.array);
+	flags[n++] = child_flag(c, "-DPX_PAGE_SIZE=%ldull", sysconf(_SC_PAGESIZE));
+	child_phase(c, "pages found");
+	return n;
+}
+
 static int child_flags(struct px_child *c, enum px_probe probe, const char **flags)
 {
 	int n = 0, offsets;
@@ -290,8 +306,13 @@ static int child_flags(struct px_child *c, enum px_probe probe, const char **fla
 	flags[n++] = child_flag(c, "-DPX_MOVED_MAX=%d", CHILD_SOCKETS_MAX);
 	n += child_target_flags(c, flags + n);
 	n += child_ends_flags(c, flags + n);
-	offsets = px_btf_defines(c->btf, flags + n, (size_t)(CHILD_FLAGS - n), &c->reply->error);
-	return offsets < 0 ? -1 : n + offsets;
+	offsets = px_btf_defines(c->btf, flags + n, (size_t)(CHILD_FLAGS - n - CHILD_PAGE_FLAGS),
+				 &c->reply->error);
+	if (offsets < 0)
+		return -1;
+	n += offsets;
+	child_phase(c, "types read");
+	return n + child_page_flags(c, flags + n);
 }
 
 static int child_target_tables(struct px_child *c)
@@ -407,7 +428,6 @@ static int child_try(struct px_child *c, enum px_probe probe)
 	    px_buf_append(&text, px_bytes_of("", 1)) < 0)
 		return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "no memory for %s",
 				    child_sources[probe]);
-	child_phase(c, "types read");
 	module = child_compile(c, text.ptr, flags, count);
 	child_phase(c, "compiled");
 	px_buf_fini(&text);
@@ -424,9 +444,11 @@ static int child_try(struct px_child *c, enum px_probe probe)
 /* Cheap reasons against a back end; what they let pass may still fail to load. */
 static bool child_can(const struct px_child *c, enum px_probe probe)
 {
+	/* Before 6.5 (commit 2dc334f1a63a) sendfile and splice did not pass sock_send_length. */
 	if (probe == PX_PROBE_SOCK)
 		return px_btf_tracepoint(c->btf, "sock_recv_length") &&
-		       px_btf_has_helper(c->btf, "task_pt_regs");
+		       px_btf_has_helper(c->btf, "task_pt_regs") &&
+		       px_btf_function(c->btf, "splice_to_socket");
 	if (probe == PX_PROBE_TRACEPOINT)
 		return px_btf_tracepoint(c->btf, "sys_exit") != 0;
 	return px_btf_has_helper(c->btf, "task_pt_regs");

@@ -140,11 +140,11 @@ static int load_tail_call(struct px_child *c, void *module, const struct px_prog
 	int map = (strcmp(p->target, load_maps[PX_MAP_BODY]) == 0 ? PX_MAP_BODY : PX_MAP_TURN) +
 		  family;
 	int fd = load_program(c, module, p, target, family), err;
-	uint32_t zero = 0;
+	uint32_t slot = p->slot;
 
 	if (fd < 0)
 		return -1;
-	err = bpf_map_update_elem(c->fds[map], &zero, &fd, 0);
+	err = bpf_map_update_elem(c->fds[map], &slot, &fd, 0);
 	close(fd);	/* the map holds it */
 	if (err == 0)
 		return 0;
@@ -157,7 +157,7 @@ static int load_family_maps(struct px_child *c, int family)
 {
 	for (int first = PX_MAP_TURN; first <= PX_MAP_BODY; first += PX_FAMILIES) {
 		int fd = bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, load_maps[first], sizeof(uint32_t),
-					sizeof(int), 1, NULL);
+					sizeof(int), PX_ABI_TURNS, NULL);
 
 		if (fd < 0)
 			return px_error_set(&c->reply->error, PX_EXIT_HOST, NULL,
@@ -175,8 +175,10 @@ static int load_tails(struct px_child *c, void *module, enum px_probe probe, int
 	for (size_t i = 0; i < px_program_count; i++) {
 		const struct px_program *p = &px_programs[i];
 
-		if (p->probe == probe && p->hook == PX_HOOK_TAIL &&
-		    load_tail_call(c, module, p, target, family) < 0)
+		if (p->probe != probe || p->hook != PX_HOOK_TAIL ||
+		    (p->when == PX_WHEN_PAGES && !c->has_pages))
+			continue;
+		if (load_tail_call(c, module, p, target, family) < 0)
 			return -1;
 	}
 	return 0;
@@ -255,6 +257,8 @@ static bool load_has_program(const struct px_child *c, enum px_probe probe,
 		return t->comm.end != 0;
 	case PX_WHEN_EXE:
 		return t->exe_count != 0;
+	case PX_WHEN_PAGES:
+		return c->has_pages;
 	case PX_WHEN_ALWAYS:
 		break;
 	}

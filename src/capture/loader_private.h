@@ -5,6 +5,7 @@
 
 #include "capture/btf.h"
 #include "capture/loader_child.h"
+#include "capture/pages.h"
 
 #define PX_CHILD_LOG (1 << 20)	/* bytes of what the verifier says of one program */
 
@@ -23,6 +24,8 @@ struct px_child {
 	uint64_t begin;		/* when it was started */
 	struct px_child_bcc bcc;
 	struct px_btf *btf;
+	struct px_pages pages;
+	bool has_pages;		/* pages is known */
 	struct px_load_reply *reply;
 	int fds[PX_REPLY_FDS];
 	char text[24][800];	/* flags made here */

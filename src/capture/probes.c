@@ -21,6 +21,8 @@ const struct px_program px_programs[] = {
 	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_exec", "sched_process_exec", false, 0, PX_WHEN_EXE },
 
 	{ PX_PROBE_SOCK, PX_HOOK_TAIL, "px_turn", "turn", true },
+	{ PX_PROBE_SOCK, PX_HOOK_TAIL, "px_turn_pages", "turn", true, .slot = PX_ABI_TURN_PAGES,
+	  .when = PX_WHEN_PAGES },
 	{ PX_PROBE_SOCK, PX_HOOK_RAW, "px_sock_length", "sock_send_length", false, PX_ABI_OUT },
 	{ PX_PROBE_SOCK, PX_HOOK_RAW, "px_sock_length", "sock_recv_length", false, PX_ABI_IN },
 

@@ -30,6 +30,7 @@ enum px_when {
 	PX_WHEN_TARGETS_CHANGE,	/* the table of targets follows the processes */
 	PX_WHEN_COMM,		/* targets by name */
 	PX_WHEN_EXE,		/* targets by program */
+	PX_WHEN_PAGES,		/* it is known where the kernel sees the pages of files; see pages.h */
 };
 
 struct px_program {
@@ -40,6 +41,7 @@ struct px_program {
 	bool optional;		/* what it adds can be done without */
 	unsigned dir;		/* replaces PX_ABI_PATCH_DIR in the code */
 	enum px_when when;
+	unsigned slot;		/* PX_HOOK_TAIL: its place in the map */
 };
 
 extern const struct px_program px_programs[];

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The bytes that sendfile and splice move: they are in no memory of the process, but in pages of
+ * the kernel. Read when they are sent, so neither a file that is closed, replaced or written a
+ * moment later matters, nor who may open it.
+ */
+#ifndef PX_PAGES_BPF_H
+#define PX_PAGES_BPF_H
+
+#include "fd.bpf.h"
+#include "rest.bpf.h"
+
+#ifdef PX_PAGE_BASE
+
+#define PX_PAGE_PARTS 12	/* buffers of a pipe that one event gathers */
+
+/* Where the kernel sees the memory that a struct page stands for. */
+px_inline u64 px_page_address(u64 page)
+{
+	return PX_PAGE_BASE + (page - PX_PAGE_ARRAY) / PX_SIZE_page * PX_PAGE_SIZE;
+}
+
+/*
+ * sendfile() moves pages through a pipe that its thread keeps for that, splice() out of one that
+ * the process made. While bytes go from there into a socket (splice_to_socket(), kernel 6.5), the
+ * buffers of the pipe are as they were before: they are taken out after the socket has said how
+ * many bytes it took.
+ */
+px_inline int px_pages_find(struct px_rest *r)
+{
+	u32 nr = r->head.syscall_nr, head, tail;
+	struct px_abi_call *call = calls.lookup(&nr);
+	u64 pipe, file;
+
+	if (!call)
+		return 0;
+	if (call->fd_arg) {
+		file = px_file_of_fd(PX_ARG0(px_current_regs()));
+		if (!file || px_file_kind(file) != PX_S_IFIFO)
+			return 0;
+		pipe = px_read64(file, PX_OFF_file_private_data);
+	} else {
+		pipe = PX_LOAD(u64, px_current(), PX_OFF_task_struct_splice_pipe);
+	}
+	if (!pipe)
+		return 0;
+	head = px_read32(pipe, PX_OFF_pipe_inode_info_head);
+	tail = px_read32(pipe, PX_OFF_pipe_inode_info_tail);
+	r->mem.buf = px_read64(pipe, PX_OFF_pipe_inode_info_bufs);
+	r->mem.iov = tail;
+	r->mem.parts = (u32)(head - tail);
+	r->mask = px_read32(pipe, PX_OFF_pipe_inode_info_ring_size) - 1;
+	return r->mem.parts != 0;
+}
+
+/*
+ * As px_gather(), out of a pipe: from buffer mem.iov on, mem.parts of them. False where memory
+ * cannot be read.
+ */
+px_inline int px_gather_pages(struct px_abi_event *e, struct px_rest *r, u64 n, u64 half)
+{
+	char buf[PX_SIZE_pipe_buffer] __attribute__((aligned(8)));
+
+	for (int i = 0; i < PX_PAGE_PARTS; i++) {
+		u64 done = r->done, skip = r->skip, len, from, take;
+
+		if (r->mem.parts == 0 || done >= n)
+			return 1;
+		if (px_probe_kernel(buf, sizeof(buf),
+				    (void *)(r->mem.buf + (r->mem.iov & r->mask) * sizeof(buf))))
+			return 0;
+		len = px_forget(*(u32 *)(buf + PX_OFF_pipe_buffer_len), r->owner);
+		if (len > skip) {
+			from = px_page_address(*(u64 *)(buf + PX_OFF_pipe_buffer_page)) +
+			       *(u32 *)(buf + PX_OFF_pipe_buffer_offset) + skip;
+			take = px_forget(px_min(len - skip, n - done), r->owner);
+			if (take > half || done > half)
+				return 1;
+			if (px_probe_kernel(e->data + done, take, (void *)from))
+				return 0;
+			r->done = done + take;
+			skip += take;
+			if (len > skip) {	/* n is reached */
+				r->skip = skip;
+				return 1;
+			}
+		}
+		r->skip = skip - len;
+		r->mem.iov++;
+		r->mem.parts--;
+	}
+	return 1;
+}
+
+/* One turn, as px_turn(). */
+int px_turn_pages(void *ctx)
+{
+	u32 zero = 0;
+	struct px_rest *r = rests.lookup(&zero);
+	struct px_abi_event *e;
+	u64 room, n;
+	int is_readable;
+
+	if (!r || r->owner != bpf_get_current_pid_tgid())
+		return 0;
+	if (r->mem.parts == PX_PAGES && !px_pages_find(r)) {
+		px_rest_give_up(ctx, r);
+		return 0;
+	}
+	r->head.flags &= ~PX_ABI_F_NO_BYTES;
+	n = px_min(r->want, PX_GATHER_MAX);
+	e = px_reserve_gather(n, &room);
+	if (!e) {
+		px_count_full(r->left);
+		return 0;
+	}
+	r->done = 0;
+	is_readable = px_gather_pages(e, r, n, room / 2);
+	return px_turn_over(ctx, r, e, is_readable, 1, PX_ABI_TURN_PAGES);
+}
+
+#endif
+#endif
