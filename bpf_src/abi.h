@@ -23,7 +23,7 @@ enum px_abi_kind {
 /* flags of struct px_abi_event */
 #define PX_ABI_F_SEQ 0x0001	/* pos and peer_pos are TCP sequence numbers: 32 bits that wrap */
 #define PX_ABI_F_PEER_POS 0x0002 /* peer_pos is known */
-#define PX_ABI_F_FIN 0x0004	/* IN: the peer's FIN has been consumed; OUT: our FIN is out */
+#define PX_ABI_F_FIN 0x0004	/* IN, CLOSE: the peer's FIN has been consumed; OUT: our FIN is out */
 #define PX_ABI_F_NO_BYTES 0x0008 /* there was nothing to copy from (io_uring, pages out of reach) */
 #define PX_ABI_F_MORE 0x0010	/* another event of the same call follows with the next bytes */
 #define PX_ABI_F_ACCEPT 0x0020	/* OPEN: by accept, so this side is the server; else by connect */
@@ -48,6 +48,8 @@ enum px_abi_kind {
  * sock_gen   tells two sockets apart that had the same inode number one after the other (struct sock's address)
  * pos        offset of data[0] in this direction; see PX_ABI_F_SEQ
  *            OPEN: of the first outgoing byte to come, and peer_pos that of the first incoming one
+ *            CLOSE: behind the last byte written, and peer_pos behind the last one read; known unless
+ *            a call failed (result < 0) or the kernel side had to count and never met the socket
  * peer_pos   offset reached in the other direction when this call returned; see PX_ABI_F_PEER_POS
  * len        bytes that this event stands for; copied <= len of them are here
  * result     DATA: the call's return value; OPEN: 0 or -errno

@@ -161,6 +161,7 @@ struct px_place {
 	u32 peer_pos;
 	u16 flags;
 	u16 is_new;	/* the first that the kernel side sees of a socket it has to count for */
+	u16 is_read;	/* the peer's FIN has been consumed, in whatever call */
 };
 
 #define PX_SEQ_MIN                                                                                 \
@@ -182,7 +183,7 @@ px_inline void px_place_tcp(struct px_place *p, const struct px_sock *s, u32 dir
 	u32 in, out, rcv_nxt = 0, state = PX_COMMON(u8, s, skc_state, typed);
 	u64 tp = s->sk;
 
-	p->is_new = 0;
+	p->is_new = p->is_read = 0;
 	p->flags = PX_ABI_F_SEQ | PX_ABI_F_PEER_POS;
 	if (typed) {
 		tp = px_ptr(bpf_skc_to_tcp_sock((void *)tp));
@@ -210,6 +211,7 @@ px_inline void px_place_tcp(struct px_place *p, const struct px_sock *s, u32 dir
 	}
 	if (done && in == rcv_nxt) {
 		in--;
+		p->is_read = 1;
 		if (dir == PX_ABI_IN)
 			p->flags |= PX_ABI_F_FIN;
 	}

@@ -43,19 +43,30 @@ px_inline void px_fill(struct px_abi_event *h, const struct px_sock *s, u8 kind,
 }
 
 /*
- * Where both directions of a TCP connection stand, in an event that moves nothing: pos outgoing,
- * peer_pos incoming.
+ * Where both directions of a connection stand, in an event that moves nothing: pos outgoing,
+ * peer_pos incoming. Unknown where the kernel side counts itself and has not met the socket.
  */
 px_inline void px_fill_place(struct px_abi_event *h, const struct px_sock *s, int typed)
 {
 	struct px_place place;
+	struct px_moved *m;
+	u64 ino = s->ino;
 
-	if (s->protocol != PX_TCP)
+	if (s->protocol == PX_TCP) {
+		px_place_tcp(&place, s, PX_ABI_OUT, 0, typed);
+		h->pos = place.pos;
+		h->peer_pos = place.peer_pos;
+		h->flags |= place.flags & (PX_ABI_F_SEQ | PX_ABI_F_PEER_POS);
+		if (h->kind == PX_ABI_CLOSE && place.is_read)
+			h->flags |= PX_ABI_F_FIN;
 		return;
-	px_place_tcp(&place, s, PX_ABI_OUT, 0, typed);
-	h->pos = place.pos;
-	h->peer_pos = place.peer_pos;
-	h->flags |= place.flags & (PX_ABI_F_SEQ | PX_ABI_F_PEER_POS);
+	}
+	m = moved.lookup(&ino);
+	if (!m || m->gen != s->sk)
+		return;
+	h->pos = m->bytes[PX_ABI_OUT];
+	h->peer_pos = m->bytes[PX_ABI_IN];
+	h->flags |= PX_ABI_F_PEER_POS;
 }
 
 /* Hand over an event that has a head only. */

@@ -69,8 +69,7 @@ px_inline int px_on_awaited(void *ctx, u64 sk, u8 kind, s32 result)
 		*(u64 *)h.comm = a->comm[0];
 		*(u64 *)(h.comm + 8) = a->comm[1];
 		px_fill_ends(&h, &s, PX_TYPED);
-		if (kind == PX_ABI_OPEN)
-			px_fill_place(&h, &s, PX_TYPED);
+		px_fill_place(&h, &s, PX_TYPED);
 		if (!px_ends_wanted(&h, &s, PX_TYPED))
 			kind = 0;
 		if (kind == PX_ABI_OPEN)
@@ -98,7 +97,8 @@ px_inline int px_on_connecting(u64 sk)
 
 /*
  * The process ends its direction, or all. close() shuts both directions before it changes the
- * state, a reset does so after it; after shutdown() of one direction the end is awaited.
+ * state, a reset does so after it; after shutdown() of one direction the end is awaited. The state
+ * is the old one still and our FIN not yet counted, so both directions' places are exact.
  */
 px_inline int px_on_closing(void *ctx, u64 sk, int is)
 {
@@ -118,9 +118,9 @@ px_inline int px_on_closing(void *ctx, u64 sk, int is)
 		h.kind = PX_ABI_DATA;
 		h.dir = PX_ABI_OUT;
 		h.flags = PX_ABI_F_FIN;
-		px_fill_place(&h, &s, PX_TYPED);
 		px_await(sk, s.ino);
 	}
+	px_fill_place(&h, &s, PX_TYPED);
 	px_push(ctx, &h);
 	return 0;
 }

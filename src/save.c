@@ -343,9 +343,10 @@ void px_save_close(struct px_save *s, struct px_conn *c, int64_t wall_offset_ns)
 	if (!own)
 		return;
 	px_wire_end(&s->wire, &own->wire,
-		    s->status || !c->closed ? PX_WIRE_GIVEN_UP
-		    : c->was_reset	    ? PX_WIRE_RESET
-					    : PX_WIRE_CLOSED,
+		    s->status || !c->closed	 ? PX_WIRE_GIVEN_UP
+		    : c->was_reset		 ? PX_WIRE_RESET
+		    : c->streams[PX_DIR_OUT].eof ? PX_WIRE_CLOSED
+						 : PX_WIRE_GONE,
 		    (uint64_t)wall_ns);
 	s->size += s->wire.buf.len - had;
 	free(own);

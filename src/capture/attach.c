@@ -13,9 +13,9 @@ void px_links_init(struct px_links *links)
 
 void px_detach(struct px_links *links)
 {
-	for (size_t i = 0; i < links->count; i++)
-		close(links->fds[i]);
-	links->count = 0;
+	/* The last one tells where connections end: not any more once calls go by unseen. */
+	while (links->count > 0)
+		close(links->fds[--links->count]);
 	px_kprobes_detach(&links->kprobes);
 }
 

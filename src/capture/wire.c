@@ -596,7 +596,8 @@ void px_wire_end(struct px_wire *w, struct px_wire_conn **slot, enum px_wire_end
 		if (how == PX_WIRE_RESET) {
 			p = wire_packet_of(c, PX_ABI_IN, PX_TCP_RST, ts_ns);
 			wire_put(w, c, &p);
-		} else if (!c->dirs[PX_ABI_OUT].has_fin && !c->origin.is_packet) {
+		} else if (how == PX_WIRE_CLOSED && !c->dirs[PX_ABI_OUT].has_fin &&
+			   !c->origin.is_packet) {
 			p = wire_packet_of(c, PX_ABI_OUT, PX_TCP_FIN, ts_ns);
 			wire_put(w, c, &p);
 		} else {

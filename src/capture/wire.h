@@ -48,7 +48,12 @@ void px_wire_event(struct px_wire *w, struct px_wire_conn **slot, const struct p
 /* A datagram, which belongs to no connection. */
 void px_wire_datagram(struct px_wire *w, const struct px_event *ev, uint64_t ts_ns);
 
-enum px_wire_end { PX_WIRE_GIVEN_UP, PX_WIRE_CLOSED, PX_WIRE_RESET };
+enum px_wire_end {
+	PX_WIRE_GIVEN_UP,
+	PX_WIRE_CLOSED,	/* behind the last byte written */
+	PX_WIRE_RESET,
+	PX_WIRE_GONE,	/* closed, nobody knows behind which byte: no FIN says it */
+};
 
 /* The connection is over, or given up: then nothing is written. Releases *slot; NULL is fine. */
 void px_wire_end(struct px_wire *w, struct px_wire_conn **slot, enum px_wire_end how,

@@ -31,6 +31,8 @@ struct px_conn {
 	bool is_tls;
 	bool closed;		/* its end was seen; freed at close_at_ns */
 	bool was_reset;
+	bool has_ended[2];	/* with closed: no byte follows those up to told_end, by direction */
+	uint64_t told_end[2];	/* bytes are known to have moved up to here, seen or not; 0: nothing is known */
 	int32_t open_result;	/* 0 or -errno of connect */
 	int64_t connect_ns;	/* how long that took; -1: not known */
 	uint64_t first_ns, last_ns, closed_ns, close_at_ns;	/* source clock */

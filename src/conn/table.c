@@ -385,6 +385,19 @@ static bool conn_ends_out(const struct px_abi_event *h)
 	return h->len == 0 && h->dir == PX_DIR_OUT && h->flags & PX_ABI_F_FIN;
 }
 
+/*
+ * The other direction had reached this offset. A FIN of ours may be counted in it, where the state
+ * of the socket leaves that open.
+ */
+static void conn_tell_reached(struct px_conn *c, const struct px_abi_event *h, enum px_dir dir,
+			      uint64_t pos)
+{
+	if (dir == PX_DIR_OUT && h->state != TCP_STATE_ESTABLISHED)
+		pos--;
+	if (pos > c->told_end[dir])
+		c->told_end[dir] = pos;
+}
+
 /* Where an event belongs in its stream. */
 static uint64_t conn_pos(const struct px_conn *c, const struct px_abi_event *h)
 {
@@ -451,6 +464,17 @@ static void conn_check_start(struct px_conn *c, const struct px_abi_event *h)
 	px_matcher_init(&c->matcher, &t->match_env, c, true);
 }
 
+/* What the bytes of an event have in common. */
+static struct px_seg_info conn_seg_info(const struct px_abi_event *h)
+{
+	struct px_seg_info info = {
+		.ts_ns = h->ts_ns, .pid = h->pid, .tid = h->tid, .uid = h->uid
+	};
+
+	memcpy(info.comm, h->comm, sizeof(info.comm));
+	return info;
+}
+
 /*
  * One data event whose turn it is. is_late: what waits for it was reported first, but happened
  * after it.
@@ -460,17 +484,15 @@ static void conn_data(struct px_conn *c, const struct px_event *ev, bool is_late
 	const struct px_abi_event *h = ev->hdr;
 	enum px_dir dir = h->dir ? PX_DIR_OUT : PX_DIR_IN;
 	struct px_stream *s = &c->streams[dir], *other = &c->streams[px_dir_other(dir)];
-	struct px_seg_info info = {
-		.ts_ns = h->ts_ns, .pid = h->pid, .tid = h->tid, .uid = h->uid
-	};
+	struct px_seg_info info = conn_seg_info(h);
 	uint64_t pos = conn_pos(c, h);
 
-	memcpy(info.comm, h->comm, sizeof(info.comm));
 	if (h->flags & PX_ABI_F_PEER_POS) {
 		if (other->end == 0)
 			px_stream_hint(other, conn_offset(other, h->peer_pos));
 		info.has_peer_pos = true;
 		info.peer_pos = conn_offset(other, h->peer_pos);
+		conn_tell_reached(c, h, px_dir_other(dir), info.peer_pos);
 		if (is_late && info.peer_pos > other->end)
 			info.peer_pos = other->end;
 	}
@@ -489,18 +511,13 @@ static void conn_data(struct px_conn *c, const struct px_event *ev, bool is_late
 	px_stream_settle(s);
 }
 
-/* The bytes up to end are missing for good. */
-static void conn_lost(struct px_conn *c, const struct px_abi_event *h, uint64_t pos, uint64_t end)
+/* The bytes up to end are missing for good; info tells when that was known. */
+static void conn_lost(struct px_conn *c, enum px_dir dir, uint64_t pos, uint64_t end,
+		      const struct px_seg_info *info)
 {
-	enum px_dir dir = h->dir ? PX_DIR_OUT : PX_DIR_IN;
 	struct px_stream *s = &c->streams[dir];
-	struct px_seg_info info = {
-		.ts_ns = h->ts_ns, .pid = h->pid, .tid = h->tid, .uid = h->uid
-	};
-	uint64_t lost;
+	uint64_t lost = px_stream_lose(s, pos, end, info);
 
-	memcpy(info.comm, h->comm, sizeof(info.comm));
-	lost = px_stream_lose(s, pos, end, &info);
 	if (lost) {
 		c->table->stats.lost_bytes += lost;
 		c->table->opt.on_lost(c->table->opt.ctx, c, lost);
@@ -513,9 +530,11 @@ static void conn_lost(struct px_conn *c, const struct px_abi_event *h, uint64_t 
 static void conn_lost_event(struct px_conn *c, const struct px_event *ev)
 {
 	const struct px_abi_event *h = ev->hdr;
-	uint64_t pos = conn_offset(&c->streams[h->dir ? PX_DIR_OUT : PX_DIR_IN], h->pos);
+	enum px_dir dir = h->dir ? PX_DIR_OUT : PX_DIR_IN;
+	uint64_t pos = conn_offset(&c->streams[dir], h->pos);
+	struct px_seg_info info = conn_seg_info(h);
 
-	conn_lost(c, h, pos, pos + h->len);
+	conn_lost(c, dir, pos, pos + h->len, &info);
 	conn_show(c, ev, pos);
 }
 
@@ -557,8 +576,12 @@ static void conn_give_up(struct px_conn *c)
 	struct px_event ev = held_event(first);
 	uint64_t lost;
 
-	if (s->end != 0 && conn_tells_end(c, &first->hdr) && conn_pos(c, &first->hdr) > s->end)
-		conn_lost(c, &first->hdr, s->end, conn_pos(c, &first->hdr));
+	if (s->end != 0 && conn_tells_end(c, &first->hdr) && conn_pos(c, &first->hdr) > s->end) {
+		struct px_seg_info info = conn_seg_info(&first->hdr);
+
+		conn_lost(c, first->hdr.dir ? PX_DIR_OUT : PX_DIR_IN, s->end,
+			  conn_pos(c, &first->hdr), &info);
+	}
 	conn_data(c, &ev, false);
 	if (px_stream_is_waiting(s)) {
 		/*
@@ -663,6 +686,56 @@ static void conn_tell_open(struct px_conn *c)
 	c->table->opt.on_open(c->table->opt.ctx, c);
 }
 
+/* The last bytes of a direction were moved and not seen: as if the source had told of them. */
+static void conn_lost_end(struct px_conn *c, enum px_dir dir)
+{
+	uint64_t pos = c->streams[dir].end, n = c->told_end[dir] - pos;
+	struct px_abi_event h = {
+		.ts_ns = c->closed_ns,
+		.sock_id = c->sock_id,
+		.sock_gen = c->sock_gen,
+		.pos = (uint32_t)pos,
+		.len = n < UINT32_MAX ? (uint32_t)n : UINT32_MAX,
+		.pid = c->pid,
+		.tid = c->tid,
+		.uid = c->uid,
+		.kind = PX_ABI_DATA,
+		.dir = (uint8_t)dir,
+		.family = c->family,
+		.type = c->type,
+		.protocol = c->protocol,
+		.flags = PX_ABI_F_LOST,
+	};
+	struct px_event ev = { &h, px_bytes_of(NULL, 0) };
+
+	memcpy(h.comm, c->comm, sizeof(h.comm));
+	conn_lost_event(c, &ev);
+}
+
+/*
+ * The socket is gone. What was moved and never seen is lost now; what a message may have been cut
+ * off by is no end of it.
+ */
+static void conn_finish(struct px_conn *c)
+{
+	for (int i = 0; i < 2; i++) {
+		enum px_dir dir = (enum px_dir)i;
+		struct px_stream *s = &c->streams[dir];
+
+		if (s->end != 0 && c->told_end[dir] > s->end)
+			conn_lost_end(c, dir);
+		s->eof |= c->has_ended[dir];
+	}
+	for (int i = 0; i < 2; i++) {
+		struct px_stream *s = &c->streams[i];
+
+		if (s->eof || c->decoder.mode == PX_DECODE_RECOGNISE) {
+			s->eof = true; /* whoever these few bytes belonged to */
+			px_decoder_run(&c->decoder, (enum px_dir)i);
+		}
+	}
+}
+
 static void table_end(struct px_table *t, struct px_conn *c)
 {
 	struct px_conn **at = &t->buckets[table_slot(t, c->sock_id)];
@@ -670,11 +743,8 @@ static void table_end(struct px_table *t, struct px_conn *c)
 	conn_tell_open(c);
 	while (c->held)
 		conn_give_up(c);
-	for (int dir = 0; dir < 2; dir++) {
-		c->streams[dir].eof = true;
-		if (c->closed)
-			px_decoder_run(&c->decoder, (enum px_dir)dir);
-	}
+	if (c->closed)
+		conn_finish(c);
 	px_decoder_finish(&c->decoder);
 	px_matcher_finish(&c->matcher);
 	if (c->messages == 0 && c->decoder.not_understood > 0)
@@ -720,6 +790,25 @@ static void conn_open(struct px_conn *c, const struct px_event *ev)
 			       conn_offset(&c->streams[PX_DIR_IN], h->peer_pos));
 	}
 	c->opens = true;
+}
+
+/*
+ * The socket is gone, and says how far both directions came. What was written ends there unless the
+ * connection was reset (RFC 9112 section 8: an error is no end of a message); what was read ends
+ * there only if the peer's FIN was read, too: what the process left unread is not known.
+ */
+static void conn_close(struct px_conn *c, const struct px_abi_event *h)
+{
+	c->closed = true;
+	c->was_reset = (h->flags & PX_ABI_F_RESET) != 0;
+	c->closed_ns = h->ts_ns;
+	c->close_at_ns = h->ts_ns + c->table->opt.linger_ns;
+	if (c->is_packet || !(h->flags & PX_ABI_F_PEER_POS))
+		return;
+	c->told_end[PX_DIR_OUT] = conn_offset(&c->streams[PX_DIR_OUT], h->pos);
+	c->told_end[PX_DIR_IN] = conn_offset(&c->streams[PX_DIR_IN], h->peer_pos);
+	c->has_ended[PX_DIR_OUT] = !c->was_reset;
+	c->has_ended[PX_DIR_IN] = (h->flags & PX_ABI_F_FIN) != 0;
 }
 
 static void conn_names(struct px_conn *c, struct px_bytes data)
@@ -793,10 +882,7 @@ void px_table_event(struct px_table *t, const struct px_event *ev)
 			conn_settle(c);
 		break;
 	case PX_ABI_CLOSE:
-		c->closed = true;
-		c->was_reset = (h->flags & PX_ABI_F_RESET) != 0;
-		c->closed_ns = h->ts_ns;
-		c->close_at_ns = h->ts_ns + t->opt.linger_ns;
+		conn_close(c, h);
 		break;
 	default:
 		break;

@@ -217,7 +217,7 @@ static void make_traffic(struct traffic *t, size_t depth, enum px_role role, uns
 				say(t, px_dir_other(ask), 'R', answered++, seed);
 		} while (asked > answered && rand_r(seed) % 3 == 0);
 	}
-	add_event(t, PX_ABI_CLOSE, PX_DIR_IN, t->len[PX_DIR_IN], 0);
+	add_event(t, PX_ABI_CLOSE, PX_DIR_OUT, t->len[PX_DIR_OUT], 0);
 }
 
 static void play(const struct traffic *t, const bool *gone, size_t first, size_t end,

@@ -38,8 +38,10 @@ START_TEST(whole_tapes)
 END_TEST
 
 /*
- * The bytes that are missing between others of the same direction: whatever happens, these are
- * noticed.
+ * The bytes that are missing between others of the same direction, or before an end that tells its
+ * place: whatever happens, these are noticed. Of last bytes that went together with every event
+ * that tells the end, nothing is left to tell; then no record may claim to be whole, which
+ * player_untrue() sees to.
  */
 static uint64_t bytes_between(const struct player_tape *t)
 {
@@ -54,10 +56,12 @@ static uint64_t bytes_between(const struct player_tape *t)
 		for (size_t j = 0; j < t->count; j++) {
 			const struct px_abi_event *o = t->ev[j].hdr;
 
-			if (gone[j] || o->sock_id != h->sock_id || o->kind != PX_ABI_DATA ||
-			    o->dir != h->dir || o->len == 0)
+			if (gone[j] || o->sock_id != h->sock_id)
 				continue;
-			*(j < i ? &before : &behind) = true;
+			if (o->kind == PX_ABI_CLOSE && o->flags & PX_ABI_F_PEER_POS)
+				behind = true;
+			if (o->kind == PX_ABI_DATA && o->dir == h->dir && o->len > 0)
+				*(j < i ? &before : &behind) = true;
 		}
 		if (before && behind)
 			sum += h->len;
@@ -126,16 +130,6 @@ START_TEST(without_each_event)
 }
 END_TEST
 
-/*
- * Where a direction ends. A body that ends with it is known to be whole by the place of the end
- * alone: with its last bytes and this gone, there is nothing left to tell.
- */
-static bool is_end(const struct px_abi_event *h)
-{
-	return h->kind == PX_ABI_DATA && h->dir == PX_ABI_OUT && h->len == 0 &&
-	       h->flags & PX_ABI_F_FIN;
-}
-
 /* A share of 1 to 30 %, alone or in runs; of a third of the tapes the beginning is missing, too. */
 static size_t remove_some(const struct player_tape *t, unsigned int *seed)
 {
@@ -146,7 +140,7 @@ static size_t remove_some(const struct player_tape *t, unsigned int *seed)
 	for (size_t i = 0; i < t->count; i++) {
 		if (left == 0 && (unsigned int)rand_r(seed) % 100 < share)
 			left = 1 + (rand_r(seed) % 4 ? 0 : (size_t)rand_r(seed) % 8);
-		gone[i] = (i < begin || left > 0) && !is_end(t->ev[i].hdr);
+		gone[i] = i < begin || left > 0;
 		left -= left > 0;
 		removed += gone[i];
 	}
