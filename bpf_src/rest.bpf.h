@@ -13,6 +13,7 @@
 #define PX_PARTS 32		/* parts of an iovec that one event gathers */
 #define PX_TURNS 32		/* the kernel allows 33 tail calls in a row */
 #define PX_GATHER_MAX (PX_EVENT_MAX / 2)
+#define PX_SMALL_MAX 2048	/* pieces up to this size are gathered first: their event is as small as they are */
 
 struct px_rest {
 	u64 owner;		/* the thread that it belongs to */
@@ -25,6 +26,7 @@ struct px_rest {
 	u32 turns;
 	u32 mask;		/* of the indexes in a pipe, pages.bpf.h */
 	struct px_abi_event head;	/* of the next event */
+	char small[2 * PX_SMALL_MAX];
 };
 
 /* Lives for one call, between programs that run one after the other on a CPU. */
@@ -85,14 +87,13 @@ px_inline int px_rest_begin(void *ctx, struct px_abi_event *h, const struct px_m
 }
 
 /*
- * Gather parts into e, at most n bytes, and move r on. Returns false when the user's memory cannot
- * be read.
+ * Gather parts at to, at most n <= max bytes, and move r on. Returns false when the user's memory
+ * cannot be read.
  *
- * The verifier adds the largest offset to the largest length, so the room of an event that gathers
- * is twice what it may hold. What changes from part to part is kept in the map: the verifier does
+ * The verifier adds the largest offset to the largest length, so the room at to is 2 * max. What changes from part to part is kept in the map: the verifier does
  * not remember values there, so every round looks like the one before it and is checked once.
  */
-px_inline int px_gather(struct px_abi_event *e, struct px_rest *r, u64 n, u64 half)
+px_inline int px_gather(char *to, struct px_rest *r, u64 n, u64 max)
 {
 	struct px_iov v;
 
@@ -105,9 +106,9 @@ px_inline int px_gather(struct px_abi_event *e, struct px_rest *r, u64 n, u64 ha
 			return 0;
 		if (v.len > skip) {
 			take = px_forget(px_min(v.len - skip, n - done), r->owner);
-			if (take > half || done > half)
+			if (take > max || done > max)
 				return 1;
-			if (px_probe_user(e->data + done, take, (void *)(v.base + skip)))
+			if (px_probe_user(to + done, take, (void *)(v.base + skip)))
 				return 0;
 			r->done = done + take;
 			skip += take;
@@ -171,37 +172,80 @@ px_inline int px_turn_over(void *ctx, struct px_rest *r, struct px_abi_event *e,
 	return 0;
 }
 
+/*
+ * The next n bytes as an event with payload and no head; r->done says how many it has, *is_readable
+ * whether that is all. NULL: there was no room.
+ */
+px_inline struct px_abi_event *px_take_small(struct px_rest *r, u64 n, int *is_readable)
+{
+	struct px_abi_event *e;
+	u64 room, done;
+
+	*is_readable = px_gather(r->small, r, n, PX_SMALL_MAX);
+	done = r->done;
+	e = px_reserve(done, &room);
+	if (!e)
+		return e;
+	PX_BARRIER(done);
+	if (done > PX_SMALL_MAX)
+		done = PX_SMALL_MAX;
+	if (done > room)
+		done = room;
+	PX_BARRIER(done);
+	px_probe_kernel(e->data, (u32)done, r->small);
+	return e;
+}
+
+px_inline struct px_abi_event *px_take_pieces(struct px_rest *r, u64 n, int *is_readable)
+{
+	struct px_abi_event *e = px_reserve_max();
+
+	if (e)
+		*is_readable = px_gather(e->data, r, n, PX_GATHER_MAX);
+	return e;
+}
+
+px_inline struct px_abi_event *px_take_piece(struct px_rest *r, u64 n, int *is_readable)
+{
+	u64 room;
+	struct px_abi_event *e = px_reserve(n, &room);
+
+	if (!e)
+		return e;
+	PX_BARRIER(n);
+	if (n > room)
+		n = room;
+	PX_BARRIER(n);
+	*is_readable = !px_probe_user(e->data, n, (void *)(r->mem.buf + r->skip));
+	if (*is_readable) {
+		r->done = n;
+		r->skip += n;
+	}
+	return e;
+}
+
 /* One turn: the next event of the call. */
 int px_turn(void *ctx)
 {
 	u32 zero = 0;
 	struct px_rest *r = rests.lookup(&zero);
 	struct px_abi_event *e;
-	u64 room, n, pieces;
-	int is_readable;
+	u64 pieces;
+	int is_readable = 0;
 
 	if (!r || r->owner != bpf_get_current_pid_tgid())
 		return 0;
 	pieces = r->mem.parts;
-	n = px_min(r->want, pieces ? PX_GATHER_MAX : PX_EVENT_MAX);
-	e = pieces ? px_reserve_gather(n, &room) : px_reserve(n, &room);
+	r->done = 0;
+	if (!pieces)
+		e = px_take_piece(r, px_min(r->want, PX_EVENT_MAX), &is_readable);
+	else if (r->want <= PX_SMALL_MAX)
+		e = px_take_small(r, r->want, &is_readable);
+	else
+		e = px_take_pieces(r, px_min(r->want, PX_GATHER_MAX), &is_readable);
 	if (!e) {
 		px_count_full(r->left);
 		return 0;
-	}
-	r->done = 0;
-	if (pieces) {
-		is_readable = px_gather(e, r, n, room / 2);
-	} else {
-		PX_BARRIER(n);
-		if (n > room)
-			n = room;
-		PX_BARRIER(n);
-		is_readable = !px_probe_user(e->data, n, (void *)(r->mem.buf + r->skip));
-		if (is_readable) {
-			r->done = n;
-			r->skip += n;
-		}
 	}
 	return px_turn_over(ctx, r, e, is_readable, pieces, PX_ABI_TURN_USER);
 }

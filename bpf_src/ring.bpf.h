@@ -48,7 +48,12 @@ px_inline struct px_abi_event *px_reserve(u64 want, u64 *room)
 	return bpf_ringbuf_reserve(PX_RING, PX_HEAD + PX_EVENT_MAX, 0);
 }
 
-/* Room for n bytes from pieces. Two sizes only: px_gather() is verified once for each. */
+px_inline struct px_abi_event *px_reserve_max(void)
+{
+	return bpf_ringbuf_reserve(PX_RING, PX_HEAD + PX_EVENT_MAX, 0);
+}
+
+/* Room for n bytes from pages. Two sizes only: what gathers them is verified once for each. */
 px_inline struct px_abi_event *px_reserve_gather(u64 n, u64 *room)
 {
 	if (n <= 2048) {
@@ -56,7 +61,7 @@ px_inline struct px_abi_event *px_reserve_gather(u64 n, u64 *room)
 		return bpf_ringbuf_reserve(PX_RING, PX_HEAD + 4096, 0);
 	}
 	*room = PX_EVENT_MAX;
-	return bpf_ringbuf_reserve(PX_RING, PX_HEAD + PX_EVENT_MAX, 0);
+	return px_reserve_max();
 }
 
 /* Three quarters of the ring are full: time to be sparing with what is left. */
