@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What all events have is filled in here; ring.bpf.h is the way to user space. */
+/* What all events have is filled in here; ring.bpf.h and perf.bpf.h are the ways to user space. */
 #ifndef PX_EMIT_BPF_H
 #define PX_EMIT_BPF_H
 
 #include "conn.bpf.h"
+#ifdef PX_TRANSPORT_PERF
+#include "perf.bpf.h"
+#else
 #include "ring.bpf.h"
+#endif
 
 /*
  * An event's head is made on the stack, then room is reserved and the head copied: the verifier

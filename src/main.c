@@ -137,6 +137,8 @@ static int main_live(const struct px_options *o, char **argv, struct px_command 
 {
 	static const enum px_probe probes[] = { PX_PROBE_AUTO, PX_PROBE_SOCK, PX_PROBE_TRACEPOINT,
 						PX_PROBE_KPROBE, PX_PROBE_FENTRY };
+	static const enum px_transport transports[] = { PX_TRANSPORT_AUTO, PX_TRANSPORT_RING,
+							PX_TRANSPORT_PERF };
 	const uint32_t command_pid = (uint32_t)command->pid;
 	const struct px_target_words words = {
 		.pids = command_pid ? &command_pid : o->pids.pid,
@@ -156,6 +158,7 @@ static int main_live(const struct px_options *o, char **argv, struct px_command 
 	struct px_live_options live = {
 		.targets = &t,
 		.probe = probes[o->probe],
+		.transport = transports[o->transport],
 		.ring_bytes = (size_t)o->buffer_size,
 		.snaplen = o->snaplen > UINT32_MAX ? UINT32_MAX : (uint32_t)o->snaplen,
 		.debug = o->debug,
@@ -183,7 +186,7 @@ static int main_live(const struct px_options *o, char **argv, struct px_command 
 	snprintf(banner, sizeof(banner), "tracing %s, %zu probes (%s); Ctrl-C to end", targets,
 		 info.probes, px_probe_name(info.probe));
 	run.probe = px_probe_name(info.probe);
-	run.transport = info.transport;
+	run.transport = px_transport_name(info.transport);
 	run.banner = banner;
 	run.ends_with_targets = (t.follow || t.is_watched) && t.pid_count;
 	run.command = command_pid ? command : NULL;

@@ -232,7 +232,7 @@ void px_report_loss(struct px_report *r, const struct px_source_loss *loss, int6
 		uint64_t events, bytes;
 		bool bytes_known;
 	} rows[] = {
-		{ "ring", loss->ring_events - r->told.ring_events,
+		{ r->transport ? r->transport : "ring", loss->ring_events - r->told.ring_events,
 		  loss->ring_bytes - r->told.ring_bytes, true },
 		{ "kretprobe", loss->missed_calls - r->told.missed_calls, 0, false },
 		{ "copy", loss->copy_faults - r->told.copy_faults, 0, false },
@@ -272,6 +272,7 @@ void px_report_start(struct px_report *r, const struct px_report_start *s)
 	}
 	if (s->probe)
 		px_record_str(rec, PX_F_PROBE, px_bytes_str(s->probe));
+	r->transport = s->transport;
 	if (s->transport)
 		px_record_str(rec, PX_F_TRANSPORT, px_bytes_str(s->transport));
 	px_record_set(rec, PX_F_TARGETS,

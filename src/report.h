@@ -20,6 +20,7 @@ struct px_report {
 	struct px_record record;
 	struct px_arena_pool arenas;
 	struct px_arena arena;
+	const char *transport;	/* where events are lost that the kernel side had no room for */
 	uint64_t seq, messages, errors;
 	uint64_t lost_events, lost_bytes;	/* as told in lost records */
 	struct px_source_loss told;

@@ -19,16 +19,27 @@
 #include "base/clock.h"
 #include "capture/attach.h"
 #include "capture/loader.h"
+#include "capture/perf.h"
 #include "capture/procs.h"
 
-/* reader_asleep in the shared page; see px_submit() in bpf_src/emit.bpf.h. */
+/* reader_asleep in the shared page; see px_submit() in bpf_src/ring.bpf.h. */
 enum { LIVE_AWAKE = 0, LIVE_ASLEEP = 1, LIVE_DOZING = 2 };
+
+/*
+ * With a buffer per CPU, an event is handed over when it is this old: by then whatever came before
+ * it on another CPU has been handed over by the kernel side, whose clock is read before the bytes
+ * are copied. One that takes longer all the same comes late, as it may with a ring; positions and
+ * times tell where it belongs.
+ */
+#define LIVE_RIPE_NS 1000000
 
 struct live {
 	struct px_source src;	/* first: a px_source is cast back */
 	struct px_loaded loaded;
 	struct px_links links;
-	struct ring_buffer *ring;
+	struct ring_buffer *ring;	/* one of the two is there */
+	struct px_perf *perf;
+	bool is_stopped;
 	struct px_abi_shared *shared;
 	uint64_t *counts;	/* a row per CPU, room for one counter */
 	size_t cpus;
@@ -156,7 +167,7 @@ static void live_first_event(struct live *l, const struct px_event *ev)
 	l->fn(l->ctx, &first);
 }
 
-static int live_sample(void *ctx, void *data, size_t size)
+static int live_take(void *ctx, const void *data, size_t size)
 {
 	struct live *l = ctx;
 	struct px_event ev;
@@ -177,6 +188,23 @@ static int live_sample(void *ctx, void *data, size_t size)
 	return l->handed >= l->budget ? -EAGAIN : 0;
 }
 
+static int live_sample(void *ctx, void *data, size_t size)
+{
+	return live_take(ctx, data, size);
+}
+
+/* What is due. */
+static int live_consume(struct live *l)
+{
+	uint64_t until = UINT64_MAX;
+
+	if (l->ring)
+		return ring_buffer__consume(l->ring);
+	if (!l->is_stopped)
+		until = px_clock_mono_ns() - LIVE_RIPE_NS;
+	return px_perf_consume(l->perf, until, live_take, l);
+}
+
 static int live_poll(struct px_source *src, size_t budget, px_event_fn fn, void *ctx, size_t *count)
 {
 	struct live *l = live_of(src);
@@ -187,14 +215,31 @@ static int live_poll(struct px_source *src, size_t budget, px_event_fn fn, void 
 	l->budget = budget;
 	l->handed = 0;
 	__atomic_store_n(&l->shared->reader_asleep, LIVE_AWAKE, __ATOMIC_RELAXED);
-	err = ring_buffer__consume(l->ring);
+	err = live_consume(l);
 	*count = l->handed;
 	__atomic_store_n(&l->shared->reader_asleep, LIVE_DOZING, __ATOMIC_SEQ_CST);
 	if (err < 0 && err != -EAGAIN) {
-		snprintf(src->error, sizeof(src->error), "ring buffer: %s", strerror(-err));
+		snprintf(src->error, sizeof(src->error), "buffer of events: %s", strerror(-err));
 		return err;
 	}
 	return 0;
+}
+
+/*
+ * As with a ring (below), but a look at a perf buffer is one at its page. What is there and not due
+ * yet is waited for.
+ */
+static bool live_arm_perf(struct live *l)
+{
+	const struct timespec ripe = { .tv_nsec = LIVE_RIPE_NS };
+
+	px_perf_arm(l->perf);
+	__atomic_store_n(&l->shared->reader_asleep, LIVE_ASLEEP, __ATOMIC_SEQ_CST);
+	if (!px_perf_has_events(l->perf))
+		return true;
+	__atomic_store_n(&l->shared->reader_asleep, LIVE_DOZING, __ATOMIC_RELAXED);
+	nanosleep(&ripe, NULL);
+	return false;
 }
 
 static bool live_arm(struct px_source *src)
@@ -202,6 +247,8 @@ static bool live_arm(struct px_source *src)
 	struct live *l = live_of(src);
 	struct pollfd p = { .fd = src->fd, .events = POLLIN };
 
+	if (l->perf)
+		return live_arm_perf(l);
 	/*
 	 * First the word, then the look: an event that was reserved before the look is seen by it,
 	 * one reserved later reads the word and wakes.
@@ -227,9 +274,16 @@ static uint64_t live_count(const struct live *l, uint32_t what)
 static void live_loss(struct px_source *src, struct px_source_loss *out)
 {
 	const struct live *l = live_of(src);
+	uint64_t full = live_count(l, PX_COUNT_RING_FULL),
+		 told = l->perf ? px_perf_lost(l->perf) : 0;
 
+	/*
+	 * The kernel side counts what perf refused; perf itself tells the same once it has room
+	 * again.
+	 */
 	*out = (struct px_source_loss){
-		.ring_events = live_count(l, PX_COUNT_RING_FULL) + l->malformed,
+		.ring_events = (full > told ? full : told) + l->malformed +
+			       (l->perf ? px_perf_malformed(l->perf) : 0),
 		.ring_bytes = live_count(l, PX_COUNT_RING_FULL_BYTES),
 		.missed_calls = px_kprobes_missed(&l->links.kprobes),
 		.copy_faults = live_count(l, PX_COUNT_COPY_FAULT),
@@ -241,7 +295,10 @@ static void live_loss(struct px_source *src, struct px_source_loss *out)
 
 static void live_stop(struct px_source *src)
 {
-	px_detach(&live_of(src)->links);
+	struct live *l = live_of(src);
+
+	px_detach(&l->links);
+	l->is_stopped = true;
 }
 
 static void live_free(struct px_source *src)
@@ -252,6 +309,7 @@ static void live_free(struct px_source *src)
 		return;
 	px_detach(&l->links);
 	ring_buffer__free(l->ring);
+	px_perf_free(l->perf);
 	if (l->shared)
 		munmap(l->shared, (size_t)sysconf(_SC_PAGESIZE));
 	px_loaded_close(&l->loaded);
@@ -377,24 +435,41 @@ static size_t live_ring_bytes(size_t asked)
 	return bytes;
 }
 
+/* The user's side of the way of events. */
+static int live_open_events(struct live *l, size_t bytes, struct px_error *err)
+{
+	if (l->loaded.transport == PX_TRANSPORT_PERF) {
+		if (px_perf_open(&l->perf, l->loaded.maps[PX_MAP_EVENTS],
+				 l->loaded.maps[PX_MAP_TAKEN], px_perf_cpu_bytes(bytes), err) < 0)
+			return -1;
+		l->src.fd = px_perf_fd(l->perf);
+		return 0;
+	}
+	l->ring = ring_buffer__new(l->loaded.maps[PX_MAP_EVENTS], live_sample, l, NULL);
+	if (!l->ring)
+		return px_error_set(err, PX_EXIT_FAILED, "a smaller --buffer may help",
+				    "cannot map the ring buffer: %s", strerror(errno));
+	l->src.fd = l->loaded.maps[PX_MAP_EVENTS];
+	return 0;
+}
+
 /* Map what the child made. */
-static int live_map(struct live *l, struct px_error *err)
+static int live_map(struct live *l, size_t bytes, struct px_error *err)
 {
 	int cpus = libbpf_num_possible_cpus();
 	void *page;
 
 	l->cpus = cpus > 0 ? (size_t)cpus : 1;
 	l->counts = calloc(l->cpus, sizeof(*l->counts));
-	l->ring = ring_buffer__new(l->loaded.maps[PX_MAP_RING], live_sample, l, NULL);
 	page = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_SHARED,
 		    l->loaded.maps[PX_MAP_SHARED], 0);
 	if (page != MAP_FAILED)
 		l->shared = page;
-	if (!l->counts || !l->ring || !l->shared)
-		return px_error_set(err, PX_EXIT_FAILED, "a smaller --buffer may help",
-				    "cannot map the ring buffer: %s", strerror(errno));
+	if (!l->counts || !l->shared)
+		return px_error_set(err, PX_EXIT_FAILED, NULL, "cannot map a page: %s",
+				    strerror(errno));
 	l->shared->reader_asleep = LIVE_DOZING;
-	return 0;
+	return live_open_events(l, bytes, err);
 }
 
 static void live_note(const struct px_load_request *req, const struct live *l, const char *note,
@@ -405,13 +480,16 @@ static void live_note(const struct px_load_request *req, const struct live *l, c
 
 	memset(info, 0, sizeof(*info));
 	info->probe = l->loaded.probe;
-	info->transport = "ring";
+	info->transport = l->loaded.transport;
 	info->probes = px_links_count(&l->links);
-	info->ring_bytes = req->ring_bytes;
+	info->ring_bytes = l->perf ? px_perf_bytes(l->perf) : req->ring_bytes;
 	if (uname(&host) == 0)
 		snprintf(info->kernel, sizeof(info->kernel), "%s", host.release);
 	for (size_t i = 0; l->loaded.notes[i][0]; i++)
 		snprintf(info->notes[n++], sizeof(info->notes[0]), "%s", l->loaded.notes[i]);
+	if (l->perf && req->transport == PX_TRANSPORT_AUTO)
+		snprintf(info->notes[n++], sizeof(info->notes[0]),
+			 "this kernel has no BPF ring buffer: using a perf buffer per CPU");
 	if (note[0])
 		snprintf(info->notes[n], sizeof(info->notes[0]), "%s", note);
 }
@@ -422,6 +500,7 @@ int px_live_open(const struct px_live_options *opt, struct px_source **out,
 	const struct px_targets *t = opt->targets;
 	struct px_load_request req = {
 		.probe = opt->probe,
+		.transport = opt->transport,
 		.targets = t,
 		.ring_bytes = live_ring_bytes(opt->ring_bytes),
 		.copy_max = opt->snaplen > PX_LIVE_COPY ? opt->snaplen : PX_LIVE_COPY,
@@ -435,7 +514,7 @@ int px_live_open(const struct px_live_options *opt, struct px_source **out,
 		return px_error_set(err, PX_EXIT_FAILED, NULL, "no memory");
 	l->src.ops = &live_ops;
 	px_links_init(&l->links);
-	if (px_loader_run(&req, &l->loaded, err) < 0 || live_map(l, err) < 0 ||
+	if (px_loader_run(&req, &l->loaded, err) < 0 || live_map(l, req.ring_bytes, err) < 0 ||
 	    px_attach(&l->loaded, &l->links, note, sizeof(note), err) < 0) {
 		live_free(&l->src);
 		return -1;
@@ -447,7 +526,6 @@ int px_live_open(const struct px_live_options *opt, struct px_source **out,
 	l->has_table = px_targets_change(t);
 	live_list_old(l, t);
 	live_keep_groups(l, t);
-	l->src.fd = l->loaded.maps[PX_MAP_RING];
 	l->src.wall_offset_ns = live_wall_offset();
 	live_note(&req, l, note, info);
 	info->processes = processes;

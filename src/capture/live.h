@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The source that is the kernel: programs in it, a ring buffer out of it. */
+/* The source that is the kernel: programs in it, a ring buffer or perf buffers out of it. */
 #ifndef PX_CAPTURE_LIVE_H
 #define PX_CAPTURE_LIVE_H
 
@@ -11,7 +11,8 @@
 struct px_live_options {
 	const struct px_targets *targets;	/* has to stay until px_live_open() is back */
 	enum px_probe probe;
-	size_t ring_bytes;	/* 0: PX_LIVE_RING; rounded up to a power of two */
+	enum px_transport transport;
+	size_t ring_bytes;	/* 0: PX_LIVE_RING; rounded up to a power of two; of all CPUs together */
 	uint32_t snaplen;	/* bytes the user keeps of a message; 0: the copy limit alone decides */
 	bool debug;		/* what compiler and verifier say goes to stderr */
 };
@@ -29,12 +30,12 @@ struct px_live_options {
 /* What was set up, for the banner and the `start` record. */
 struct px_live_info {
 	enum px_probe probe;		/* never PX_PROBE_AUTO */
-	const char *transport;		/* "ring" */
+	enum px_transport transport;	/* never PX_TRANSPORT_AUTO */
 	size_t probes;			/* places where a program hangs */
 	size_t ring_bytes;
 	size_t processes;		/* that are targets already, where the table of targets says so; else 0 */
 	char kernel[65];		/* release */
-	char notes[8][200];		/* what could not attach, a sentence each; ended by an empty one */
+	char notes[8][200];		/* what could not be had, a sentence each; ended by an empty one */
 };
 
 /*

@@ -176,6 +176,7 @@ int px_loader_run(const struct px_load_request *req, struct px_loaded *out, stru
 	if (req->debug)
 		loader_show_log(log);
 	out->probe = reply->probe;
+	out->transport = reply->transport;
 	memcpy(out->notes, reply->notes, sizeof(out->notes));
 	for (size_t i = 0; i < PX_REPLY_FDS && next < fd_count; i++) {
 		if (!reply->has[i])

@@ -14,7 +14,7 @@
 #define PX_FAMILIES 3
 
 enum px_map {
-	PX_MAP_RING,
+	PX_MAP_EVENTS,	/* the ring, or the array of perf events */
 	PX_MAP_COUNTS,
 	PX_MAP_SHARED,
 	PX_MAP_CONTROL,
@@ -23,6 +23,7 @@ enum px_map {
 	PX_MAP_GLOBS,	/* only with names of processes */
 	PX_MAP_EXES,	/* only with programs */
 	PX_MAP_CGROUPS,	/* only with control groups */
+	PX_MAP_TAKEN,	/* only with perf: see bpf_src/perf.bpf.h */
 	PX_MAP_TURN,	/* by family, the program that tail calls go to; the kernel empties it when nobody holds it */
 	PX_MAP_BODY = PX_MAP_TURN + PX_FAMILIES,	/* the same for back end `fentry` */
 	PX_MAPS = PX_MAP_BODY + PX_FAMILIES,
@@ -31,6 +32,7 @@ enum px_map {
 struct px_load_request {
 	enum px_probe probe;
 	const struct px_targets *targets;
+	enum px_transport transport;
 	size_t ring_bytes;	/* a power of two, at least a page */
 	uint32_t copy_max;	/* bytes of one call that are copied */
 	bool debug;		/* what compiler and verifier say goes to stderr even if all went well */
@@ -39,6 +41,7 @@ struct px_load_request {
 /* What the child handed over. Descriptors are -1 where there is none. */
 struct px_loaded {
 	enum px_probe probe;			/* never PX_PROBE_AUTO */
+	enum px_transport transport;		/* never PX_TRANSPORT_AUTO */
 	int maps[PX_MAPS];
 	int programs[PX_PROGRAMS_MAX];		/* by index in px_programs[] */
 	char notes[4][160];			/* what could not be had; ended by an empty one */

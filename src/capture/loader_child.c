@@ -25,10 +25,12 @@
 #include "capture/calls.h"
 #include "capture/embedded.h"
 #include "capture/loader_private.h"
+#include "capture/perf.h"
 
 #define CHILD_FLAGS 160
 #define CHILD_PAGE_FLAGS 3
 #define CHILD_EVENT_MAX (68 << 10)	/* payload of the largest event: 64 kB of headers and what is around them */
+#define CHILD_EVENT_MAX_PERF (63 << 10)	/* the same where a record has to be smaller than 64 kB, with its heads */
 #define CHILD_SOCKETS_MAX 65536		/* that the kernel side keeps something about */
 #define CHILD_TARGETS_MAX 65536
 #define CHILD_NOBODY 65534
@@ -288,6 +290,26 @@ static int child_page_flags(struct px_child *c, const char **flags)
 	return n;
 }
 
+/* How events come to user space. */
+static int child_transport_flags(struct px_child *c, const char **flags)
+{
+	int n = 0;
+
+	flags[n++] = child_flag(c, "-DPX_EVENTS_FD=%d", c->fds[PX_MAP_EVENTS]);
+	if (c->reply->transport == PX_TRANSPORT_PERF) {
+		flags[n++] = "-DPX_TRANSPORT_PERF";
+		flags[n++] = child_flag(c, "-DPX_CPUS=%d", px_perf_map_entries() / 2);
+		flags[n++] =
+			child_flag(c, "-DPX_PERF_BYTES=%zu", px_perf_cpu_bytes(c->req->ring_bytes));
+		flags[n++] = child_flag(c, "-DPX_EVENT_MAX=%d", CHILD_EVENT_MAX_PERF);
+		return n;
+	}
+	/* Called when a quarter is full: time to drain the rest while the producers go on. */
+	flags[n++] = child_flag(c, "-DPX_WAKE_MARK=%zu", c->req->ring_bytes / 4);
+	flags[n++] = child_flag(c, "-DPX_EVENT_MAX=%d", CHILD_EVENT_MAX);
+	return n;
+}
+
 static int child_flags(struct px_child *c, enum px_probe probe, const char **flags)
 {
 	int n = 0, offsets;
@@ -297,10 +319,7 @@ static int child_flags(struct px_child *c, enum px_probe probe, const char **fla
 	flags[n++] = "-g0";
 	flags[n++] = "-Xclang";
 	flags[n++] = "-disable-llvm-passes";
-	flags[n++] = child_flag(c, "-DPX_EVENTS_FD=%d", c->fds[PX_MAP_RING]);
-	/* Called when a quarter is full: time to drain the rest while the producers go on. */
-	flags[n++] = child_flag(c, "-DPX_WAKE_MARK=%zu", c->req->ring_bytes / 4);
-	flags[n++] = child_flag(c, "-DPX_EVENT_MAX=%d", CHILD_EVENT_MAX);
+	n += child_transport_flags(c, flags + n);
 	flags[n++] = child_flag(c, "-DPX_COPY_MAX=%uULL", c->req->copy_max);
 	flags[n++] = child_flag(c, "-DPX_CONTROL_MAX=%d", CHILD_SOCKETS_MAX);
 	flags[n++] = child_flag(c, "-DPX_MOVED_MAX=%d", CHILD_SOCKETS_MAX);
@@ -354,7 +373,7 @@ static int child_tables(struct px_child *c)
 
 /*
  * The groups that the kernel side asks about, by their place in an array. Made before compiling, as
- * the ring is.
+ * the way of events is.
  */
 static int child_cgroups(struct px_child *c)
 {
@@ -378,22 +397,38 @@ static int child_cgroups(struct px_child *c)
 	return 0;
 }
 
-static int child_ring(struct px_child *c)
+/* The map that events go into; what perf events it leads to is the parent's to say. */
+static int child_events(struct px_child *c)
 {
-	int fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "px_ring", 0, 0, (uint32_t)c->req->ring_bytes,
-				NULL);
+	enum px_transport asked = c->req->transport, transport = PX_TRANSPORT_RING;
+	int fd = -EINVAL;
 
+	if (asked != PX_TRANSPORT_PERF)
+		fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "px_ring", 0, 0,
+				    (uint32_t)c->req->ring_bytes, NULL);
+	/* So the kernel answers to a kind of map that it does not know. */
+	if (fd == -EINVAL && asked != PX_TRANSPORT_RING) {
+		transport = PX_TRANSPORT_PERF;
+		fd = bpf_map_create(BPF_MAP_TYPE_PERF_EVENT_ARRAY, "px_perf", sizeof(uint32_t),
+				    sizeof(int), (uint32_t)px_perf_map_entries(), NULL);
+	}
 	if (fd == -EPERM)
 		return px_error_set(&c->reply->error, PX_EXIT_PERMISSION,
 				    "run as root, or with cap_bpf,cap_perfmon",
 				    "the kernel refuses BPF maps: %s", strerror(-fd));
+	if (fd < 0 && transport == PX_TRANSPORT_PERF)
+		return px_error_set(&c->reply->error, PX_EXIT_HOST, "use --transport=ring",
+				    "this kernel has no array of perf events: %s", strerror(-fd));
 	if (fd < 0)
-		return px_error_set(&c->reply->error, PX_EXIT_HOST,
-				    "a smaller --buffer may help; kernel 5.8 or later is needed",
-				    "cannot make a ring buffer of %zu bytes: %s",
-				    c->req->ring_bytes, strerror(-fd));
-	c->fds[PX_MAP_RING] = fd;
-	c->reply->has[PX_MAP_RING] = true;
+		return px_error_set(
+			&c->reply->error, PX_EXIT_HOST,
+			fd == -EINVAL ? "use --transport=perf: ring buffers came with Linux 5.8"
+				      : "a smaller --buffer may help",
+			"cannot make a ring buffer of %zu bytes: %s", c->req->ring_bytes,
+			strerror(-fd));
+	c->reply->transport = transport;
+	c->fds[PX_MAP_EVENTS] = fd;
+	c->reply->has[PX_MAP_EVENTS] = true;
 	return 0;
 }
 
@@ -461,7 +496,7 @@ static void child_reset(struct px_child *c)
 	memset(c->reply->notes, 0, sizeof(c->reply->notes));
 	memset(c->families, 0, sizeof(c->families));
 	for (size_t i = 0; i < PX_REPLY_FDS; i++)
-		if (i != PX_MAP_RING && i != PX_MAP_CGROUPS)
+		if (i != PX_MAP_EVENTS && i != PX_MAP_CGROUPS)
 			c->reply->has[i] = false;
 }
 
@@ -565,7 +600,7 @@ int px_loader_child(const struct px_load_request *req, const char *dir, int sock
 	setrlimit(RLIMIT_MEMLOCK, &unlimited);	/* before 5.11 maps were charged to it */
 	snprintf(headers, sizeof(headers), "%s/kheaders", dir);
 	setenv("BCC_KERNEL_SOURCE", headers, 1);
-	if (child_prepare(&c) < 0 || child_unpack(&c) < 0 || child_ring(&c) < 0 ||
+	if (child_prepare(&c) < 0 || child_unpack(&c) < 0 || child_events(&c) < 0 ||
 	    child_cgroups(&c) < 0 || child_choose(&c) < 0)
 		c.reply->failed = 1;
 	child_phase(&c, "done");

@@ -15,6 +15,7 @@ struct px_load_reply {
 	int failed;
 	struct px_error error;
 	enum px_probe probe;
+	enum px_transport transport;
 	bool has[PX_REPLY_FDS];	/* maps first, then programs */
 	char notes[4][160];
 };

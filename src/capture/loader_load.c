@@ -15,7 +15,8 @@
 static const char *const load_maps[PX_MAPS] = {
 	[PX_MAP_COUNTS] = "counts", [PX_MAP_SHARED] = "shared",	  [PX_MAP_CONTROL] = "control",
 	[PX_MAP_CALLS] = "calls",   [PX_MAP_TARGETS] = "targets", [PX_MAP_GLOBS] = "globs",
-	[PX_MAP_EXES] = "exes",	    [PX_MAP_TURN] = "turn",	  [PX_MAP_BODY] = "body",
+	[PX_MAP_EXES] = "exes",	    [PX_MAP_TAKEN] = "taken",	  [PX_MAP_TURN] = "turn",
+	[PX_MAP_BODY] = "body",
 };
 
 /*
@@ -236,6 +237,8 @@ static bool load_has_map(const struct px_child *c, enum px_probe probe, size_t m
 		return t->comm.end != 0;
 	case PX_MAP_EXES:
 		return t->exe_count != 0;
+	case PX_MAP_TAKEN:
+		return c->reply->transport == PX_TRANSPORT_PERF;
 	case PX_MAP_BODY:
 		return probe == PX_PROBE_FENTRY;
 	default:

@@ -28,7 +28,7 @@ struct px_child {
 	bool has_pages;		/* pages is known */
 	struct px_load_reply *reply;
 	int fds[PX_REPLY_FDS];
-	char text[24][800];	/* flags made here */
+	char text[32][800];	/* flags made here */
 	size_t texts;
 	char *log;		/* PX_CHILD_LOG bytes */
 	int families[PX_FAMILIES];	/* BTF ids of what the programs of each take; 0: none yet */

@@ -66,3 +66,10 @@ const char *px_probe_name(enum px_probe probe)
 {
 	return probe_names[probe];
 }
+
+static const char *const transport_names[PX_TRANSPORTS] = { "auto", "ring", "perf" };
+
+const char *px_transport_name(enum px_transport transport)
+{
+	return transport_names[transport];
+}

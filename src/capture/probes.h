@@ -17,6 +17,17 @@ enum px_probe {
 /* "sock" for PX_PROBE_SOCK; the words of --probe. */
 const char *px_probe_name(enum px_probe probe);
 
+/* How events come to user space. */
+enum px_transport {
+	PX_TRANSPORT_AUTO,	/* the ring where the kernel has it */
+	PX_TRANSPORT_RING,	/* one buffer for all CPUs, kernel 5.8 */
+	PX_TRANSPORT_PERF,	/* one for each */
+	PX_TRANSPORTS,
+};
+
+/* "ring" for PX_TRANSPORT_RING; the words of --transport. */
+const char *px_transport_name(enum px_transport transport);
+
 enum px_hook {
 	PX_HOOK_RAW,		/* raw tracepoint, typed by BTF */
 	PX_HOOK_FEXIT,		/* return of a system call's wrapper, by trampoline */

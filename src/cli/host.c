@@ -189,20 +189,24 @@ static int host_check_caps(const struct px_host *h, char **command, struct px_er
 }
 
 /*
- * Debian and Ubuntu kernels close perf_event_open() above 2, for all but cap_sys_admin; kprobes are
- * opened by it.
+ * Debian and Ubuntu kernels close perf_event_open() above 2, for all but cap_sys_admin; kprobes and
+ * perf buffers are opened by it.
  */
 static int host_check_perf(const struct px_host *h, const struct px_options *o,
 			   struct px_error *err)
 {
-	if (o->probe != PX_PROBE_OPTION_KPROBE || h->perf_paranoid <= 2 ||
+	bool is_kprobe = o->probe == PX_PROBE_OPTION_KPROBE;
+
+	if ((!is_kprobe && o->transport != PX_TRANSPORT_OPTION_PERF) || h->perf_paranoid <= 2 ||
 	    host_may(h, CAP_SYS_ADMIN))
 		return 0;
 	return px_error_set(
 		err, PX_EXIT_PERMISSION,
-		"Try: --probe=auto, or sysctl kernel.perf_event_paranoid=2, or root",
-		"--probe=kprobe: kernel.perf_event_paranoid is %d, which leaves kprobes to cap_sys_admin",
-		h->perf_paranoid);
+		is_kprobe ? "Try: --probe=auto, or sysctl kernel.perf_event_paranoid=2, or root"
+			  : "Try: --transport=auto, or sysctl kernel.perf_event_paranoid=2, or root",
+		"--%s: kernel.perf_event_paranoid is %d, which leaves %s to cap_sys_admin",
+		is_kprobe ? "probe=kprobe" : "transport=perf", h->perf_paranoid,
+		is_kprobe ? "kprobes" : "perf buffers");
 }
 
 static int host_check_kernel(const struct px_host *h, struct px_error *err)

@@ -212,6 +212,7 @@ static const struct px_kind kind_command = {
 };
 
 static const char *const probe_words[] = { "auto", "sock", "tracepoint", "kprobe", "fentry", NULL };
+static const char *const transport_words[] = { "auto", "ring", "perf", NULL };
 static const char *const role_words[] = { "any", "client", "server", NULL };	/* enum px_role */
 static const char *const color_words[] = { "auto", "always", "never", NULL };
 
@@ -240,6 +241,7 @@ const struct px_option px_options_table[] = {
 	{ 'r', NULL,       "FILE",         PX_GROUP_TARGET, "read a packet capture or recorded events, - is standard input; needs no root", &kind_file, OPT(read_file) },
 
 	{ 0,   "probe",    "KIND",         PX_GROUP_CAPTURE, "how to attach to the kernel", &kind_word, OPT(probe), "auto", .words = probe_words },
+	{ 0,   "transport", "KIND",        PX_GROUP_CAPTURE, "how events come from the kernel: a ring buffer, or a perf buffer per CPU", &kind_word, OPT(transport), "auto", .words = transport_words },
 	{ 0,   "buffer",   "SIZE",         PX_GROUP_CAPTURE, "room for events on their way from the kernel", &kind_size, OPT(buffer_size), "32M", 256 * 1024, GIB },
 	{ 's', "snaplen",  "SIZE",         PX_GROUP_CAPTURE, "keep at most SIZE of each message and side; 0 keeps all", &kind_size, OPT(snaplen), "16k", 0, GIB },
 

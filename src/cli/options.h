@@ -29,6 +29,13 @@ enum px_probe_option {
 	PX_PROBE_OPTION_FENTRY,
 };
 
+/* In the order of the words that --transport takes. */
+enum px_transport_option {
+	PX_TRANSPORT_OPTION_AUTO,
+	PX_TRANSPORT_OPTION_RING,
+	PX_TRANSPORT_OPTION_PERF,
+};
+
 /* In the order of the words that --color takes. */
 enum px_color_option { PX_COLOR_OPTION_AUTO, PX_COLOR_OPTION_ALWAYS, PX_COLOR_OPTION_NEVER };
 
@@ -49,7 +56,8 @@ struct px_options {
 	const char *read_file;		/* -r: "-" is standard input; NULL: the kernel */
 
 	enum px_probe_option probe;
-	uint64_t buffer_size;		/* bytes of the ring */
+	enum px_transport_option transport;
+	uint64_t buffer_size;		/* bytes for events on their way, of all CPUs together */
 	uint64_t snaplen;		/* bytes kept of each message and side; 0 keeps all */
 
 	uint64_t count;			/* end after so many messages; 0: no end */

@@ -29,6 +29,7 @@ static const struct host_case {
 	enum px_probe_option probe;
 	enum px_exit code;
 	const char *cause, *cure;
+	enum px_transport_option transport;
 } host_cases[] = {
 	{ "no capability", { .caps = 0 }, 0, PX_EXIT_PERMISSION,
 	  "need root, or cap_bpf,cap_perfmon; missing: cap_bpf (load the programs), cap_perfmon",
@@ -49,6 +50,10 @@ static const struct host_case {
 	  PX_EXIT_PERMISSION, "perf_event_paranoid is 3", "--probe=auto" },
 	{ "paranoid, tracepoints", { .caps = BPF | PERFMON, .has_btf = true, .kernel_major = 6, .perf_paranoid = 3 }, PX_PROBE_OPTION_TRACEPOINT,
 	  PX_EXIT_OK, "", "" },
+	{ "paranoid, perf buffers", { .caps = BPF | PERFMON, .has_btf = true, .kernel_major = 6, .perf_paranoid = 3 }, 0,
+	  PX_EXIT_PERMISSION, "--transport=perf: kernel.perf_event_paranoid is 3", "--transport=auto", PX_TRANSPORT_OPTION_PERF },
+	{ "perf buffers", { .caps = BPF | PERFMON, .has_btf = true, .kernel_major = 6, .perf_paranoid = 2 }, 0,
+	  PX_EXIT_OK, "", "", PX_TRANSPORT_OPTION_PERF },
 	{ "seccomp", { .caps = SYS_ADMIN, .has_btf = true, .kernel_major = 6, .has_seccomp = true, .refuses_bpf = true }, 0,
 	  PX_EXIT_PERMISSION, "seccomp", "--privileged" },
 	{ "no bpf()", { .caps = SYS_ADMIN, .has_btf = true, .kernel_major = 6, .refuses_bpf = true }, 0, PX_EXIT_HOST, "bpf()", "CONFIG_BPF_SYSCALL" },
@@ -61,6 +66,7 @@ START_TEST(host)
 	struct px_error err = { 0 };
 
 	options.probe = c->probe;
+	options.transport = c->transport;
 	ck_assert_msg(px_host_check(&c->host, &options, command, &err) == (c->code ? -1 : 0), "%s",
 		      c->name);
 	ck_assert_int_eq(err.code, c->code);

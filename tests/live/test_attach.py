@@ -13,7 +13,7 @@ from harness.tracer import Failed
 NEED_ENTRY = ("kprobe", "fentry")
 
 
-@live(vm=True)
+@live(vm=True, perf=True)
 def older_connection(t):
     """Connections opened, and used, before the tracer came"""
     server = t.start(Nginx(t.folder))
@@ -31,7 +31,7 @@ def older_connection(t):
     t.check([ex.seen_as("server") for ex in t.account], tracer)
 
 
-@live(vm=True)
+@live(vm=True, perf=True)
 def blocked_at_attach(t):
     """A server blocked in accept() and, in other threads, in read() when the tracer comes"""
     server = t.start(blocked_server(t.folder))

@@ -62,7 +62,7 @@ def start_and_end(t):
     t.expect(not is_late, "; ".join(t.notes))
 
 
-@live(slow=True)
+@live(slow=True, perf=True)
 def idle(t):
     """idle: below 0.05 % of a CPU, with a target that has open connections and does nothing"""
     server = t.start(Nginx(t.folder))

@@ -32,7 +32,7 @@ def keep_alive(t):
     traced(t, drive)
 
 
-@live(vm=True)
+@live(vm=True, perf=True)
 def pipelining(t):
     """Requests sent before the answers to earlier ones; several in one segment."""
     def drive(connect):
@@ -132,7 +132,7 @@ def large_headers(t):
     traced(t, drive)
 
 
-@live(vm=True)
+@live(vm=True, perf=True)
 def large_bodies(t):
     """50 MB down and up: what is not kept is counted to the byte."""
     size = 5_000_000 if os.environ.get("PX_IN_VM") else 50_000_000
@@ -147,7 +147,7 @@ def large_bodies(t):
     traced(t, drive, "--buffer", "128M")
 
 
-@live()
+@live(perf=True)
 def beyond_one_call(t):
     """More chunks in one call than are copied: that answer says so, and no other suffers"""
     server = t.start(RawServer(t.folder))
@@ -181,7 +181,7 @@ def large_then_chunked(t):
     t.check([ex.seen_as("server") for ex in t.account], tracer)
 
 
-@live(vm=True)
+@live(vm=True, perf=True)
 def every_call(t):
     """The same exchange by each system call that moves bytes, with buffers in many parts; a look ahead moves none"""
     servers = {name: t.start(RawServer(t.folder, calls=name)) for name in KINDS}
@@ -199,7 +199,7 @@ def every_call(t):
     t.check([ex.seen_as("server") for ex in t.account], tracer)
 
 
-@live()
+@live(perf=True)
 def boundary_sizes(t):
     """Bodies around the sizes at which something changes: pages, the snap length, the socket buffers."""
     def drive(connect):
@@ -224,7 +224,7 @@ def small_pieces(t):
     traced(t, drive)
 
 
-@live(vm=True)
+@live(vm=True, perf=True)
 def unix_socket(t):
     """The same over a UNIX stream socket: path and port 0 on the server's side."""
     def drive(connect):
@@ -247,7 +247,7 @@ def ipv6(t):
     traced(t, drive, address=("::1", free_port("::1")))
 
 
-@live(vm=True)
+@live(vm=True, perf=True)
 def aborted(t):
     """A side that leaves in the middle: the record says so, and nothing else is made of it."""
     server = t.start(RawServer(t.folder))

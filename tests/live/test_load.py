@@ -9,7 +9,7 @@ from harness.registry import live
 from harness.servers import Nginx, RawServer, need
 
 
-@live(slow=True)
+@live(slow=True, perf=True)
 def wrk_200000(t):
     """200,000 requests of wrk against nginx: as many records as nginx's own log has lines, none lost"""
     want = 200_000
@@ -44,7 +44,7 @@ def wrk_200000(t):
     t.expect(off <= 64, f"{off} records differ from the log per connection: {list(different.items())[:4]}")
 
 
-@live(vm=True)
+@live(vm=True, perf=True)
 def many_connections(t):
     """A connection per request, from several threads at once"""
     server = t.start(Nginx(t.folder))
@@ -65,7 +65,7 @@ def many_connections(t):
     t.check([ex.seen_as("server") for ex in t.account], tracer)
 
 
-@live()
+@live(perf=True)
 def many_threads_one_process(t):
     """A server with a thread per connection, all busy"""
     server = t.start(RawServer(t.folder))

@@ -49,7 +49,7 @@ def moved_by(process):
     return sum(map(int, out.split()))
 
 
-@live()
+@live(perf=True)
 def smallest_buffer(t):
     """100,000 requests through the smallest ring, while the tracer is stopped now and then"""
     server = t.start(echo_id_server(t.folder))
@@ -65,7 +65,7 @@ def smallest_buffer(t):
     t.expect(tracer.read()[-1]["lost_events"] > 0, "the ring was never full: this showed nothing")
 
 
-@live()
+@live(perf=True)
 def stopped_for_seconds(t):
     """A tracer that is stopped for 3 s under traffic goes on afterwards"""
     server = t.start(echo_id_server(t.folder))
@@ -85,7 +85,7 @@ def stopped_for_seconds(t):
     t.expect(len(late) >= 100, f"new connections after the loss: {len(late)} of 100 exchanges are whole; {pairs} in all")
 
 
-@live()
+@live(perf=True)
 def crowded(t):
     """A body that is larger than the ring while the tracer is stopped: its middle is not copied, its size is told, nothing is lost"""
     server = t.start(Nginx(t.folder))

@@ -112,7 +112,7 @@ def tracefs_not_mounted(t):
         t.expect(" /sys/kernel/tracing " in file.read(), "the host's tracefs was unmounted by this test")
 
 
-@live()
+@live(perf=True)
 def signals(t):
     """SIGINT, SIGTERM and SIGHUP end it with 0 and a summary; SIGUSR1 prints a line and goes on"""
     server = t.start(Nginx(t.folder))
@@ -136,7 +136,7 @@ def signals(t):
         t.expect(not rest, f"left behind: {rest}")
 
 
-@live()
+@live(perf=True)
 def target_exits(t):
     """It ends with 0 by itself when the last target is gone"""
     server = t.start(Nginx(t.folder))
@@ -153,7 +153,7 @@ def target_exits(t):
     t.check([ex.seen_as("server") for ex in t.account], tracer)
 
 
-@live()
+@live(perf=True)
 def count_and_duration(t):
     """-c N ends after N messages, --duration after its time; both with 0"""
     server = t.start(Nginx(t.folder))
@@ -190,7 +190,7 @@ def reader_leaves(t):
     t.expect(not any("roken pipe" in line for line in tracer.errors), f"not quiet: {tracer.errors}")
 
 
-@live(vm=True)
+@live(vm=True, perf=True)
 def killed_under_load(t):
     """kill -9 under load: no program, map or probe stays, no process either, and the target goes on"""
     server = t.start(Nginx(t.folder))

@@ -46,7 +46,7 @@ def node_http(t):
     served(t, node_server(t.folder))
 
 
-@live()
+@live(perf=True)
 def go_net_http(t):
     """Go's net/http (its listening sockets are MPTCP where the kernel has it)"""
     served(t, go_server(t.folder))
@@ -70,7 +70,7 @@ def static(client):
     client.ask("GET", "/small?long", headers=[("X-Fill", "h" * 64_000)])
 
 
-@live(vm=True)
+@live(vm=True, perf=True)
 def nginx_static(t):
     """nginx with files: 200, 206, 304, 404, gzip in chunks, pipelining, 64 kB head; TCP, IPv6 and a UNIX socket"""
     server = t.start(Nginx(t.folder))
@@ -85,7 +85,7 @@ def nginx_static(t):
     t.check([ex.seen_as("server") for ex in t.account], tracer)
 
 
-@live()
+@live(perf=True)
 def nginx_big_file(t):
     """50 MB from nginx, read and write without sendfile"""
     server = t.start(Nginx(t.folder))
@@ -112,7 +112,7 @@ def nginx_sendfile(t):
     t.check([ex.seen_as("server") for ex in t.account], tracer)
 
 
-@live()
+@live(perf=True)
 def nginx_proxy(t):
     """nginx in front of another server: each exchange is seen twice, as server and as client"""
     upstream = t.start(RawServer(t.folder))
@@ -135,7 +135,7 @@ def nginx_proxy(t):
     t.check([ex.seen_as("server") for ex in t.account] + [ex.seen_as("client") for ex in behind], tracer)
 
 
-@live()
+@live(perf=True)
 def both_ends(t):
     """both ends of an internal hop in one trace: nginx, and the python server behind it"""
     upstream = t.start(python_server(t.folder))

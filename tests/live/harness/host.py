@@ -65,7 +65,7 @@ def left_behind(before, patience_s=5):
         if not any(rest):
             return []
         if time.monotonic() > deadline:
-            if any(name.endswith(" px_ring") and name.rsplit(" ", 1)[0] in held() for name in now[1]):
+            if any(name.endswith((" px_ring", " px_perf")) and name.rsplit(" ", 1)[0] in held() for name in now[1]):
                 raise Skip("another tracer is at work here, so nobody knows whose programs and maps these are")
             return [item for item in rest if item]
         time.sleep(SETTLE_S)

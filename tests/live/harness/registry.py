@@ -12,10 +12,13 @@ from .tracer import Failed, Tracer
 TESTS = []
 
 
-def live(*, probes=True, vm=False, slow=False):
-    """Marks a test. probes: run it once per back end (else once, with the default); vm: part of the machine's subset."""
+def live(*, probes=True, vm=False, slow=False, perf=False):
+    """
+    Marks a test. probes: run it once per back end (else once, with the default); vm: part of the machine's subset;
+    perf: run it with the perf transport too.
+    """
     def mark(function):
-        TESTS.append((function, probes, vm, slow))
+        TESTS.append((function, probes, vm, slow, perf))
         return function
     return mark
 
@@ -29,10 +32,10 @@ def load():
 
 
 class Context:
-    """What a test is given: the back end, a private folder, things to stop afterwards."""
+    """What a test is given: the back end, the transport, a private folder, things to stop afterwards."""
 
-    def __init__(self, probe):
-        self.probe = probe
+    def __init__(self, probe, transport=None):
+        self.probe, self.transport = probe, transport
         self.folder = tempfile.mkdtemp(prefix="pxtrace-live-")
         self.stops = []
         self.account = []
@@ -43,6 +46,8 @@ class Context:
         return server
 
     def trace(self, pids, *args, **kwargs):
+        if self.transport:
+            args = (*args, f"--transport={self.transport}")
         return Tracer(pids, *args, probe=self.probe, **kwargs)
 
     def check(self, exchanges, tracer):
