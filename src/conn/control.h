@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the kernel side needs not copy of a connection: worked out from what is decoded of it, told
+ * with px_table_options.on_control. Of conn/ alone.
+ */
+#ifndef PX_CONN_CONTROL_H
+#define PX_CONN_CONTROL_H
+
+#include "conn/table.h"
+
+/* Nobody will look at the bytes of this direction before offset `until`. */
+void px_control_discard(struct px_conn *c, enum px_dir dir, uint64_t until);
+
+/*
+ * The stream has moved on while something was told of it: move the mark on in what is longer than a
+ * mark can tell; one far behind would lie ahead again after a wrap.
+ */
+void px_control_renew(struct px_conn *c, enum px_dir dir);
+
+/*
+ * A message was finished. A connection that carries large ones, one after the other: the kernel
+ * side can copy less of each.
+ */
+void px_control_frame(struct px_conn *c, const struct px_frame *f);
+
+/* Framing was lost, maybe because too little was copied: from now on all is. */
+void px_control_gap(struct px_conn *c);
+
+#endif
