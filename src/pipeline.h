@@ -7,20 +7,18 @@
 #include "cli/options.h"
 #include "command.h"
 #include "conn/table.h"
+#include "notes.h"
+#include "outputs.h"
 #include "report.h"
-#include "save.h"
-#include "sink/out.h"
 
 struct px_pipeline {
 	const struct px_options *opt;
 	struct px_source *source;
 	struct px_table table;
 	struct px_report report;
-	struct px_out *out;
-	struct px_save *save;	/* -w, or NULL */
-	struct px_sink *text;	/* the text output, told of the terminal's width; NULL with another format */
+	struct px_outputs outputs;
+	struct px_notes notes;
 	int signal_fd;
-	int output_fd;		/* where records go */
 	int *pid_fds;		/* of the processes named with -p, -1 once they are gone */
 	size_t pid_count, pids_left;
 	struct px_command *command;	/* under trace, or NULL */
@@ -31,8 +29,6 @@ struct px_pipeline {
 	uint64_t started_ns;	/* CLOCK_MONOTONIC */
 	uint64_t last_event_ns, last_tick_ns;
 	uint64_t event_now_ns;	/* latest time in the source's clock */
-	bool explained;		/* why there is nothing to see has been said */
-	bool told_foreign;	/* that bytes move in ways that are not seen */
 };
 
 /* What the run is about, for the start record and the banner; targets in px_options. */

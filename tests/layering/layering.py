@@ -26,8 +26,10 @@ PICTURE = {
     "report": {"base", "record", "parsers", "capture", "match", "conn", "sink"},
     "save": {"base", "record", "parsers", "capture", "conn", "sink"},
     "command": {"base"},
+    "notes": {"base", "capture", "conn", "sink", "cli", "report"},
+    "outputs": {"base", "sink", "cli", "save"},
     "pipeline": {"base", "record", "parsers", "stream", "capture", "decode", "match", "conn", "sink",
-                 "cli", "report", "save", "command"},
+                 "cli", "report", "save", "command", "notes", "outputs"},
     "main": {"base", "record", "parsers", "sink", "cli", "pipeline", "command", "capture"},
 }
 

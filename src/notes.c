@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "notes.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "sink/text_aside.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+
+#define NOTES_TARGETS (PX_PIDS_MAX + 6 * PX_WORDS_MAX + PX_PORTS_MAX + PX_NETS_MAX + 2)
+
+void px_notes_statistics(const struct px_notes *n, const struct px_source_loss *loss,
+			 size_t pending)
+{
+	px_log(PX_LOG_ERROR,
+	       "%llu events, %llu messages, %llu errors, %zu connections now, %llu in all, %llu events lost, "
+	       "%zu bytes waiting to be written",
+	       (unsigned long long)n->table->stats.events, (unsigned long long)n->report->messages,
+	       (unsigned long long)n->report->errors, n->table->conn_count,
+	       (unsigned long long)n->table->stats.conns_seen,
+	       (unsigned long long)loss->ring_events, pending);
+}
+
+void px_notes_explain(struct px_notes *n, int64_t wall_ns)
+{
+	const struct px_table_stats *s = &n->table->stats;
+	char text[256];
+
+	if (n->explained || n->report->messages > 0 || !n->is_live)
+		return;
+	n->explained = true;
+	if (s->events == 0)
+		snprintf(text, sizeof(text),
+			 "no socket traffic of the traced process has been seen");
+	else if (n->table->decode_env.not_understood_bytes > 0)
+		snprintf(text, sizeof(text),
+			 "%llu bytes on %llu connections, of no protocol that pxtrace knows",
+			 (unsigned long long)n->table->decode_env.not_understood_bytes,
+			 (unsigned long long)s->conns_seen);
+	else
+		snprintf(text, sizeof(text), "%llu connections, no complete message yet",
+			 (unsigned long long)s->conns_seen);
+	if (n->opt->json)
+		px_log(PX_LOG_NOTE, "nothing to show yet: %s", text);
+	px_report_note(n->report, "silence", text, wall_ns);
+}
+
+void px_notes_tell_foreign(struct px_notes *n, int64_t wall_ns)
+{
+	static const char text[] =
+		"the process uses io_uring, asynchronous I/O, sendmmsg, recvmmsg or 32-bit system calls: what "
+		"they move through sockets is not seen";
+
+	if (n->told_foreign)
+		return;
+	n->told_foreign = true;
+	if (n->opt->json)
+		px_log(PX_LOG_WARN, "%s", text);
+	px_report_note(n->report, "foreign", text, wall_ns);
+}
+
+void px_notes_summary(const struct px_notes *n, const struct px_report_stop *stop,
+		      const struct px_out_stats *out)
+{
+	struct px_text_totals totals = {
+		.messages = n->report->messages,
+		.errors = n->report->errors,
+		.connections = stop->table->conns_seen,
+		.connections_from_start = stop->table->conns_from_start,
+		.lost_events = n->report->lost_events,
+		.lost_bytes = px_report_lost_bytes(n->report, stop->table),
+		.not_understood = stop->table->not_understood,
+		.duration_ns = (int64_t)stop->duration_ns,
+	};
+	struct px_buf line = px_buf_of(1024);
+
+	if (out->dropped_records)
+		px_log(PX_LOG_WARN, "%llu records were not written: the reader was too slow",
+		       (unsigned long long)out->dropped_records);
+	if (px_text_totals_print(&line, &totals) == 0)
+		px_log(PX_LOG_NOTE, "%.*s", (int)line.len, line.ptr);
+	px_buf_fini(&line);
+}
+
+/* The targets as the start record tells them: "pid:4242", "unit:nginx", "all". Returns how many. */
+static size_t notes_targets(const struct px_options *o, struct px_buf *text,
+			    struct px_bytes *targets)
+{
+	const struct {
+		const char *kind;
+		const struct px_words *words;
+	} kinds[] = {
+		{ "comm", &o->comms },	   { "exe", &o->exes },	  { "uid", &o->uids },
+		{ "cgroup", &o->cgroups }, { "unit", &o->units }, { "container", &o->containers },
+	};
+	size_t ends[NOTES_TARGETS], count = 0, at = 0;
+	int err = 0;
+
+	for (size_t i = 0; i < o->pids.count; i++) {
+		err |= px_buf_printf(text, "pid:%u", o->pids.pid[i]);
+		ends[count++] = text->len;
+	}
+	for (size_t k = 0; k < PX_COUNT(kinds); k++)
+		for (size_t i = 0; i < kinds[k].words->count; i++) {
+			err |= px_buf_printf(text, "%s:%s", kinds[k].kind, kinds[k].words->word[i]);
+			ends[count++] = text->len;
+		}
+	for (size_t i = 0; i < o->ends.port_count; i++) {
+		err |= px_buf_printf(text, "port:%u", o->ends.ports[i]);
+		ends[count++] = text->len;
+	}
+	for (size_t i = 0; i < o->ends.net_count; i++) {
+		const struct px_net *net = &o->ends.nets[i];
+		char addr[INET6_ADDRSTRLEN];
+
+		inet_ntop(net->is_v6 ? AF_INET6 : AF_INET, net->addr, addr, sizeof(addr));
+		err |= px_buf_printf(text, "host:%s/%u", addr, net->bits);
+		ends[count++] = text->len;
+	}
+	if (o->ends.role) {
+		err |= px_buf_printf(text, "role:%s",
+				     o->ends.role == PX_ROLE_CLIENT ? "client" : "server");
+		ends[count++] = text->len;
+	}
+	if (o->command || o->all) {
+		err |= o->command ? px_buf_printf(text, "command:%s", o->command[0])
+				  : px_buf_printf(text, "all");
+		ends[count++] = text->len;
+	}
+	if (err)
+		return 0;
+	for (size_t i = 0; i < count; at = ends[i++])
+		targets[i] = px_bytes_of(text->ptr + at, ends[i] - at);
+	return count;
+}
+
+void px_notes_begin(struct px_notes *n, const char *probe, const char *transport,
+		    const char *banner)
+{
+	struct px_bytes targets[NOTES_TARGETS];
+	struct px_buf text = px_buf_of(1 << 20);
+	size_t count = n->is_live ? notes_targets(n->opt, &text, targets) : 0;
+	struct px_report_start start = { .probe = probe, .transport = transport };
+
+	start.targets = targets;
+	start.target_count = count;
+	start.wall_ns = px_clock_wall_ns();
+	px_report_start(n->report, &start);
+	px_buf_fini(&text);
+	px_report_flush(n->report);
+	if (banner)
+		px_log(PX_LOG_NOTE, "%s", banner);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a run tells of itself, to the person at standard error and in records: what it is about, why
+ * there is nothing to see, what is not seen, what it came to.
+ */
+#ifndef PX_NOTES_H
+#define PX_NOTES_H
+
+#include "cli/options.h"
+#include "report.h"
+#include "sink/out.h"
+
+struct px_notes {
+	const struct px_options *opt;
+	struct px_report *report;
+	const struct px_table *table;
+	bool is_live;
+	bool explained;		/* why there is nothing to see has been said */
+	bool told_foreign;	/* that bytes move in ways that are not seen */
+};
+
+/* The start record, which tells probe and transport (NULL with files), and the banner (or NULL). */
+void px_notes_begin(struct px_notes *n, const char *probe, const char *transport,
+		    const char *banner);
+
+/* Once, if there is nothing to see: why. */
+void px_notes_explain(struct px_notes *n, int64_t wall_ns);
+
+/* Once, so that nobody waits for the messages: bytes move in ways that are not seen. */
+void px_notes_tell_foreign(struct px_notes *n, int64_t wall_ns);
+
+/* A line of statistics. pending: bytes waiting to be written. */
+void px_notes_statistics(const struct px_notes *n, const struct px_source_loss *loss,
+			 size_t pending);
+
+/* The last line. */
+void px_notes_summary(const struct px_notes *n, const struct px_report_stop *stop,
+		      const struct px_out_stats *out);
+
+#endif

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "outputs.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "cli/term.h"
+#include "sink/sink_json.h"
+#include "sink/sink_text.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+static int outputs_open_out(struct px_outputs *o)
+{
+	const struct px_options *opt = o->opt;
+	const char *path = opt->output_file;
+	struct px_error err;
+	int rc;
+
+	/* The command's output is left alone. */
+	o->fd = opt->command && !path ? STDERR_FILENO : STDOUT_FILENO;
+	if (!px_options_print(opt))
+		return px_out_new(&o->out, STDERR_FILENO, "standard error",
+				  PX_OUT_QUEUE_DEFAULT); /* gets nothing */
+	if (path && strcmp(path, "-") != 0) {
+		o->fd = px_file_create(path, &err);
+		if (o->fd < 0) {
+			px_error_print(&err);
+			return -1;
+		}
+	}
+	rc = px_out_new(&o->out, o->fd,
+			path			 ? path
+			: o->fd == STDERR_FILENO ? "stderr"
+						 : "stdout",
+			PX_OUT_QUEUE_DEFAULT);
+	if (rc)
+		px_log(PX_LOG_ERROR, "%s: %s", path ? path : "stdout", strerror(-rc));
+	return rc;
+}
+
+static int outputs_open_save(struct px_outputs *o, bool is_live)
+{
+	const struct px_options *opt = o->opt;
+	struct px_save_options save = {
+		.path = opt->write_file,
+		.size_max = opt->file_size * 1000000,
+		.period_s = opt->file_period_s,
+		.file_count = opt->file_count,
+		.command = opt->file_command,
+		.no_redact = opt->no_redact,
+		.wall_ns = is_live ? px_clock_wall_ns() : 0,
+	};
+	struct px_error err;
+
+	if (!opt->write_file || px_save_new(&save, &o->save, &err) == 0)
+		return 0;
+	px_error_print(&err);
+	return -1;
+}
+
+static struct px_sink *outputs_make_sink(struct px_outputs *o)
+{
+	const struct px_options *opt = o->opt;
+	struct px_text_options text = {
+		.width = px_term_width(o->fd),
+		.colour = px_term_color(opt->color, o->fd),
+		.wide = opt->is_wide,
+		.verbosity = opt->verbose,
+		.time_style = (enum px_time_style)opt->time_style,
+		.slow_ns = (int64_t)opt->slow_ns,
+		.ascii = opt->dump == 'A',
+		.hex = opt->dump == 'x',
+		.hex_ascii = opt->dump == 'X',
+	};
+
+	if (opt->json)
+		return px_sink_json_new(o->out);
+	o->text = px_sink_text_new(o->out, &text);
+	return o->text;
+}
+
+int px_outputs_open(struct px_outputs *o, const struct px_options *opt, bool is_live)
+{
+	*o = (struct px_outputs){ .opt = opt, .fd = -1 };
+	if (outputs_open_out(o) != 0)
+		return -1;
+	if (px_options_print(opt)) {
+		o->sink = outputs_make_sink(o);
+		if (!o->sink) {
+			px_log(PX_LOG_ERROR, "out of memory");
+			return -1;
+		}
+	}
+	return outputs_open_save(o, is_live);
+}
+
+const char *px_outputs_flush_save(struct px_outputs *o, bool is_calm)
+{
+	int status = o->save ? px_save_flush(o->save, is_calm) : 0;
+
+	if (status == PX_SAVE_FULL)
+		return "file count";
+	if (status)
+		return status == -EPIPE ? "reader gone" : "output failed";
+	return NULL;
+}
+
+size_t px_outputs_pending(const struct px_outputs *o)
+{
+	size_t saved = o->save ? px_save_pending(o->save) : 0, printed = px_out_pending(o->out);
+
+	return saved > printed ? saved : printed;
+}
+
+bool px_outputs_are_blocked(const struct px_outputs *o)
+{
+	return px_out_fd_wants_write(o->out) >= 0 ||
+	       (o->save && px_save_fd_wants_write(o->save) >= 0);
+}
+
+void px_outputs_resize(struct px_outputs *o)
+{
+	if (o->text)
+		px_sink_text_set_width(o->text, px_term_width(o->fd));
+}
+
+bool px_outputs_finish_save(struct px_outputs *o, int timeout_ms)
+{
+	struct px_save_stats stats;
+	int status;
+
+	if (!o->save)
+		return true;
+	status = px_save_finish(o->save, timeout_ms);
+	stats = px_save_stats(o->save);
+	if (status < 0 && status != -EPIPE)
+		px_log(PX_LOG_ERROR, "%s", px_save_error(o->save));
+	if (stats.dropped_bytes)
+		px_log(PX_LOG_WARN,
+		       "%llu bytes of packets were not written: the reader was too slow",
+		       (unsigned long long)stats.dropped_bytes);
+	if (strcmp(o->opt->write_file, "-") != 0 && stats.files == 1)
+		px_log(PX_LOG_NOTE, "%s: %llu packets, %llu bytes", px_save_path(o->save),
+		       (unsigned long long)stats.packets, (unsigned long long)stats.bytes);
+	else if (stats.files > 1)
+		px_log(PX_LOG_NOTE, "%s: the last of %llu files, %llu packets, %llu bytes in all",
+		       px_save_path(o->save), (unsigned long long)stats.files,
+		       (unsigned long long)stats.packets, (unsigned long long)stats.bytes);
+	px_save_free(o->save);
+	o->save = NULL;
+	return status >= 0 || status == -EPIPE;
+}
+
+void px_outputs_close(struct px_outputs *o)
+{
+	if (o->sink)
+		o->sink->ops->free(o->sink);
+	px_save_free(o->save);
+	px_out_free(o->out);
+	if (o->fd > STDERR_FILENO)
+		close(o->fd);
+}
