@@ -90,6 +90,13 @@ px_inline struct px_abi_event *px_reserve_gather(u64 n, u64 *room)
 	return px_reserve(n, room);
 }
 
+px_inline struct px_abi_event *px_reserve_max(void)
+{
+	u64 room;
+
+	return px_reserve(PX_EVENT_MAX, &room);
+}
+
 /* Give the room back. */
 px_inline void px_discard(struct px_abi_event *e)
 {
