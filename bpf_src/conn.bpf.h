@@ -99,6 +99,20 @@ px_inline int px_sock_look(struct px_sock *s, u64 sk, u64 ino, int typed)
 }
 
 /*
+ * Was a read of no bytes the end of the stream? Not where there are bytes still: then it asked for
+ * none.
+ */
+px_inline int px_at_end(u64 sk, int typed)
+{
+	u32 shut = typed ? PX_LOAD(u8, sk, PX_OFF_sock_sk_shutdown)
+			 : px_read32(sk, PX_OFF_sock_sk_shutdown);
+
+	/* A list that is empty leads to itself. */
+	return shut & PX_RCV_SHUTDOWN && px_get64(sk, PX_OFF_sock_sk_receive_queue, typed) ==
+						 sk + PX_OFF_sock_sk_receive_queue;
+}
+
+/*
  * Identity. The links from one kernel object to the next are here and in px_fill_process(), which
  * run before anything branches: the verifier takes a millisecond over each link.
  */

@@ -10,12 +10,6 @@
 #include "target.bpf.h"
 #include "state.bpf.h"
 
-/* The end of a stream was read: told from a read of no bytes by what the socket knows. */
-px_inline int px_at_end(const struct px_sock *s)
-{
-	return PX_LOAD(u8, s->sk, PX_OFF_sock_sk_shutdown) & PX_RCV_SHUTDOWN;
-}
-
 /*
  * (struct sock *sk, int ret, int flags). Compiled once and loaded twice: half of the time to start
  * is compiling.
@@ -38,7 +32,7 @@ int px_sock_length(u64 *ctx)
 		return 0;
 	if (!px_sock_look(&s, sk, 0, PX_TYPED))
 		return 0;
-	if (ret == 0 && !px_at_end(&s))
+	if (ret == 0 && !px_at_end(sk, PX_TYPED))
 		return 0;
 	px_fill(&h, &s, PX_ABI_DATA, 0, ret, PX_TYPED);
 	if (ret < 0) {

@@ -35,7 +35,7 @@ px_inline int px_return_data(void *ctx, const struct px_abi_call *call, u64 regs
 	}
 	if (!sk || !px_sock_look(&s, sk, ino, PX_UNTYPED))
 		return 0;
-	if (ret == 0 && !(px_read32(sk, PX_OFF_sock_sk_shutdown) & PX_RCV_SHUTDOWN))
+	if (ret == 0 && !px_at_end(sk, PX_UNTYPED))
 		return 0;
 	px_fill(&h, &s, PX_ABI_DATA, 0, (s32)ret, PX_UNTYPED);
 	if (ret < 0) {

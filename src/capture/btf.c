@@ -44,6 +44,7 @@ static const struct btf_field {
 	{ "sock", "sk_max_ack_backlog" },
 	{ "sock", "sk_peer_pid" },
 	{ "sock", "sk_protocol" },
+	{ "sock", "sk_receive_queue" },
 	{ "sock", "sk_shutdown" },
 	{ "sock", "sk_socket" },
 	{ "sock", "sk_type" },
