@@ -19,6 +19,12 @@
 #define PX_CROWDED_MAX 2048	/* bytes of a large call that are copied while the ring is nearly full */
 #define PX_CONTROL_FROM 4096	/* calls up to this size are not worth a look into the control map */
 
+/* With MSG_TRUNC, TCP takes bytes and copies none; UNIX sockets copy them all the same. */
+px_inline int px_is_thrown_away(const struct px_sock *s, u32 msg_flags)
+{
+	return msg_flags & PX_MSG_TRUNC && s->family != PX_ABI_AF_UNIX;
+}
+
 /* An event with the first want bytes at buf, in one piece. */
 px_inline void px_push_bytes(void *ctx, struct px_abi_event *h, u64 buf, u64 want)
 {
@@ -129,7 +135,7 @@ px_inline int px_on_data(void *ctx, struct px_abi_event *h, const struct px_sock
 		return 0;
 	if ((shape == PX_SHAPE_NONE || shape == PX_SHAPE_PAGES) && n)
 		place.flags |= PX_ABI_F_NO_BYTES;	/* of pages until they have been found */
-	if (shape != PX_SHAPE_NONE && !(msg_flags & PX_MSG_TRUNC))
+	if (shape != PX_SHAPE_NONE && !px_is_thrown_away(s, msg_flags))
 		want = px_min(n, PX_COPY_MAX);
 	if (want > PX_CONTROL_FROM && !px_wanted(s, dir, place.pos, n, &want, &skip, &tail))
 		return 0;
