@@ -329,11 +329,13 @@ static void pipeline_loop(struct px_pipeline *p)
 /* The flow is stopped: take in what is under way, for a bounded time. */
 static void pipeline_finish(struct px_pipeline *p)
 {
-	uint64_t deadline = px_clock_mono_ns() + PIPELINE_DRAIN_NS;
+	uint64_t deadline;
 	size_t count = 1;
 
 	if (p->is_live) {
 		p->source->ops->stop(p->source);
+		/* To take off many probes may last longer than the drain. */
+		deadline = px_clock_mono_ns() + PIPELINE_DRAIN_NS;
 		while (count > 0 && !px_report_is_full(&p->report) && !p->report.sink_error &&
 		       px_clock_mono_ns() < deadline) {
 			if (pipeline_drain(p, &count) < 0)
