@@ -119,8 +119,9 @@ static void pipeline_signals(struct px_pipeline *p)
 			continue;
 		switch (si.ssi_signo) {
 		case SIGINT:
-			if (p->stop_reason)
+			if (p->is_interrupted)
 				_exit(130); /* the second one: at once */
+			p->is_interrupted = true;
 			pipeline_stop(p, "interrupted");
 			break;
 		case SIGUSR1:
