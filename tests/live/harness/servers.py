@@ -170,8 +170,8 @@ def built_dir():
     return path
 
 
-def newer(target, source):
-    return os.path.exists(target) and os.path.getmtime(target) >= os.path.getmtime(source)
+def newer(target, *sources):
+    return os.path.exists(target) and all(os.path.getmtime(target) >= os.path.getmtime(path) for path in sources)
 
 
 def go_binary():

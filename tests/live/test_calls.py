@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every system call that moves bytes, on every kind of stream socket: what client and server moved, and what is told of it."""
+from collections import Counter
+
+from harness.generator import Generator, body
+from harness.registry import live
+
+KEPT = 16 * 1024
+
+# What a back end does not see yet.
+WITHOUT = {
+    "sock": ("sendmmsg", "recvmmsg", "send-urgent", "splice-from"),
+    "tracepoint": ("sendmmsg", "recvmmsg", "send-urgent"),
+    "kprobe": ("sendmmsg", "recvmmsg", "send-urgent"),
+    "fentry": ("sendmmsg", "recvmmsg", "send-urgent"),
+}
+NO_FILES = ("tracepoint", "kprobe", "fentry")
+
+
+def inode_of(rec):
+    return int(rec["conn"].split(".")[0], 16)
+
+
+def short(row, *keys):
+    return f"{row['role']} {row['local']} {row['remote']} inode {row['inode']} " + " ".join(str(row.get(key)) for key in keys)
+
+
+def wrong_contents(row, rec, probe):
+    """Where the bodies in a record are not what was sent."""
+    found = []
+    for side, where in enumerate(("req", "resp")):
+        have = (rec[where] or {}).get("body", "")
+        want = body(2 * int(row["url"].split("/")[1]) + side, min(row[f"{where}_body"], KEPT))
+        wanted = row["contents"][side]
+        if wanted == "none" or (wanted == "file" and probe in NO_FILES):
+            want = want[:len(have)]  # not asked for, but it has to be right
+        if have != want:
+            found.append(f"{row['url']} {row['role']}: {where}.body by {row['calls'][side]}: {len(have)} of {len(want)} bytes: {have[:32]!r}")
+    return found
+
+
+def wrong_messages(generator, records, probe):
+    rows = {(row["role"], row["url"]): row for row in generator.of("exchange")}
+    found = []
+    for rec in records:
+        row = rows[rec["role"], rec["target"]]
+        if (inode_of(rec), rec["pid"], rec["net"]) != (row["inode"], row["pid"], row["net"]):
+            found.append(f"{row['url']} {row['role']}: {rec['conn']} {rec['pid']} {rec['net']} instead of inode {row['inode']} {row['pid']}")
+        found += wrong_contents(row, rec, probe)
+    return found
+
+
+def ends_of(rec):
+    return rec["role"], [rec["local_addr"], rec["local_port"]], [rec["remote_addr"], rec["remote_port"]]
+
+
+def wrong_opens(generator, records):
+    """Each connection is opened once, as it was; each failure is told with its cause; nothing else."""
+    found = []
+    opens = {}
+    for rec in records:
+        if opens.setdefault((inode_of(rec), rec["role"]), rec) is not rec:
+            found.append(f"opened twice: {rec}")
+    for row in generator.of("connection"):
+        rec = opens.pop((row["inode"], row["role"]), None)
+        if row["paired"]:
+            if rec:
+                found.append(f"nobody opened it: {rec}")
+        elif not rec or ends_of(rec) != (row["role"], row["local"], row["remote"]) or rec["error"]:
+            found.append(f"open: {rec} for {short(row)}")
+        elif row["role"] == "client" and row["net"] == "tcp" and not 0 < (rec["connect_ns"] or 0) <= row["connect_ns"]:
+            found.append(f"connected in {rec['connect_ns']} of {row['connect_ns']} ns")
+    for row in generator.of("failure"):
+        rec = opens.pop((row["inode"], "client"), None)
+        if not rec or [rec["remote_addr"], rec["remote_port"]] != row["remote"] or rec["error"] != row["error"]:
+            found.append(f"failure: {rec} for {row}")
+        elif not 0 < (rec["connect_ns"] or 0) <= row["connect_ns"]:
+            found.append(f"failed in {rec['connect_ns']} of {row['connect_ns']} ns")
+    return found + [f"invented: {rec}" for rec in opens.values()]
+
+
+def wrong_closes(generator, records):
+    """Each TCP connection is closed once, with all that went over it."""
+    found = []
+    closes = Counter((inode_of(rec), rec["role"]) for rec in records)
+    found += [f"closed {n} times: {key}" for key, n in closes.items() if n > 1]
+    told = {(inode_of(rec), rec["role"]): rec for rec in records}
+    exchanges = Counter((row["inode"], row["role"]) for row in generator.of("exchange"))
+    for row in generator.of("connection"):
+        key = row["inode"], row["role"]
+        rec = told.get(key)
+        if not rec:
+            if row["net"] == "tcp":
+                found.append(f"never closed: {short(row)}")
+        elif (rec["bytes_sent"], rec["bytes_received"], rec["messages"]) != (row["sent"], row["received"], exchanges[key]):
+            found.append(f"close: {rec} for {short(row, 'sent', 'received')}")
+    return found
+
+
+def every_way(t, selection):
+    generator = Generator(t.folder, selection, WITHOUT[t.probe])
+    t.stops.append(generator.stop)
+    # The ring has room for all of it: in a crowded one large calls are copied in part.
+    with t.trace(generator.pids, "--conns", "--buffer", "64M") as tracer:
+        generator.go()
+    t.check(generator.exchanges(), tracer)
+    told = {kind: [rec for rec in tracer.read() if rec["type"] == kind] for kind in ("message", "open", "close")}
+    wrong = wrong_messages(generator, told["message"], t.probe) + wrong_opens(generator, told["open"]) + wrong_closes(generator, told["close"])
+    t.expect(not wrong, f"{len(wrong)} are wrong:\n    " + "\n    ".join(wrong[:12]))
+    ends = generator.of("end")
+    t.expect(sum(row["interrupted"] for row in ends) > 10 and sum(row["would_block"] for row in ends) > 10,
+             f"no call was interrupted, or none found nothing to do: {ends}")
+    t.note(f"{len(told['message'])} records of {len(generator.of('connection'))} ends of connections")
+
+
+@live()
+def every_call(t):
+    """Each call that moves bytes, on each kind of stream socket: nothing missing, nothing invented, sizes, ends and contents exact"""
+    every_way(t, "all")
+
+
+@live(vm=True)
+def every_call_once(t):
+    """The same, each call on one kind of socket or another"""
+    every_way(t, "short")
