@@ -34,6 +34,7 @@ enum px_abi_kind {
 #define PX_ABI_F_PACKET 0x0400	/* from a packet capture: no process is known */
 #define PX_ABI_F_START 0x0800	/* nothing had gone either way on this connection before this call */
 #define PX_ABI_F_LOST 0x1000	/* DATA: bytes never to be seen; from sources that order by themselves */
+#define PX_ABI_F_FILE 0x2000	/* DATA: the bytes were taken from a file when the call was over */
 
 /* family: the kernel's AF_ numbers */
 #define PX_ABI_AF_UNIX 1
@@ -53,6 +54,7 @@ enum px_abi_kind {
  * peer_pos   offset reached in the other direction when this call returned; see PX_ABI_F_PEER_POS
  * len        bytes that this event stands for; copied <= len of them are here
  * result     DATA: the call's return value; OPEN: 0 or -errno
+ *            PX_ABI_F_FILE: how long before ts_ns the file had changed last, ms: during the call, perhaps
  * addresses  network byte order; IPv4 in the first four bytes; ports in host byte order
  */
 struct px_abi_event {
@@ -123,7 +125,9 @@ struct px_abi_shared {
 	__u32 reader_asleep;	/* user space sets 1 before it sleeps long; the next event clears it and wakes */
 	__u32 targets;		/* processes in the table of targets that have not ended */
 	__u32 ended;		/* how many of them ended so far; theirs is to take out of the table */
-	__u32 reserved[13];
+	__u32 reserved;
+	__s64 wall_offset_ns;	/* user space keeps it: CLOCK_REALTIME minus CLOCK_MONOTONIC */
+	__u32 unused[10];
 };
 _Static_assert(sizeof(struct px_abi_shared) == 64, "px_abi_shared is shared with user space");
 

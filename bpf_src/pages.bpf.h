@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The bytes that sendfile and splice move: they are in no memory of the process, but in pages of
- * the kernel. Read when they are sent, so neither a file that is closed, replaced or written a
- * moment later matters, nor who may open it.
+ * the kernel.
  */
 #ifndef PX_PAGES_BPF_H
 #define PX_PAGES_BPF_H
@@ -12,7 +11,7 @@
 
 #ifdef PX_PAGE_BASE
 
-#define PX_PAGE_PARTS 12	/* buffers of a pipe that one event gathers */
+#define PX_PAGE_PARTS 10	/* pages that one event gathers: as many as it can hold */
 
 /* Where the kernel sees the memory that a struct page stands for. */
 px_inline u64 px_page_address(u64 page)
@@ -21,76 +20,18 @@ px_inline u64 px_page_address(u64 page)
 }
 
 /*
- * sendfile() moves pages through a pipe that its thread keeps for that, splice() out of one that
- * the process made. While bytes go from there into a socket (splice_to_socket(), kernel 6.5), the
- * buffers of the pipe are as they were before: they are taken out after the socket has said how
- * many bytes it took.
+ * How these are found is the back end's. px_pages_find() prepares r->mem for the call that r->head
+ * describes, parts being the number of pieces; false where there is no way. px_gather_pages() is
+ * px_gather() for them.
  */
-px_inline int px_pages_find(struct px_rest *r)
-{
-	u32 nr = r->head.syscall_nr, head, tail;
-	struct px_abi_call *call = calls.lookup(&nr);
-	u64 pipe, file;
+px_inline int px_pages_find(struct px_rest *r);
+px_inline int px_gather_pages(struct px_abi_event *e, struct px_rest *r, u64 n, u64 half);
 
-	if (!call)
-		return 0;
-	if (call->fd_arg) {
-		file = px_file_of_fd(PX_ARG0(px_current_regs()));
-		if (!file || px_file_kind(file) != PX_S_IFIFO)
-			return 0;
-		pipe = px_read64(file, PX_OFF_file_private_data);
-	} else {
-		pipe = PX_LOAD(u64, px_current(), PX_OFF_task_struct_splice_pipe);
-	}
-	if (!pipe)
-		return 0;
-	head = px_read32(pipe, PX_OFF_pipe_inode_info_head);
-	tail = px_read32(pipe, PX_OFF_pipe_inode_info_tail);
-	r->mem.buf = px_read64(pipe, PX_OFF_pipe_inode_info_bufs);
-	r->mem.iov = tail;
-	r->mem.parts = (u32)(head - tail);
-	r->mask = px_read32(pipe, PX_OFF_pipe_inode_info_ring_size) - 1;
-	return r->mem.parts != 0;
-}
-
-/*
- * As px_gather(), out of a pipe: from buffer mem.iov on, mem.parts of them. False where memory
- * cannot be read.
- */
-px_inline int px_gather_pages(struct px_abi_event *e, struct px_rest *r, u64 n, u64 half)
-{
-	char buf[PX_SIZE_pipe_buffer] __attribute__((aligned(8)));
-
-	for (int i = 0; i < PX_PAGE_PARTS; i++) {
-		u64 done = r->done, skip = r->skip, len, from, take;
-
-		if (r->mem.parts == 0 || done >= n)
-			return 1;
-		if (px_probe_kernel(buf, sizeof(buf),
-				    (void *)(r->mem.buf + (r->mem.iov & r->mask) * sizeof(buf))))
-			return 0;
-		len = px_forget(*(u32 *)(buf + PX_OFF_pipe_buffer_len), r->owner);
-		if (len > skip) {
-			from = px_page_address(*(u64 *)(buf + PX_OFF_pipe_buffer_page)) +
-			       *(u32 *)(buf + PX_OFF_pipe_buffer_offset) + skip;
-			take = px_forget(px_min(len - skip, n - done), r->owner);
-			if (take > half || done > half)
-				return 1;
-			if (px_probe_kernel(e->data + done, take, (void *)from))
-				return 0;
-			r->done = done + take;
-			skip += take;
-			if (len > skip) {	/* n is reached */
-				r->skip = skip;
-				return 1;
-			}
-		}
-		r->skip = skip - len;
-		r->mem.iov++;
-		r->mem.parts--;
-	}
-	return 1;
-}
+#ifdef PX_BACK_END_SOCK
+#include "pipe.bpf.h"
+#else
+#include "cache.bpf.h"
+#endif
 
 /* One turn, as px_turn(). */
 int px_turn_pages(void *ctx)

@@ -53,14 +53,20 @@ px_inline struct px_abi_event *px_reserve_max(void)
 	return bpf_ringbuf_reserve(PX_RING, PX_HEAD + PX_EVENT_MAX, 0);
 }
 
-/* Room for n bytes from pages. Two sizes only: what gathers them is verified once for each. */
+/*
+ * Room for n bytes from pages. Two sizes only: what gathers them is verified once for each. The
+ * barriers keep the compiler from asking for n again to tell the room: the verifier would follow
+ * both answers.
+ */
 px_inline struct px_abi_event *px_reserve_gather(u64 n, u64 *room)
 {
 	if (n <= 2048) {
 		*room = 4096;
+		PX_BARRIER(*room);
 		return bpf_ringbuf_reserve(PX_RING, PX_HEAD + 4096, 0);
 	}
 	*room = PX_EVENT_MAX;
+	PX_BARRIER(*room);
 	return px_reserve_max();
 }
 

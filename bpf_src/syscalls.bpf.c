@@ -6,6 +6,7 @@
 #include "call.bpf.h"
 #include "fd.bpf.h"
 #include "life.bpf.h"
+#include "pages.bpf.h"
 #include "state.bpf.h"
 #include "target.bpf.h"
 

@@ -13,12 +13,21 @@ static const struct btf_field {
 	bool optional;	/* the sources ask with #ifdef */
 	bool sizes;	/* PX_SIZE_STRUCT tells how large the struct is */
 } btf_fields[] = {
+	{ "address_space", "host", true },
+	{ "address_space", "i_pages", true },
 	{ "file", "f_inode" },
+	{ "file", "f_mapping", true },
+	{ "file", "f_pos", true },
 	{ "file", "private_data" },
 	{ "fdtable", "fd" },
 	{ "fdtable", "max_fds" },
 	{ "files_struct", "fdt" },
+	{ "folio", "index", true },	/* since 5.16 */
 	{ "inet_sock", "inet_sport" },
+	{ "inode", "__i_ctime", true },	/* since 6.6 */
+	{ "inode", "i_ctime", true },
+	{ "inode", "i_ctime_nsec", true },	/* since 6.11 */
+	{ "inode", "i_ctime_sec", true },
 	{ "inode", "i_ino" },
 	{ "inode", "i_mode" },
 	{ "inode", "i_sb" },
@@ -29,6 +38,8 @@ static const struct btf_field {
 	{ "pid", "level" },
 	{ "pid", "numbers" },
 	{ "page", "flags", true, true },
+	{ "page", "index", true },	/* until folio.index took its place */
+	{ "page", "mapping", true },
 	{ "pid_namespace", "ns" },
 	{ "pipe_buffer", "len", true },
 	{ "pipe_buffer", "offset", true },
@@ -63,6 +74,7 @@ static const struct btf_field {
 	{ "socket", "sk" },
 	{ "socket_alloc", "vfs_inode" },
 	{ "super_block", "s_dev" },
+	{ "super_block", "s_magic", true },
 	{ "task_struct", "comm" },
 	{ "task_struct", "files" },
 	{ "task_struct", "group_leader" },
@@ -83,6 +95,9 @@ static const struct btf_field {
 	{ "unix_sock", "peer" },
 	{ "upid", "nr", false, true },
 	{ "upid", "ns" },
+	{ "xa_node", "shift", true },
+	{ "xa_node", "slots", true },
+	{ "xarray", "xa_head", true },
 };
 
 #define BTF_FIELDS PX_COUNT(btf_fields)
@@ -238,15 +253,28 @@ int px_btf_takes(const struct px_btf *b, int id)
 	return t && btf_is_func(t) ? (int)t->type : 0;
 }
 
+int px_btf_number(const struct px_btf *b, const char *type, const char *name)
+{
+	int32_t id = btf__find_by_name_kind(b->btf, type, BTF_KIND_ENUM);
+	const struct btf_type *t = id > 0 ? btf__type_by_id(b->btf, (uint32_t)id) : NULL;
+
+	for (uint16_t i = 0; t && i < btf_vlen(t); i++)
+		if (strcmp(btf__name_by_offset(b->btf, btf_enum(t)[i].name_off), name) == 0)
+			return btf_enum(t)[i].val;
+	return -1;
+}
+
+bool px_btf_has_field(const struct px_btf *b, const char *type, const char *member)
+{
+	int32_t id = btf__find_by_name_kind(b->btf, type, BTF_KIND_STRUCT);
+
+	return id > 0 && btf_member(b->btf, (uint32_t)id, member, 0) >= 0;
+}
+
 bool px_btf_has_helper(const struct px_btf *b, const char *name)
 {
-	int32_t id = btf__find_by_name_kind(b->btf, "bpf_func_id", BTF_KIND_ENUM);
-	const struct btf_type *t = id > 0 ? btf__type_by_id(b->btf, (uint32_t)id) : NULL;
 	char full[64];
 
 	snprintf(full, sizeof(full), "BPF_FUNC_%s", name);
-	for (uint16_t i = 0; t && i < btf_vlen(t); i++)
-		if (strcmp(btf__name_by_offset(b->btf, btf_enum(t)[i].name_off), full) == 0)
-			return true;
-	return false;
+	return px_btf_number(b, "bpf_func_id", full) >= 0;
 }

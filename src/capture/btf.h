@@ -42,6 +42,12 @@ int px_btf_function(const struct px_btf *b, const char *name);
 /* BTF id of what function id takes and returns, 0 where id is no function. */
 int px_btf_takes(const struct px_btf *b, int id);
 
+/* The value of a name of an enum, if it is positive or 0; -1 where there is no such thing. */
+int px_btf_number(const struct px_btf *b, const char *type, const char *name);
+
+/* Whether this kernel's struct has that field: of any struct. */
+bool px_btf_has_field(const struct px_btf *b, const char *type, const char *member);
+
 /* Whether this kernel has BPF helper NAME, as "task_pt_regs". */
 bool px_btf_has_helper(const struct px_btf *b, const char *name);
 

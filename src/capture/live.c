@@ -379,6 +379,14 @@ static void live_keep_groups(struct live *l, const struct px_targets *t)
 	l->group_count = t->cgroup_count;
 }
 
+/* Times of files are wall time, which somebody may set. */
+static void live_tell_time(struct live *l)
+{
+	int64_t offset = px_clock_wall_ns() - (int64_t)px_clock_mono_ns();
+
+	__atomic_store_n(&l->shared->wall_offset_ns, offset, __ATOMIC_RELAXED);
+}
+
 void px_live_tick(struct px_source *src)
 {
 	struct live *l = live_of(src);
@@ -386,6 +394,7 @@ void px_live_tick(struct px_source *src)
 
 	/* An entry is taken out a second after its process has ended, so look again. */
 	live_renew_groups(l);
+	live_tell_time(l);
 	if (ended != l->ended)
 		l->to_clean = 3;
 	l->ended = ended;
@@ -469,6 +478,7 @@ static int live_map(struct live *l, size_t bytes, struct px_error *err)
 		return px_error_set(err, PX_EXIT_FAILED, NULL, "cannot map a page: %s",
 				    strerror(errno));
 	l->shared->reader_asleep = LIVE_DOZING;
+	live_tell_time(l);
 	return live_open_events(l, bytes, err);
 }
 

@@ -27,8 +27,8 @@
 #include "capture/loader_private.h"
 #include "capture/perf.h"
 
-#define CHILD_FLAGS 160
-#define CHILD_PAGE_FLAGS 3
+#define CHILD_FLAGS 176
+#define CHILD_PAGE_FLAGS 4
 #define CHILD_EVENT_MAX (68 << 10)	/* payload of the largest event: 64 kB of headers and what is around them */
 #define CHILD_EVENT_MAX_PERF (63 << 10)	/* the same where a record has to be smaller than 64 kB, with its heads */
 #define CHILD_SOCKETS_MAX 65536		/* that the kernel side keeps something about */
@@ -286,6 +286,7 @@ static int child_page_flags(struct px_child *c, const char **flags)
 	flags[n++] = child_flag(c, "-DPX_PAGE_BASE=0x%" PRIx64 "ull", c->pages.base);
 	flags[n++] = child_flag(c, "-DPX_PAGE_ARRAY=0x%" PRIx64 "ull", c->pages.array);
 	flags[n++] = child_flag(c, "-DPX_PAGE_SIZE=%ldull", sysconf(_SC_PAGESIZE));
+	flags[n++] = child_flag(c, "-DPX_PAGE_UPTODATE=%d", c->pages.uptodate_bit);
 	child_phase(c, "pages found");
 	return n;
 }
@@ -483,7 +484,7 @@ static bool child_can(const struct px_child *c, enum px_probe probe)
 	if (probe == PX_PROBE_SOCK)
 		return px_btf_tracepoint(c->btf, "sock_recv_length") &&
 		       px_btf_has_helper(c->btf, "task_pt_regs") &&
-		       px_btf_function(c->btf, "splice_to_socket");
+		       !px_btf_has_field(c->btf, "proto_ops", "sendpage");
 	if (probe == PX_PROBE_TRACEPOINT)
 		return px_btf_tracepoint(c->btf, "sys_exit") != 0;
 	return px_btf_has_helper(c->btf, "task_pt_regs");

@@ -179,8 +179,13 @@ static int load_tails(struct px_child *c, void *module, enum px_probe probe, int
 		if (p->probe != probe || p->hook != PX_HOOK_TAIL ||
 		    (p->when == PX_WHEN_PAGES && !c->has_pages))
 			continue;
-		if (load_tail_call(c, module, p, target, family) < 0)
+		if (load_tail_call(c, module, p, target, family) == 0)
+			continue;
+		if (p->when != PX_WHEN_PAGES)
 			return -1;
+		c->has_pages = false;	/* those bytes are counted then, and all else goes on */
+		px_child_note(c, "what sendfile sends is not shown: %.120s", c->reply->error.cause);
+		memset(&c->reply->error, 0, sizeof(c->reply->error));
 	}
 	return 0;
 }

@@ -156,8 +156,12 @@ int px_pages_find(const struct px_btf *btf, struct px_pages *out)
 	struct pages_peek peek = { .prog = -1 };
 	struct iovec iov = { .iov_len = page_size };
 	int ends[2] = { -1, -1 }, result = -1;
-	void *own = mmap(NULL, page_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *own;
 
+	out->uptodate_bit = px_btf_number(btf, "pageflags", "PG_uptodate");
+	if (out->uptodate_bit < 0)
+		return -1;
+	own = mmap(NULL, page_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (own == MAP_FAILED)
 		return -1;
 	iov.iov_base = own;

@@ -8,9 +8,11 @@
 /*
  * base    kernel address of the first byte of physical memory
  * array   kernel address of the struct page of the first page of physical memory
+ * uptodate_bit   of page.flags: the page holds what the file does
  */
 struct px_pages {
 	uint64_t base, array;
+	int uptodate_bit;
 };
 
 /*

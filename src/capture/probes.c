@@ -27,12 +27,18 @@ const struct px_program px_programs[] = {
 	{ PX_PROBE_SOCK, PX_HOOK_RAW, "px_sock_length", "sock_recv_length", false, PX_ABI_IN },
 
 	{ PX_PROBE_TRACEPOINT, PX_HOOK_TAIL, "px_turn", "turn", true },
+	{ PX_PROBE_TRACEPOINT, PX_HOOK_TAIL, "px_turn_pages", "turn", true,
+	  .slot = PX_ABI_TURN_PAGES, .when = PX_WHEN_PAGES },
 	{ PX_PROBE_TRACEPOINT, PX_HOOK_RAW, "px_sys_exit", "sys_exit", false },
 
 	{ PX_PROBE_KPROBE, PX_HOOK_TAIL, "px_turn", "turn", true },
+	{ PX_PROBE_KPROBE, PX_HOOK_TAIL, "px_turn_pages", "turn", true, .slot = PX_ABI_TURN_PAGES,
+	  .when = PX_WHEN_PAGES },
 	{ PX_PROBE_KPROBE, PX_HOOK_KRETPROBE, "px_call_kretprobe", NULL, false },
 
 	{ PX_PROBE_FENTRY, PX_HOOK_TAIL, "px_turn", "turn", true },
+	{ PX_PROBE_FENTRY, PX_HOOK_TAIL, "px_turn_pages", "turn", true, .slot = PX_ABI_TURN_PAGES,
+	  .when = PX_WHEN_PAGES },
 	{ PX_PROBE_FENTRY, PX_HOOK_TAIL, "px_call_body", "body", false },
 	FEXIT("read"),
 	FEXIT("readv"),

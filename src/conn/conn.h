@@ -39,6 +39,8 @@ struct px_conn {
 	uint32_t pid, tid, uid;	/* of the latest call */
 	char comm[16];
 	uint64_t bytes[2];	/* moved by the calls seen, by direction */
+	uint64_t file_call_ns;	/* when the latest call ended that sent a file (PX_ABI_F_FILE) */
+	bool hides_file;	/* its bytes are not shown: they may be others than those sent */
 	uint64_t messages, errors;
 	struct px_abi_control control;	/* as told to the kernel side last */
 	bool is_controlled;	/* it has been told something */

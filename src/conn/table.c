@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#define TABLE_FILE_TICK_NS (10 * 1000 * 1000ull) /* the longest tick of kernels: CONFIG_HZ=100 */
+
 void px_table_defaults(struct px_table_options *opt)
 {
 	*opt = (struct px_table_options){
@@ -265,10 +267,29 @@ static void table_process(struct px_conn *c, const struct px_abi_event *h)
 	memcpy(c->comm, h->comm, sizeof(c->comm));
 }
 
+/*
+ * Bytes taken from a file when the call was over are those that it sent if the file has not changed
+ * since it began. When that was nobody has seen, but it was after the thread's call before it. Files
+ * get their times from a clock that may be a tick behind.
+ */
+static bool table_shows_file(struct px_conn *c, const struct px_abi_event *h)
+{
+	uint64_t age_ns = (uint64_t)h->result * 1000 * 1000;
+
+	if (h->ts_ns == c->file_call_ns)	/* the same call */
+		return !c->hides_file;
+	c->file_call_ns = h->ts_ns;
+	c->hides_file = c->tid != h->tid || h->ts_ns < c->last_ns || h->result < 0 ||
+			age_ns <= h->ts_ns - c->last_ns + TABLE_FILE_TICK_NS;
+	return !c->hides_file;
+}
+
 void px_table_event(struct px_table *t, const struct px_event *ev)
 {
 	const struct px_abi_event *h = ev->hdr;
 	struct px_conn *c = table_find(t, h->sock_id);
+	struct px_abi_event without;
+	struct px_event hidden;
 	bool is_new = false;
 
 	t->stats.events++;
@@ -297,6 +318,14 @@ void px_table_event(struct px_table *t, const struct px_event *ev)
 			return;
 		px_life_addresses(c, h);
 		is_new = true;
+	}
+	if (h->flags & PX_ABI_F_FILE && !table_shows_file(c, h)) {
+		without = *h;
+		without.copied = 0;
+		without.flags |= PX_ABI_F_NO_BYTES;
+		hidden = (struct px_event){ &without, { NULL, 0 } };
+		ev = &hidden;
+		h = &without;
 	}
 	if (h->ts_ns > c->last_ns)
 		c->last_ns = h->ts_ns;

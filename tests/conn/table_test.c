@@ -53,6 +53,8 @@ static uint32_t left_out;	/* bytes of the next events that were moved, and not c
 static uint64_t sock_id = 9;
 static uint64_t sock_gen = 1;
 static uint16_t tcp_state = 1;
+static uint32_t thread = 5;
+static int32_t result;
 static bool has_places = true;
 
 static void event(enum px_abi_kind kind, enum px_dir dir, unsigned int flags, struct px_bytes data)
@@ -68,7 +70,8 @@ static void event(enum px_abi_kind kind, enum px_dir dir, unsigned int flags, st
 		.len = (uint32_t)data.len + left_out,
 		.copied = (uint32_t)data.len,
 		.pid = 5,
-		.tid = 5,
+		.tid = thread,
+		.result = result,
 		.family = PX_ABI_AF_INET,
 		.type = 1,
 		.protocol = 6,
@@ -417,6 +420,55 @@ START_TEST(an_answer_that_went_by_unseen_is_told)
 }
 END_TEST
 
+static size_t bytes_shown;
+
+static void on_event(void *ctx, struct px_conn *c, const struct px_event *ev, uint64_t at)
+{
+	(void)ctx;
+	(void)c;
+	(void)at;
+	ck_assert_uint_eq(ev->hdr->copied, ev->data.len);
+	bytes_shown += ev->data.len;
+}
+
+/*
+ * A call that ended after_ms behind the one before it has sent a file that had changed changed_ms
+ * before its end.
+ */
+static const struct {
+	unsigned int after_ms;
+	int32_t changed_ms;
+	bool is_other_thread, is_shown;
+} files[] = {
+	{ 1, 1000, false, true },
+	{ 1, INT32_MAX, false, true },
+	{ 1, 12, false, true },
+	{ 1, 11, false, false },	/* the clock of files may be a tick behind */
+	{ 1, 0, false, false },
+	{ 5000, 4000, false, false },	/* while the call was under way */
+	{ 5000, 6000, false, true },
+	{ 1, 1000, true, false },	/* its thread may have begun it at any time */
+	{ 1, -1, false, false },
+};
+
+START_TEST(of_a_file_that_changed_meanwhile_nothing_is_shown)
+{
+	table.opt.on_event = on_event;
+	ask();
+	bytes_shown = 0;
+	now_ns += (files[_i].after_ms * 1000ull - 1) * 1000;
+	result = files[_i].changed_ms;
+	thread += files[_i].is_other_thread;
+	event(PX_ABI_DATA, PX_DIR_OUT, PX_ABI_F_FILE | PX_ABI_F_MORE, PX_BYTES("one"));
+	now_ns -= 1000;	/* the same call */
+	event(PX_ABI_DATA, PX_DIR_OUT, PX_ABI_F_FILE, PX_BYTES("three"));
+	ck_assert_uint_eq(bytes_shown, files[_i].is_shown ? 8 : 0);
+	ck_assert_uint_eq(table.age_first->streams[PX_DIR_OUT].end & UINT32_MAX, pos[PX_DIR_OUT]);
+	thread = 5;
+	result = 0;
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("table");
@@ -433,6 +485,8 @@ int main(void)
 	tcase_add_test(tc, counted_from_now_on_is_not_seen_from_the_start);
 	tcase_add_test(tc, a_lost_end_costs_one_exchange);
 	tcase_add_test(tc, what_is_missing_before_an_end_is_told);
+	tcase_add_loop_test(tc, of_a_file_that_changed_meanwhile_nothing_is_shown, 0,
+			    PX_COUNT(files));
 	tcase_add_test(tc, what_is_missing_before_a_close_is_told);
 	tcase_add_test(tc, late_bytes_are_not_lost);
 	tcase_add_test(tc, an_end_that_was_not_read_makes_no_whole_answer);

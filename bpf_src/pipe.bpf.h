@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Pages on their way through a pipe, read while the socket takes them: so neither a file that is
+ * closed, replaced or written a moment later matters, nor who may open it.
+ */
+#ifndef PX_PIPE_BPF_H
+#define PX_PIPE_BPF_H
+
+#include "pages.bpf.h"
+
+/*
+ * sendfile() moves pages through a pipe that its thread keeps for that, splice() out of one that
+ * the process made. While bytes go from there into a socket (splice_to_socket(), kernel 6.5), the
+ * buffers of the pipe are as they were before: they are taken out after the socket has said how
+ * many bytes it took.
+ */
+px_inline int px_pages_find(struct px_rest *r)
+{
+	u32 nr = r->head.syscall_nr, head, tail;
+	struct px_abi_call *call = calls.lookup(&nr);
+	u64 pipe, file;
+
+	if (!call)
+		return 0;
+	if (call->fd_arg) {
+		file = px_file_of_fd(PX_ARG0(px_current_regs()));
+		if (!file || px_file_kind(file) != PX_S_IFIFO)
+			return 0;
+		pipe = px_read64(file, PX_OFF_file_private_data);
+	} else {
+		pipe = PX_LOAD(u64, px_current(), PX_OFF_task_struct_splice_pipe);
+	}
+	if (!pipe)
+		return 0;
+	head = px_read32(pipe, PX_OFF_pipe_inode_info_head);
+	tail = px_read32(pipe, PX_OFF_pipe_inode_info_tail);
+	r->mem.buf = px_read64(pipe, PX_OFF_pipe_inode_info_bufs);
+	r->mem.iov = tail;
+	r->mem.parts = (u32)(head - tail);
+	r->mask = px_read32(pipe, PX_OFF_pipe_inode_info_ring_size) - 1;
+	return r->mem.parts != 0;
+}
+
+/* From buffer mem.iov on, mem.parts of them. */
+px_inline int px_gather_pages(struct px_abi_event *e, struct px_rest *r, u64 n, u64 half)
+{
+	char buf[PX_SIZE_pipe_buffer] __attribute__((aligned(8)));
+
+	for (int i = 0; i < PX_PAGE_PARTS; i++) {
+		u64 done = r->done, skip = r->skip, len, from, take;
+
+		if (r->mem.parts == 0 || done >= n)
+			return 1;
+		if (px_probe_kernel(buf, sizeof(buf),
+				    (void *)(r->mem.buf + (r->mem.iov & r->mask) * sizeof(buf))))
+			return 0;
+		len = px_forget(*(u32 *)(buf + PX_OFF_pipe_buffer_len), r->owner);
+		if (len > skip) {
+			from = px_page_address(*(u64 *)(buf + PX_OFF_pipe_buffer_page)) +
+			       *(u32 *)(buf + PX_OFF_pipe_buffer_offset) + skip;
+			take = px_forget(px_min(len - skip, n - done), r->owner);
+			if (take > half || done > half)
+				return 1;
+			if (px_probe_kernel(e->data + done, take, (void *)from))
+				return 0;
+			r->done = done + take;
+			skip += take;
+			if (len > skip) {	/* n is reached */
+				r->skip = skip;
+				return 1;
+			}
+		}
+		r->skip = skip - len;
+		r->mem.iov++;
+		r->mem.parts--;
+	}
+	return 1;
+}
+
+#endif
