@@ -125,7 +125,7 @@ struct px_abi_shared {
 	__u32 reader_asleep;	/* user space sets 1 before it sleeps long; the next event clears it and wakes */
 	__u32 targets;		/* processes in the table of targets that have not ended */
 	__u32 ended;		/* how many of them ended so far; theirs is to take out of the table */
-	__u32 reserved;
+	__u32 uses_messages;	/* a traced process has called recvmmsg or sendmmsg */
 	__s64 wall_offset_ns;	/* user space keeps it: CLOCK_REALTIME minus CLOCK_MONOTONIC */
 	__u32 unused[10];
 };
@@ -140,6 +140,7 @@ enum px_abi_what {
 	PX_WHAT_DATA,
 	PX_WHAT_ACCEPT,		/* the result is the new descriptor */
 	PX_WHAT_CONNECT,
+	PX_WHAT_MESSAGES,	/* recvmmsg, sendmmsg: the result is how many */
 	PX_WHAT_FOREIGN,	/* may move bytes of sockets that it does not name */
 };
 enum px_abi_shape {
@@ -164,6 +165,11 @@ _Static_assert(sizeof(struct px_abi_call) == 8, "px_abi_call is shared with user
 enum px_abi_turn {
 	PX_ABI_TURN_USER,	/* bytes in the memory of the process */
 	PX_ABI_TURN_PAGES,	/* pages of a file or a pipe */
+	PX_ABI_TURN_DATAGRAM,	/* UDP */
+	PX_ABI_TURN_PEER,	/* who sent a datagram */
+	PX_ABI_TURN_MESSAGES,	/* recvmmsg and sendmmsg: all that they moved, or one message */
+	PX_ABI_TURN_SUM,	/* how much that is in all */
+	PX_ABI_TURN_BATCH,	/* the next of the messages */
 	PX_ABI_TURNS,
 };
 

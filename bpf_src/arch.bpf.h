@@ -13,6 +13,8 @@
 #define PX_ARG1(regs) PX_REG(regs, user_regs.regs[1])
 #define PX_ARG2(regs) PX_REG(regs, user_regs.regs[2])
 #define PX_ARG3(regs) PX_REG(regs, user_regs.regs[3])
+#define PX_ARG4(regs) PX_REG(regs, user_regs.regs[4])
+#define PX_ARG5(regs) PX_REG(regs, user_regs.regs[5])
 #define PX_RESULT(regs) PX_REG(regs, user_regs.regs[0])	/* of a function, in the registers a probe sees */
 #define PX_CALL_NR(regs) ((u32)PX_LOAD(u32, regs, __builtin_offsetof(struct pt_regs, syscallno)))
 
@@ -33,6 +35,8 @@ px_inline int px_inside_call(u64 regs)
 #define PX_ARG1(regs) PX_REG(regs, si)
 #define PX_ARG2(regs) PX_REG(regs, dx)
 #define PX_ARG3(regs) PX_REG(regs, r10)
+#define PX_ARG4(regs) PX_REG(regs, r8)
+#define PX_ARG5(regs) PX_REG(regs, r9)
 #define PX_RESULT(regs) PX_REG(regs, ax)	/* of a function, in the registers a probe sees */
 #define PX_CALL_NR(regs) ((u32)PX_REG(regs, orig_ax))
 

@@ -107,7 +107,7 @@ px_inline int px_on_data(void *ctx, struct px_abi_event *h, const struct px_sock
 	struct px_memory mem = {};
 	struct px_abi_call *call;
 	struct px_place place;
-	u32 nr = 0xffff, shape = PX_SHAPE_NONE;
+	u32 nr = 0xffff, shape = PX_SHAPE_NONE, is_message = 0;
 
 	if (s->protocol == PX_TCP)
 		px_place_tcp(&place, s, dir, n, typed);
@@ -127,6 +127,10 @@ px_inline int px_on_data(void *ctx, struct px_abi_event *h, const struct px_sock
 			shape = call->shape;
 			if (call->flags_arg)
 				msg_flags = (u32)px_arg(regs, call->flags_arg);
+		} else if (call && call->what == PX_WHAT_MESSAGES && call->dir == dir) {
+			shape = PX_SHAPE_BUF;	/* px_message() will find out where */
+			is_message = 1;
+			msg_flags = (u32)px_arg(regs, call->flags_arg);
 		} else if (call && call->what == PX_WHAT_FOREIGN) {
 			px_count(PX_COUNT_FOREIGN, 1);
 		}
@@ -139,6 +143,10 @@ px_inline int px_on_data(void *ctx, struct px_abi_event *h, const struct px_sock
 		want = px_min(n, PX_COPY_MAX);
 	if (want > PX_CONTROL_FROM && !px_wanted(s, dir, place.pos, n, &want, &skip, &tail))
 		return 0;
+	if (is_message && want) {	/* too rare to be spared */
+		want = px_min(n, PX_COPY_MAX);
+		skip = tail = 0;
+	}
 	if (want && !px_memory_of(&mem, shape, regs, n)) {
 		px_count_fault();
 		want = 0;
@@ -153,6 +161,11 @@ px_inline int px_on_data(void *ctx, struct px_abi_event *h, const struct px_sock
 	want = px_min(px_forget(want, s->noise), PX_COPY_MAX);
 	if (place.is_new)
 		px_push_names(ctx, h, s->sk);
+#ifdef PX_BACK_END_SOCK
+	if (px_forget(is_message, s->noise))
+		return px_message_begin(ctx, h, want);
+	px_forget_messages();
+#endif
 	if (mem.parts || want > PX_EVENT_MAX || skip || tail)
 		return px_rest_begin(ctx, h, &mem, want, skip, tail);
 	px_push_bytes(ctx, h, mem.buf, want);

@@ -6,7 +6,9 @@
 #include "maps.bpf.h"
 
 #define PX_STREAM 1
+#define PX_DGRAM 2
 #define PX_TCP 6
+#define PX_UDP 17
 #define PX_MPTCP 262
 
 /* TCP states, include/net/tcp_states.h */
@@ -69,8 +71,8 @@ px_inline u64 px_sock_ino(u64 sk, int typed)
 #endif
 }
 
-/* False where the socket is none that we follow. s->ino is 0 or known already. */
-px_inline int px_sock_look(struct px_sock *s, u64 sk, u64 ino, int typed)
+/* What kind of socket it is. */
+px_inline void px_sock_read(struct px_sock *s, u64 sk, int typed)
 {
 	s->sk = sk;
 	s->noise = bpf_get_current_pid_tgid();
@@ -86,6 +88,19 @@ px_inline int px_sock_look(struct px_sock *s, u64 sk, u64 ino, int typed)
 		s->protocol = *(u16 *)(kind + PX_OFF_sock_sk_protocol - PX_KIND_AT);
 	}
 	s->family = PX_COMMON(u16, s, skc_family, typed);
+}
+
+/* Of a socket that px_sock_read() or px_sock_look() has seen. */
+px_inline int px_is_udp(const struct px_sock *s)
+{
+	return s->type == PX_DGRAM && s->protocol == PX_UDP &&
+	       (s->family == PX_ABI_AF_INET || s->family == PX_ABI_AF_INET6);
+}
+
+/* False where the socket is no stream that we follow. s->ino is 0 or known already. */
+px_inline int px_sock_look(struct px_sock *s, u64 sk, u64 ino, int typed)
+{
+	px_sock_read(s, sk, typed);
 	if (s->type != PX_STREAM)
 		return 0;
 	if (s->family == PX_ABI_AF_UNIX)

@@ -54,8 +54,8 @@ px_inline int px_role(const struct px_sock *s, int typed)
 	return is_named ? PX_ROLE_SERVER : PX_ROLE_CLIENT;
 }
 
-/* h has its ends already. */
-px_inline int px_ends_wanted(const struct px_abi_event *h, const struct px_sock *s, int typed)
+/* --port and --host; h has its ends already. */
+px_inline int px_ends_named(const struct px_abi_event *h)
 {
 #ifdef PX_PORT_TEST
 	if (!PX_PORT_TEST(h->local_port) && !PX_PORT_TEST(h->remote_port))
@@ -65,6 +65,14 @@ px_inline int px_ends_wanted(const struct px_abi_event *h, const struct px_sock 
 	if (!(PX_HOST_TEST))
 		return 0;
 #endif
+	return 1;
+}
+
+/* All three. */
+px_inline int px_ends_wanted(const struct px_abi_event *h, const struct px_sock *s, int typed)
+{
+	if (!px_ends_named(h))
+		return 0;
 #ifdef PX_ROLE_WANTED
 	int role = px_role(s, typed);
 

@@ -29,6 +29,16 @@ struct px_memory {
 	u64 parts;
 };
 
+/* struct mmsghdr of the 64-bit system calls. */
+struct px_mmsg {
+	u64 name;
+	u32 name_len, pad;
+	u64 iov, parts;
+	u64 control, control_len;
+	u32 flags, pad2;
+	u32 len, pad3;	/* the kernel's answer: bytes that moved */
+};
+
 /* False where the registers lead to no memory that could be read. */
 px_inline int px_memory_of(struct px_memory *m, u32 shape, u64 regs, u64 n)
 {

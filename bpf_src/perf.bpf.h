@@ -154,4 +154,18 @@ px_inline void px_submit(void *ctx, struct px_abi_event *e)
 	}
 }
 
+/* Hand over an event that was made elsewhere, with the n bytes that lie behind its head there. */
+px_inline void px_output(void *ctx, struct px_abi_event *e, u64 n)
+{
+	u64 room;
+	struct px_abi_event *to = px_reserve(n, &room);
+
+	if (!to) {
+		px_count_full(e->len);
+		return;
+	}
+	px_probe_kernel(to, (u32)(PX_HEAD + n), e);
+	px_submit(ctx, to);
+}
+
 #endif

@@ -18,6 +18,7 @@
 struct px_rest {
 	u64 owner;		/* the thread that it belongs to */
 	struct px_memory mem;	/* what is left of it; parts 0: one piece at buf */
+	u64 parts;		/* datagrams: how many there were to begin with */
 	u64 skip;		/* bytes before the next ones to copy, from mem on */
 	u64 left;		/* bytes of the call that no event has announced yet */
 	u64 want;		/* bytes still to be copied, at most left */
@@ -48,6 +49,22 @@ px_inline void px_rest_pass(struct px_rest *r, u64 n)
 	r->head.pos += (u32)n;
 	r->head.flags &= ~(PX_ABI_F_START | PX_ABI_F_NEWPOS);
 	r->left -= n;
+}
+
+/* Hand over what r->head tells of, with r->want bytes of the memory r->mem. */
+px_inline void px_rest_go(void *ctx, struct px_rest *r)
+{
+	if (!r->want) {
+		px_count(PX_COUNT_UNCOPIED_BYTES, r->head.len);
+		px_push(ctx, &r->head);
+		return;
+	}
+	r->left = r->head.len;
+	r->skip = 0;
+	r->tail = 0;
+	r->turns = 0;
+	turn.call(ctx, PX_ABI_TURN_USER);
+	px_rest_give_up(ctx, r);	/* a tail call returns only if it failed */
 }
 
 /*
@@ -145,8 +162,9 @@ px_inline int px_turn_over(void *ctx, struct px_rest *r, struct px_abi_event *e,
 		r->want = r->tail;
 		r->tail = 0;
 	}
-	/* The last event stands for all that is left, copied or not. */
-	if (r->want == 0 || !is_readable || (pieces && r->mem.parts == 0) || r->turns == PX_TURNS) {
+	/* The last event stands for all that is left, copied or not. A datagram has one only. */
+	if (r->want == 0 || !is_readable || (pieces && r->mem.parts == 0) ||
+	    r->turns == PX_TURNS || r->head.flags & PX_ABI_F_DGRAM) {
 		r->head.len = (u32)r->left;
 		r->head.flags &= ~PX_ABI_F_MORE;
 		px_count(PX_COUNT_UNCOPIED_BYTES, r->left - done);

@@ -77,25 +77,41 @@ px_inline int px_is_crowded(void)
 }
 
 /*
- * Hand the event over. The reader says in the shared page how it waits: 0 it is awake; 1 it sleeps
- * until something happens; 2 it looks again in a moment by itself and wants to be called only if
- * the ring fills up. The event that calls it clears the word, so that it is called once.
+ * Whether an event that is handed over has to wake the reader. The reader says in the shared page
+ * how it waits: 0 it is awake; 1 it sleeps until something happens; 2 it looks again in a moment by
+ * itself and wants to be called only if the ring fills up. The event that calls it clears the word,
+ * so that it is called once.
  */
-px_inline void px_submit(void *ctx, struct px_abi_event *e)
+px_inline u64 px_wake(void)
 {
 	u32 zero = 0;
-	u64 wake = BPF_RB_NO_WAKEUP;
 	struct px_abi_shared *page = shared.lookup(&zero);
 
-	(void)ctx;
 	if (page && page->reader_asleep &&
 	    (page->reader_asleep == 1 ||
 	     bpf_ringbuf_query(PX_RING, BPF_RB_AVAIL_DATA) >= PX_WAKE_MARK)) {
 		page->reader_asleep = 0;
-		wake = BPF_RB_FORCE_WAKEUP;
+		return BPF_RB_FORCE_WAKEUP;
 	}
-	bpf_ringbuf_submit(e, wake);
+	return BPF_RB_NO_WAKEUP;
+}
+
+/* Hand the event over. */
+px_inline void px_submit(void *ctx, struct px_abi_event *e)
+{
+	(void)ctx;
+	bpf_ringbuf_submit(e, px_wake());
 	px_count(PX_COUNT_EVENTS, 1);
+}
+
+/* Hand over an event that was made elsewhere, with the n bytes that lie behind its head there. */
+px_inline void px_output(void *ctx, struct px_abi_event *e, u64 n)
+{
+	(void)ctx;
+	if (bpf_ringbuf_output(PX_RING, e, PX_HEAD + n, px_wake()))
+		px_count_full(e->len);
+	else
+		px_count(PX_COUNT_EVENTS, 1);
 }
 
 /* Give the room back. */

@@ -4,11 +4,105 @@
  * 6e6eda44b939) hand over struct sock and the length of every socket call. Nothing but socket calls
  * pays for it.
  */
+#include "peer.bpf.h"
+#include "message.bpf.h"
 #include "call.bpf.h"
 #include "life.bpf.h"
 #include "pages.bpf.h"
 #include "target.bpf.h"
 #include "state.bpf.h"
+
+/* The user's registers, if they describe the call that these bytes were moved by; else 0. */
+px_inline u64 px_call_regs(void)
+{
+	u64 regs = px_current_regs();
+
+	if (!px_regs_are_foreign(regs) && px_inside_call(regs))
+		return regs;
+	px_count(PX_COUNT_FOREIGN, 1);
+	return 0;
+}
+
+/* The number of the call if it is one of many messages, else 0. */
+px_inline u32 px_messages_nr(u64 regs)
+{
+	u32 nr = PX_CALL_NR(regs);
+	struct px_abi_call *call = calls.lookup(&nr);
+
+	return call && call->what == PX_WHAT_MESSAGES ? nr : 0;
+}
+
+/* px_datagram() goes on; it is loaded once for both directions. */
+px_inline void px_on_datagram(void *ctx, u32 dir)
+{
+	u32 zero = 0;
+	struct px_rest *r = rests.lookup(&zero);
+
+	if (!r)
+		return;
+	r->head.dir = (u8)dir;
+	turn.call(ctx, PX_ABI_TURN_DATAGRAM);
+}
+
+int px_datagram(u64 *ctx)
+{
+	u64 sk = ctx[0], regs, name;
+	u32 zero = 0, nr, len, shape = PX_SHAPE_NONE;
+	struct px_rest *r = rests.lookup(&zero);
+	struct px_abi_call *call;
+	struct px_abi_event h;
+	struct px_sock s;
+
+	if (!r)
+		return 0;
+	px_sock_read(&s, sk, PX_TYPED);
+	s.ino = px_sock_ino(sk, PX_TYPED);
+	px_fill(&h, &s, PX_ABI_DATA, PX_ABI_F_DGRAM, (s32)ctx[1], PX_TYPED);
+	h.dir = r->head.dir;
+	h.len = (u32)ctx[1];
+	px_fill_ends(&h, &s, PX_TYPED);
+	regs = px_call_regs();
+	if (!regs) {
+		px_datagram_set(r, &h, PX_SHAPE_NONE, regs);
+		return px_datagram_go(ctx, r);
+	}
+	nr = PX_CALL_NR(regs);
+	h.syscall_nr = (u16)nr;
+	call = calls.lookup(&nr);
+	if (call && call->what == PX_WHAT_MESSAGES && call->dir == h.dir) {
+		px_datagram_set(r, &h, PX_SHAPE_MSG, regs);
+		turn.call(ctx, PX_ABI_TURN_MESSAGES);
+		return 0;
+	}
+	px_forget_messages();
+	if (call && call->what == PX_WHAT_DATA && call->dir == h.dir) {
+		shape = call->shape;
+		if (h.dir == PX_ABI_OUT) {
+			len = px_name_of(&name, shape, call->flags_arg, PX_ABI_OUT, regs);
+			px_fill_peer(&h, name, len);
+		}
+	}
+	px_datagram_set(r, &h, shape, regs);
+	return px_datagram_end(ctx, r);
+}
+
+/* A message of no bytes: of recvmmsg and sendmmsg it counts as one, of other calls it is nothing. */
+px_inline void px_on_empty(void *ctx, u64 sk)
+{
+	u64 regs = px_current_regs();
+	u32 zero = 0;
+	struct px_rest *r = rests.lookup(&zero);
+
+	if (!r || px_regs_are_foreign(regs) || !px_inside_call(regs) || !px_messages_nr(regs))
+		return;
+	r->owner = bpf_get_current_pid_tgid();
+	r->head.kind = 0;
+	r->head.dir = (u8)px_patched_dir();
+	r->head.len = 0;
+	r->head.sock_gen = sk;
+	r->want = 0;
+	turn.call(ctx, PX_ABI_TURN_MESSAGES);
+}
 
 /*
  * (struct sock *sk, int ret, int flags). Compiled once and loaded twice: half of the time to start
@@ -23,19 +117,26 @@ int px_sock_length(u64 *ctx)
 	struct px_abi_event h;
 	struct px_sock s;
 
-	if (ret <= 0 && ret != -PX_ECONNRESET && ret != -PX_EPIPE && ret != -PX_ETIMEDOUT &&
-	    (ret != 0 || dir == PX_ABI_OUT))
+	if (ret < 0 && ret != -PX_ECONNRESET && ret != -PX_EPIPE && ret != -PX_ETIMEDOUT) {
+		px_forget_messages();
 		return 0;
+	}
 	if (dir == PX_ABI_IN && (msg_flags & (PX_MSG_PEEK | PX_MSG_OOB | PX_MSG_ERRQUEUE)))
 		return 0;
 	if (!px_is_target(px_current_id() >> 32))
 		return 0;
-	if (!px_sock_look(&s, sk, 0, PX_TYPED))
+	if (!px_sock_look(&s, sk, 0, PX_TYPED)) {
+		if (ret >= 0 && px_is_udp(&s))
+			px_on_datagram(ctx, dir);
 		return 0;
-	if (ret == 0 && !px_at_end(sk, PX_TYPED))
+	}
+	if (ret == 0 && (dir == PX_ABI_OUT || !px_at_end(sk, PX_TYPED))) {
+		px_on_empty(ctx, sk);
 		return 0;
+	}
 	px_fill(&h, &s, PX_ABI_DATA, 0, ret, PX_TYPED);
 	if (ret < 0) {
+		px_forget_messages();
 		h.kind = PX_ABI_CLOSE;
 		h.flags = PX_ABI_F_RESET;
 		px_fill_ends(&h, &s, PX_TYPED);
@@ -43,10 +144,6 @@ int px_sock_length(u64 *ctx)
 			px_push(ctx, &h);
 		return 0;
 	}
-	regs = px_current_regs();
-	if (px_regs_are_foreign(regs) || !px_inside_call(regs)) {
-		px_count(PX_COUNT_FOREIGN, 1);
-		regs = 0;
-	}
+	regs = px_call_regs();
 	return px_on_data(ctx, &h, &s, dir, (u64)(u32)ret, msg_flags, regs, PX_TYPED);
 }

@@ -38,6 +38,9 @@ void px_notes_explain(struct px_notes *n, int64_t wall_ns)
 			 "%llu bytes on %llu connections, of no protocol that pxtrace knows",
 			 (unsigned long long)n->table->decode_env.not_understood_bytes,
 			 (unsigned long long)s->conns_seen);
+	else if (s->conns_seen == 0)
+		snprintf(text, sizeof(text), "%llu datagrams, of no protocol that pxtrace knows",
+			 (unsigned long long)n->table->peers.datagrams);
 	else
 		snprintf(text, sizeof(text), "%llu connections, no complete message yet",
 			 (unsigned long long)s->conns_seen);
@@ -49,8 +52,8 @@ void px_notes_explain(struct px_notes *n, int64_t wall_ns)
 void px_notes_tell_foreign(struct px_notes *n, int64_t wall_ns)
 {
 	static const char text[] =
-		"the process uses io_uring, asynchronous I/O, sendmmsg, recvmmsg or 32-bit system calls: what "
-		"they move through sockets is not seen";
+		"the process uses io_uring, asynchronous I/O or 32-bit system calls: what they move "
+		"through sockets is not seen";
 
 	if (n->told_foreign)
 		return;

@@ -14,6 +14,7 @@ struct px_live_options {
 	enum px_transport transport;
 	size_t ring_bytes;	/* 0: PX_LIVE_RING; rounded up to a power of two; of all CPUs together */
 	uint32_t snaplen;	/* bytes the user keeps of a message; 0: the copy limit alone decides */
+	uint32_t datagram_max;	/* bytes of a UDP datagram that anybody wants to see; 0: sizes are enough */
 	bool debug;		/* what compiler and verifier say goes to stderr */
 };
 
@@ -26,6 +27,8 @@ struct px_live_options {
  * user space says (px_live_control()).
  */
 #define PX_LIVE_COPY (2u << 20)
+
+#define PX_LIVE_DATAGRAM (64u << 10)	/* all of any */
 
 /* What was set up, for the banner and the `start` record. */
 struct px_live_info {

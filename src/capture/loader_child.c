@@ -322,6 +322,7 @@ static int child_flags(struct px_child *c, enum px_probe probe, const char **fla
 	flags[n++] = "-disable-llvm-passes";
 	n += child_transport_flags(c, flags + n);
 	flags[n++] = child_flag(c, "-DPX_COPY_MAX=%uULL", c->req->copy_max);
+	flags[n++] = child_flag(c, "-DPX_DATAGRAM_COPY=%uULL", c->req->datagram_max);
 	flags[n++] = child_flag(c, "-DPX_CONTROL_MAX=%d", CHILD_SOCKETS_MAX);
 	flags[n++] = child_flag(c, "-DPX_MOVED_MAX=%d", CHILD_SOCKETS_MAX);
 	n += child_target_flags(c, flags + n);

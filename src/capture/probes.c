@@ -3,6 +3,23 @@
 
 #include "abi.h"
 
+#define TAIL(probe, function, turn)                                                                \
+	{                                                                                          \
+		probe, PX_HOOK_TAIL, function, "turn", true, .slot = PX_ABI_TURN_##turn            \
+	}
+
+#define PAGES_TAIL(probe)                                                                          \
+	{                                                                                          \
+		probe, PX_HOOK_TAIL, "px_turn_pages", "turn", true, .slot = PX_ABI_TURN_PAGES,     \
+			.when = PX_WHEN_PAGES                                                      \
+	}
+
+/* What all back ends at the return of system calls jump to. */
+#define CALL_TAILS(probe)                                                                          \
+	TAIL(probe, "px_turn", USER), TAIL(probe, "px_datagram", DATAGRAM),                        \
+		TAIL(probe, "px_messages", MESSAGES), TAIL(probe, "px_sum", SUM),                  \
+		TAIL(probe, "px_batch", BATCH), PAGES_TAIL(probe)
+
 #define FEXIT(call)                                                                                \
 	{                                                                                          \
 		PX_PROBE_FENTRY, PX_HOOK_FEXIT, "px_call_fexit", call, true                        \
@@ -20,25 +37,21 @@ const struct px_program px_programs[] = {
 	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_rename", "task_rename", false, 0, PX_WHEN_COMM },
 	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_exec", "sched_process_exec", false, 0, PX_WHEN_EXE },
 
-	{ PX_PROBE_SOCK, PX_HOOK_TAIL, "px_turn", "turn", true },
-	{ PX_PROBE_SOCK, PX_HOOK_TAIL, "px_turn_pages", "turn", true, .slot = PX_ABI_TURN_PAGES,
-	  .when = PX_WHEN_PAGES },
+	TAIL(PX_PROBE_SOCK, "px_turn", USER),
+	PAGES_TAIL(PX_PROBE_SOCK),
+	TAIL(PX_PROBE_SOCK, "px_datagram", DATAGRAM),
+	TAIL(PX_PROBE_SOCK, "px_message", MESSAGES),
+	TAIL(PX_PROBE_SOCK, "px_peer", PEER),
 	{ PX_PROBE_SOCK, PX_HOOK_RAW, "px_sock_length", "sock_send_length", false, PX_ABI_OUT },
 	{ PX_PROBE_SOCK, PX_HOOK_RAW, "px_sock_length", "sock_recv_length", false, PX_ABI_IN },
 
-	{ PX_PROBE_TRACEPOINT, PX_HOOK_TAIL, "px_turn", "turn", true },
-	{ PX_PROBE_TRACEPOINT, PX_HOOK_TAIL, "px_turn_pages", "turn", true,
-	  .slot = PX_ABI_TURN_PAGES, .when = PX_WHEN_PAGES },
+	CALL_TAILS(PX_PROBE_TRACEPOINT),
 	{ PX_PROBE_TRACEPOINT, PX_HOOK_RAW, "px_sys_exit", "sys_exit", false },
 
-	{ PX_PROBE_KPROBE, PX_HOOK_TAIL, "px_turn", "turn", true },
-	{ PX_PROBE_KPROBE, PX_HOOK_TAIL, "px_turn_pages", "turn", true, .slot = PX_ABI_TURN_PAGES,
-	  .when = PX_WHEN_PAGES },
+	CALL_TAILS(PX_PROBE_KPROBE),
 	{ PX_PROBE_KPROBE, PX_HOOK_KRETPROBE, "px_call_kretprobe", NULL, false },
 
-	{ PX_PROBE_FENTRY, PX_HOOK_TAIL, "px_turn", "turn", true },
-	{ PX_PROBE_FENTRY, PX_HOOK_TAIL, "px_turn_pages", "turn", true, .slot = PX_ABI_TURN_PAGES,
-	  .when = PX_WHEN_PAGES },
+	CALL_TAILS(PX_PROBE_FENTRY),
 	{ PX_PROBE_FENTRY, PX_HOOK_TAIL, "px_call_body", "body", false },
 	FEXIT("read"),
 	FEXIT("readv"),

@@ -25,6 +25,8 @@ void px_table_defaults(struct px_table_options *opt)
 		.reorder_ns = 20 * 1000 * 1000,
 		.linger_ns = 50 * 1000 * 1000,
 		.idle_unix_ns = 600ull * 1000 * 1000 * 1000,
+		.peers_max = 8192,
+		.idle_peer_ns = 60ull * 1000 * 1000 * 1000,
 	};
 }
 
@@ -98,7 +100,11 @@ int px_table_init(struct px_table *t, const struct px_table_options *opt)
 	};
 	t->bucket_count = 1024;
 	t->buckets = calloc(t->bucket_count, sizeof(*t->buckets));
-	return t->buckets ? 0 : -ENOMEM;
+	if (t->buckets && px_peers_init(&t->peers, t, opt->peers_max, opt->idle_peer_ns) == 0)
+		return 0;
+	free(t->buckets);
+	t->buckets = NULL;
+	return -ENOMEM;
 }
 
 static size_t table_slot(const struct px_table *t, uint64_t sock_id)
@@ -296,6 +302,8 @@ void px_table_event(struct px_table *t, const struct px_event *ev)
 	if (h->flags & PX_ABI_F_DGRAM && t->opt.on_event)
 		t->opt.on_event(t->opt.ctx, NULL, ev, 0);
 	t->opt.marks_start |= (h->flags & PX_ABI_F_START) != 0;
+	if (h->flags & PX_ABI_F_DGRAM && h->kind == PX_ABI_DATA && !(h->flags & PX_ABI_F_PACKET))
+		px_peers_event(&t->peers, h);
 	if (h->kind == PX_ABI_PROC || h->flags & PX_ABI_F_DGRAM)
 		return; /* datagrams are not joined to streams, and no protocol here reads them */
 	if (c && (c->sock_gen != h->sock_gen ||
@@ -385,10 +393,12 @@ void px_table_advance(struct px_table *t, uint64_t now_ns)
 		c->closed_ns = now_ns;
 		table_end(t, c);
 	}
+	px_peers_advance(&t->peers, now_ns);
 }
 
 void px_table_fini(struct px_table *t)
 {
+	px_peers_fini(&t->peers);
 	for (struct px_conn *c = t->age_first, *next; c; c = next) {
 		next = c->age_next;
 		table_end(t, c);

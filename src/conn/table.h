@@ -4,6 +4,7 @@
 #define PX_CONN_TABLE_H
 
 #include "conn/conn.h"
+#include "conn/peers.h"
 
 struct px_table_options {
 	const struct px_parser *const *parsers;
@@ -16,6 +17,8 @@ struct px_table_options {
 	uint64_t reorder_ns;		/* how long missing bytes are waited for */
 	uint64_t linger_ns;		/* how long after its end a connection's late events are waited for */
 	bool marks_start;		/* the source says whose first events it has; else that is learned */
+	size_t peers_max;		/* pairs of UDP sockets and their peers, see conn/peers.h */
+	uint64_t idle_peer_ns;
 	uint64_t idle_unix_ns;		/* UNIX sockets are given up after this: their end may go unseen */
 
 	void (*on_exchange)(void *ctx, struct px_conn *c, const struct px_exchange *ex);
@@ -55,6 +58,7 @@ struct px_table {
 	struct px_decode_env decode_env;
 	struct px_match_env match_env;
 	struct px_table_stats stats;
+	struct px_peers peers;
 	struct px_conn **buckets;
 	size_t bucket_count, conn_count;
 	uint64_t serial;

@@ -42,7 +42,8 @@ int main(int argc, char **argv)
 	struct px_targets targets = { .pids = pids };
 	struct px_live_options opt = { .targets = &targets,
 				       .probe = PX_PROBE_SOCK,
-				       .ring_bytes = 4 << 20 };
+				       .ring_bytes = 4 << 20,
+				       .datagram_max = PX_LIVE_DATAGRAM };
 	struct px_live_info info;
 	struct px_source *src;
 	struct px_tape *tape;

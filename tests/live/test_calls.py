@@ -9,10 +9,10 @@ KEPT = 16 * 1024
 
 # What a back end does not see yet.
 WITHOUT = {
-    "sock": ("sendmmsg", "recvmmsg", "send-urgent", "splice-from"),
-    "tracepoint": ("sendmmsg", "recvmmsg", "send-urgent"),
-    "kprobe": ("sendmmsg", "recvmmsg", "send-urgent"),
-    "fentry": ("sendmmsg", "recvmmsg", "send-urgent"),
+    "sock": ("send-urgent", "splice-from"),
+    "tracepoint": ("send-urgent",),
+    "kprobe": ("send-urgent",),
+    "fentry": ("send-urgent",),
 }
 NO_FILES = ("tracepoint", "kprobe", "fentry")
 

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * recvmmsg and sendmmsg where they are seen at their return: a vector of messages, each of pieces
+ * of its own. Few programs use them, so all of it stands behind tail calls.
+ *
+ * A step takes the next message or its next piece, a turn makes PX_STEPS of them, and the kernel
+ * allows 33 tail calls in a row: 1,024 messages of one piece, the most that a call can have, are
+ * done then.
+ */
+#ifndef PX_MESSAGES_BPF_H
+#define PX_MESSAGES_BPF_H
+
+#include "datagram.bpf.h"
+#include "names.bpf.h"
+
+#define PX_STEPS 48
+#define PX_BATCH_TURNS 24
+#define PX_BATCH_MAX 16128u /* bytes of an event; the verifier wants to see room for twice that */
+#define PX_SUM 252 /* messages that lie in that room */
+
+/* Lives for one call, as px_rest does. */
+struct px_batch {
+	u64 owner;
+	u64 at; /* the next struct mmsghdr */
+	u64 messages; /* from there on */
+	u64 iov, parts; /* of the message under way */
+	u64 skip; /* bytes of its first piece that are done */
+	u64 left; /* bytes of it that are not done */
+	u64 done; /* bytes in the event under way */
+	u64 copied; /* bytes of the call that were copied */
+	u64 todo; /* streams: bytes of the call that no event has told of */
+	u32 turns;
+	u32 is_open; /* a message is under way */
+	u32 is_dgram;
+	u32 at_end; /* the last message found the end of the stream */
+	u32 no_bytes; /* nothing is to be copied */
+	u32 last_len;
+	struct px_abi_event each; /* what the head of every datagram's event has */
+	struct px_abi_event head; /* of the event under way; its bytes are behind it */
+	char bytes[2 * PX_BATCH_MAX];
+};
+BPF_PERCPU_ARRAY(batches, struct px_batch, 1);
+
+/* The call returned n > 0 messages. */
+int px_messages(void *ctx)
+{
+	u64 regs = px_tail_regs(ctx), ino = 0, sk;
+	s64 n = px_tail_result(ctx);
+	u32 zero = 0, nr = PX_CALL_NR(regs), msg_flags = (u32)PX_ARG3(regs), dir;
+	struct px_batch *b = batches.lookup(&zero);
+	struct px_abi_call *call = calls.lookup(&nr);
+	struct px_place place = {};
+	struct px_abi_event h;
+	struct px_sock s;
+
+	if (!b || !call || n <= 0)
+		return 0;
+	dir = call->dir & 1;
+	if (msg_flags & PX_MSG_OOB ||
+	    (dir == PX_ABI_IN && msg_flags & (PX_MSG_PEEK | PX_MSG_ERRQUEUE)))
+		return 0;
+	sk = px_sock_of_fd(PX_ARG0(regs), &ino);
+	if (!sk)
+		return 0;
+	b->is_dgram = 0;
+	if (!px_sock_look(&s, sk, ino, PX_UNTYPED)) {
+		if (!px_is_udp(&s))
+			return 0;
+		s.ino = ino;
+		b->is_dgram = 1;
+	}
+	px_fill(&h, &s, PX_ABI_DATA, PX_ABI_F_DGRAM, (s32)n, PX_UNTYPED);
+	h.dir = (u8)dir;
+	h.syscall_nr = (u16)nr;
+	px_fill_ends(&h, &s, PX_UNTYPED);
+	b->owner = bpf_get_current_pid_tgid();
+	b->at = PX_ARG1(regs);
+	b->messages = (u64)n;
+	b->turns = b->is_open = 0;
+	b->left = b->done = b->copied = b->todo = 0;
+	b->no_bytes = 0;
+	if (!b->is_dgram) {
+		if (!px_ends_wanted(&h, &s, PX_UNTYPED))
+			return 0;
+		/* Where the call ended; px_sum() goes back to where it began. */
+		if (s.protocol == PX_TCP)
+			px_place_tcp(&place, &s, dir, 0, PX_UNTYPED);
+		else
+			px_place_counted(&place, &s, dir, (u32)px_forget(0, s.noise), PX_UNTYPED);
+		h.pos = place.pos;
+		h.peer_pos = place.peer_pos;
+		h.flags = place.flags;
+		if (place.is_new)
+			px_push_names(ctx, &h, sk);
+		b->at_end = dir == PX_ABI_IN && px_at_end(sk, PX_UNTYPED);
+		b->no_bytes = px_is_thrown_away(&s, msg_flags);
+	}
+	__builtin_memcpy(&b->head, &h, PX_HEAD);
+	__builtin_memcpy(&b->each, &h, PX_HEAD);
+	turn.call(ctx, b->is_dgram ? PX_ABI_TURN_BATCH : PX_ABI_TURN_SUM);
+	return 0;
+}
+
+/* The bytes of a stream lie one behind the other, and the socket tells only where they end. */
+int px_sum(void *ctx)
+{
+	u32 zero = 0;
+	u64 sum = 0, n, ino;
+	struct px_batch *b = batches.lookup(&zero);
+	struct px_abi_control *c;
+	struct px_moved *m;
+
+	if (!b || b->owner != bpf_get_current_pid_tgid())
+		return 0;
+	/* b->left counts the messages that are added up. */
+	n = px_min(b->messages - b->left, PX_SUM);
+	PX_BARRIER(n);
+	if (n > PX_SUM)
+		n = PX_SUM;
+	PX_BARRIER(n);
+	if (px_probe_user(b->bytes, n * sizeof(struct px_mmsg),
+			  (void *)(b->at + b->left * sizeof(struct px_mmsg)))) {
+		px_count_fault();
+		return 0;
+	}
+	for (u32 i = 0; i < PX_SUM; i++) {
+		PX_BARRIER(i);	/* or LLVM counts in a way that older verifiers do not follow */
+		if (i >= n)
+			break;
+		b->last_len = ((struct px_mmsg *)b->bytes)[i].len;
+		sum += b->last_len;
+	}
+	b->todo += sum;
+	b->left += n;
+	if (n && b->left < b->messages) {
+		turn.call(ctx, PX_ABI_TURN_SUM);
+		return 0;
+	}
+	b->left = 0;
+	if (b->head.flags & PX_ABI_F_SEQ) {
+		b->head.pos -= (u32)b->todo;
+	} else {
+		ino = b->head.sock_id;
+		m = moved.lookup(&ino);
+		if (m)
+			__sync_fetch_and_add(&m->bytes[b->head.dir & 1], (u32)b->todo);
+	}
+	b->at_end = b->at_end && b->last_len == 0;
+	if (b->todo == 0) {
+		if (b->at_end)
+			px_push(ctx, &b->head);
+		return 0;
+	}
+	ino = b->head.sock_id;
+	c = b->todo > PX_CONTROL_FROM ? control.lookup(&ino) : 0;
+	if (c && c->flags & PX_CTL_DROP)
+		return 0;
+	if (c && c->flags & (b->head.dir == PX_ABI_IN ? PX_CTL_SKIP_IN : PX_CTL_SKIP_OUT) &&
+	    (s64)(s32)(c->skip_until[b->head.dir & 1] - b->head.pos) >= (s64)b->todo)
+		b->no_bytes = 1;
+	turn.call(ctx, PX_ABI_TURN_BATCH);
+	return 0;
+}
+
+/* The next message. False where the user's memory cannot be read. */
+px_inline int px_batch_next(struct px_batch *b)
+{
+	struct px_mmsg m;
+
+	if (px_probe_user(&m, sizeof(m), (void *)b->at))
+		return 0;
+	b->at += sizeof(m);
+	b->messages--;
+	b->iov = m.iov;
+	b->parts = m.parts;
+	b->left = m.len;
+	b->skip = 0;
+	b->is_open = 1;
+	if (b->is_dgram) {
+		__builtin_memcpy(&b->head, &b->each, PX_HEAD);
+		b->head.len = m.len;
+		px_fill_peer(&b->head, m.name, m.name_len);
+	}
+	return 1;
+}
+
+/* The next piece of the message. */
+px_inline void px_batch_part(struct px_batch *b)
+{
+	u64 done = b->done, skip = b->skip, take;
+	struct px_iov v;
+
+	if (px_probe_user(&v, sizeof(v), (void *)b->iov)) {
+		px_count_fault();
+		b->parts = 0;
+		return;
+	}
+	if (v.len > skip) {
+		take = px_forget(px_min(px_min(v.len - skip, b->left), PX_BATCH_MAX - done),
+				 b->owner);
+		if (take > PX_BATCH_MAX || done > PX_BATCH_MAX)
+			return;
+		if (px_probe_user(b->bytes + done, take, (void *)(v.base + skip))) {
+			px_count_fault();
+			b->parts = 0;
+			return;
+		}
+		b->done = done + take;
+		b->left -= take;
+		skip += take;
+	}
+	b->skip = skip;
+	if (skip >= v.len) {
+		b->skip = 0;
+		b->iov += sizeof(v);
+		b->parts--;
+	}
+}
+
+/*
+ * Hand over what has been gathered: a datagram, or len bytes of a stream, of which b->done are
+ * there.
+ */
+px_inline void px_batch_emit(void *ctx, struct px_batch *b, u64 len)
+{
+	u64 done = b->done;
+
+	b->done = 0;
+	b->copied += done;
+	b->head.len = (u32)len;
+	b->head.copied = (u32)done;
+	if (!b->is_dgram) {
+		b->todo -= len;
+		b->head.flags =
+			b->todo ? b->head.flags | PX_ABI_F_MORE : b->head.flags & ~PX_ABI_F_MORE;
+	}
+	px_count(PX_COUNT_UNCOPIED_BYTES, len - done);
+	PX_BARRIER(done);
+	if (done > PX_BATCH_MAX)
+		done = PX_BATCH_MAX;
+	PX_BARRIER(done);
+	px_output(ctx, &b->head, done);
+	if (b->is_dgram)
+		return;
+	b->head.pos += (u32)len;
+	b->head.flags &= ~(PX_ABI_F_START | PX_ABI_F_NEWPOS);
+}
+
+px_inline void px_batch_step(void *ctx, struct px_batch *b)
+{
+	u64 max = b->is_dgram ? PX_DATAGRAM_COPY : PX_COPY_MAX;
+	u64 len = b->head.len;
+	int is_over;
+
+	if (b->left && b->parts && !b->no_bytes && b->done < PX_BATCH_MAX &&
+	    (b->is_dgram ? b->done : b->copied) < max)
+		px_batch_part(b);
+	else
+		b->parts = 0;
+	is_over = !b->left || !b->parts;
+	if (is_over)
+		b->is_open = 0;
+	if (!b->is_dgram) {
+		len = b->done;
+		if (is_over) /* what was not copied of the message comes behind what was */
+			len += b->left;
+		if (!len ||
+		    (len == b->done && !(is_over && !b->messages) && b->done < PX_BATCH_MAX / 2))
+			return;
+	} else if (!is_over || !px_ends_named(&b->head)) {
+		return;
+	}
+	px_batch_emit(ctx, b, len);
+}
+
+int px_batch(void *ctx)
+{
+	u32 zero = 0;
+	struct px_batch *b = batches.lookup(&zero);
+
+	if (!b || b->owner != bpf_get_current_pid_tgid())
+		return 0;
+	for (int i = 0; i < PX_STEPS; i++) {
+		if (!b->is_open) {
+			if (!b->messages)
+				break;
+			if (!px_batch_next(b)) {
+				px_count_fault();
+				b->turns = PX_BATCH_TURNS;
+				break;
+			}
+		}
+		px_batch_step(ctx, b);
+	}
+	if (!b->is_open && !b->messages) {
+		b->head.len = b->head.copied = 0;
+		if (b->at_end && !b->is_dgram && !(b->head.flags & PX_ABI_F_FIN))
+			px_push(ctx, &b->head);
+		return 0;
+	}
+	if (++b->turns < PX_BATCH_TURNS)
+		turn.call(ctx, PX_ABI_TURN_BATCH);
+	/* Too many pieces. */
+	if (b->is_dgram) {
+		px_count(PX_COUNT_COPY_FAULT, b->messages + b->is_open);
+		return 0;
+	}
+	b->head.flags &= ~PX_ABI_F_MORE;
+	b->head.len = (u32)b->todo;
+	b->head.copied = 0;
+	px_count(PX_COUNT_UNCOPIED_BYTES, b->todo);
+	px_push(ctx, &b->head);
+	return 0;
+}
+
+#endif

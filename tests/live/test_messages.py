@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""recvmmsg and sendmmsg, and UDP: every message with its bytes, every datagram with its peer."""
+import collections
+import os
+import struct
+import subprocess
+
+from harness.registry import live
+from harness.servers import LIVE, c_binary
+from harness.tracer import SLOW
+
+
+
+class Talk:
+    """tests/live/servers/messages.c: both ends of everything; its account after the run."""
+
+    def __init__(self, *args):
+        self.process = subprocess.Popen([c_binary("messages", f"{LIVE}/servers/messages.c"), *args], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
+        self.process.stdout.readline()
+
+    @property
+    def pids(self):
+        return [self.process.pid]
+
+    def run(self):
+        """Lines of the account, as lists of words."""
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        lines = []
+        for line in self.process.stdout:
+            if line == "done\n":
+                return lines
+            lines.append(line.split())
+        raise AssertionError(f"ended with {self.process.wait(10 * SLOW)} after {lines[-3:]}")
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def datagrams(path):
+    """The UDP packets of a pcapng file of ours: (direction, local port, remote port, bytes, payload)."""
+    with open(path, "rb") as file:
+        data = file.read()
+    at = 0
+    while at < len(data):
+        kind, size = struct.unpack_from("=II", data, at)
+        if kind == 6:
+            captured, = struct.unpack_from("=I", data, at + 20)
+            frame = data[at + 28:at + 28 + captured]
+            ip, (protocol, header) = frame[14:], ((frame[23], 20) if frame[12:14] == b"\x08\0" else (frame[20], 40))
+            if protocol == 17:
+                source, target, length = struct.unpack_from(">HHH", ip, header)
+                is_out = frame[11] == 1    # the host's made-up Ethernet address
+                yield ("out" if is_out else "in", source if is_out else target, target if is_out else source, length - 8,
+                       ip[header + 8:])
+        at += size
+
+
+def seen_as(direction, local, remote, size, payload):
+    """As the account has it; what is not the whole datagram, or not one byte repeated, is another one."""
+    mark = payload[:1].decode("latin-1") or "-"
+    if len(payload) != size or payload != payload[:1] * size:
+        mark = f"{len(payload)} bytes: {payload[:40]}"
+    return ("udp", direction, str(local), str(remote), str(size), mark)
+
+
+def without_sender(missing):
+    return collections.Counter((*d[:3], "0", *d[4:]) for d in missing.elements() if d[1] == "in")
+
+
+@live(vm=True)
+def every_message(t):
+    """Exchanges and datagrams in pieces, by sendmmsg and recvmmsg: with timeouts, empty messages, partial results"""
+    talk = t.start(Talk())
+    path = os.path.join(t.folder, "out.pcapng")
+    with t.trace(talk.pids, "-w", path, "--print") as tracer:
+        account = talk.run()
+
+    want = collections.Counter((net, target, status, int(size), role) for kind, net, target, status, size in
+                               (line for line in account if line[0] == "http") for role in ("client", "server"))
+    seen = collections.Counter((m["net"], m["target"], m["status"], m["resp"]["body_bytes"], m["role"]) for m in tracer.messages())
+    t.expect(seen == want, f"missing {want - seen}, invented {seen - want}")
+    bad = [m for m in tracer.messages() if {"gap", "unpaired", "aborted", "noreply"} & set(m["flags"])]
+    t.expect(not bad, f"not whole: {bad[:3]}")
+    for m in tracer.messages():
+        body = m["resp"].get("body", "")
+        t.expect(all(c == "abcdefghijklmnopqrstuvwxyz"[i * 7 % 26] for i, c in enumerate(body)) and len(body) >= min(
+            m["resp"]["body_bytes"], 5000), f"another body: {m['target']} {body[:100]!r}")
+
+    want = collections.Counter(tuple(line) for line in account if line[0] == "udp")
+    seen = collections.Counter(seen_as(*d) for d in datagrams(path))
+    missing, extra = want - seen, seen - want
+    if t.probe == "sock":    # told to the user's memory after this back end has looked
+        unknown = without_sender(missing) & extra
+        t.note(f"{unknown.total()} of {want.total()} datagrams without their sender")
+        t.expect(unknown.total() <= want.total() // 50, f"senders not found: {unknown}")
+        extra -= unknown
+        missing = missing if unknown.total() < missing.total() else collections.Counter()
+    t.expect(not missing and not extra, f"of {want.total()} datagrams missing {missing}, invented {extra}")
+    notes = [r for r in tracer.read() if r["type"] == "note"]
+    t.expect(not notes, f"{notes}")
