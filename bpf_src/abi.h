@@ -127,7 +127,8 @@ struct px_abi_shared {
 	__u32 ended;		/* how many of them ended so far; theirs is to take out of the table */
 	__u32 uses_messages;	/* a traced process has called recvmmsg or sendmmsg */
 	__s64 wall_offset_ns;	/* user space keeps it: CLOCK_REALTIME minus CLOCK_MONOTONIC */
-	__u32 unused[10];
+	__u32 dropped;		/* sockets with PX_CTL_DROP: while there is none, nobody looks for one */
+	__u32 unused[9];
 };
 _Static_assert(sizeof(struct px_abi_shared) == 64, "px_abi_shared is shared with user space");
 
@@ -194,16 +195,22 @@ _Static_assert(sizeof(struct px_abi_target) == 16, "px_abi_target is shared with
 #define PX_ABI_COMM_MAX 16	/* bytes of a process's name, with the 0 at its end */
 #define PX_ABI_EXE_MAX 128	/* bytes of a path that is compared, with the 0 at its end */
 
-/* Control word per socket, written by user space only; looked up for large calls. */
+/*
+ * Control word per socket, written by user space but for `dropped`; looked up for large calls, and
+ * for all while some socket is dropped.
+ */
 struct px_abi_control {
+	__u64 sock_gen;		/* whom it is about; any other socket with this inode number is not meant */
+	__u64 dropped[2];	/* by direction: bytes that moved with PX_CTL_DROP; the kernel side counts them */
 	__u32 flags;		/* PX_CTL_* */
 	__u32 copy_max[2];	/* by direction: bytes to copy of a call, with PX_CTL_COPY_MAX */
 	__u32 skip_until[2];	/* by direction: copy nothing before this position, with PX_CTL_SKIP_IN/OUT */
+	__u32 reserved;
 };
-#define PX_CTL_DROP 0x1
+#define PX_CTL_DROP 0x1		/* no events of calls that move bytes; those of its end come */
 #define PX_CTL_COPY_MAX 0x2
 #define PX_CTL_SKIP_IN 0x4
 #define PX_CTL_SKIP_OUT 0x8
-_Static_assert(sizeof(struct px_abi_control) == 20, "px_abi_control is shared with user space");
+_Static_assert(sizeof(struct px_abi_control) == 48, "px_abi_control is shared with user space");
 
 #endif

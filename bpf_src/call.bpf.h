@@ -52,11 +52,31 @@ px_inline void px_push_bytes(void *ctx, struct px_abi_event *h, u64 buf, u64 wan
 }
 
 /*
+ * User space wants nothing of this socket, not even to hear of its calls. The n bytes that one has
+ * moved are counted.
+ */
+px_inline int px_is_dropped(const struct px_sock *s, u32 dir, u64 n)
+{
+	u32 zero = 0;
+	u64 ino = s->ino;
+	struct px_abi_shared *page = shared.lookup(&zero);
+	struct px_abi_control *c;
+
+	if (!page || !page->dropped)
+		return 0;
+	c = control.lookup(&ino);
+	if (!c || !(c->flags & PX_CTL_DROP) || c->sock_gen != s->sk)
+		return 0;
+	__sync_fetch_and_add(&c->dropped[dir & 1], n);
+	return 1;
+}
+
+/*
  * What user space wants of a large call: *want bytes to copy, after *skip bytes that are only
  * announced, and the last *tail bytes: the end of a message that turns out to be framed some other
- * way than those before it. False: nothing at all, not even its length.
+ * way than those before it.
  */
-px_inline int px_wanted(const struct px_sock *s, u32 dir, u32 pos, u64 n, u64 *want, u64 *skip,
+px_inline void px_wanted(const struct px_sock *s, u32 dir, u32 pos, u64 n, u64 *want, u64 *skip,
 			u64 *tail)
 {
 	u64 ino = s->ino;
@@ -71,16 +91,14 @@ px_inline int px_wanted(const struct px_sock *s, u32 dir, u32 pos, u64 n, u64 *w
 		*want = PX_CROWDED_MAX;
 		*tail = PX_TAIL;
 	}
-	if (!c)
-		return 1;
-	if (c->flags & PX_CTL_DROP)
-		return 0;
+	if (!c || c->sock_gen != s->sk)
+		return;
 	if (c->flags & (dir == PX_ABI_IN ? PX_CTL_SKIP_IN : PX_CTL_SKIP_OUT)) {
 		ahead = (s32)(c->skip_until[dir] - pos);
 		if (ahead > 0) {
 			if ((u64)ahead >= n) {
 				*want = 0;
-				return 1;
+				return;
 			}
 			*skip = (u64)ahead;
 			*want = px_min(*want, n - *skip);
@@ -90,7 +108,6 @@ px_inline int px_wanted(const struct px_sock *s, u32 dir, u32 pos, u64 n, u64 *w
 		*want = c->copy_max[dir];
 		*tail = PX_TAIL;
 	}
-	return 1;
 }
 
 /*
@@ -141,8 +158,8 @@ px_inline int px_on_data(void *ctx, struct px_abi_event *h, const struct px_sock
 		place.flags |= PX_ABI_F_NO_BYTES;	/* of pages until they have been found */
 	if (shape != PX_SHAPE_NONE && !px_is_thrown_away(s, msg_flags))
 		want = px_min(n, PX_COPY_MAX);
-	if (want > PX_CONTROL_FROM && !px_wanted(s, dir, place.pos, n, &want, &skip, &tail))
-		return 0;
+	if (want > PX_CONTROL_FROM)
+		px_wanted(s, dir, place.pos, n, &want, &skip, &tail);
 	if (is_message && want) {	/* too rare to be spared */
 		want = px_min(n, PX_COPY_MAX);
 		skip = tail = 0;

@@ -134,6 +134,10 @@ int px_sock_length(u64 *ctx)
 		px_on_empty(ctx, sk);
 		return 0;
 	}
+	if (ret > 0 && px_is_dropped(&s, dir, (u64)(u32)ret)) {
+		px_forget_messages();
+		return 0;
+	}
 	px_fill(&h, &s, PX_ABI_DATA, 0, ret, PX_TYPED);
 	if (ret < 0) {
 		px_forget_messages();

@@ -65,6 +65,8 @@ px_inline int px_return_data(void *ctx, const struct px_abi_call *call, u64 regs
 	}
 	if (ret == 0 && (dir == PX_ABI_OUT || !px_at_end(sk, PX_UNTYPED)))
 		return 0;
+	if (ret > 0 && px_is_dropped(&s, dir, (u64)ret))
+		return 0;
 	px_fill(&h, &s, PX_ABI_DATA, 0, (s32)ret, PX_UNTYPED);
 	if (ret < 0) {
 		h.kind = PX_ABI_CLOSE;

@@ -22,6 +22,16 @@ void px_notes_statistics(const struct px_notes *n, const struct px_source_loss *
 	       (unsigned long long)loss->ring_events, pending);
 }
 
+void px_notes_control(const struct px_notes *n, const struct px_source_loss *loss)
+{
+	const struct px_table_stats *s = &n->table->stats;
+
+	px_log(PX_LOG_DEBUG,
+	       "%llu events, %llu bytes announced and not copied, %llu connections dropped with %llu bytes",
+	       (unsigned long long)s->events, (unsigned long long)loss->uncopied_bytes,
+	       (unsigned long long)s->dropped, (unsigned long long)s->dropped_bytes);
+}
+
 void px_notes_explain(struct px_notes *n, int64_t wall_ns)
 {
 	const struct px_table_stats *s = &n->table->stats;

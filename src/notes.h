@@ -33,6 +33,9 @@ void px_notes_tell_foreign(struct px_notes *n, int64_t wall_ns);
 void px_notes_statistics(const struct px_notes *n, const struct px_source_loss *loss,
 			 size_t pending);
 
+/* A line with --debug: what the kernel side was told not to copy, or not to tell at all. */
+void px_notes_control(const struct px_notes *n, const struct px_source_loss *loss);
+
 /* The last line. */
 void px_notes_summary(const struct px_notes *n, const struct px_report_stop *stop,
 		      const struct px_out_stats *out);

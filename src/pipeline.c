@@ -86,6 +86,13 @@ static bool pipeline_control(void *ctx, struct px_conn *c, const struct px_abi_c
 	return px_live_control(p->source, c->sock_id, ctl) == 0;
 }
 
+static void pipeline_dropped(void *ctx, struct px_conn *c, uint64_t bytes[2])
+{
+	struct px_pipeline *p = ctx;
+
+	px_live_dropped(p->source, c->sock_id, bytes);
+}
+
 static bool pipeline_is_new(void *ctx, const struct px_abi_event *h)
 {
 	struct px_pipeline *p = ctx;
@@ -371,8 +378,10 @@ static int pipeline_open_table(struct px_pipeline *p, const struct px_run_info *
 	table.on_lost = pipeline_lost;
 	if (opt->write_file)
 		table.on_event = pipeline_saved;
-	if (p->is_live)
+	if (p->is_live) {
 		table.on_control = pipeline_control;
+		table.on_dropped = pipeline_dropped;
+	}
 	table.marks_start = info->probe && strcmp(info->probe, "sock") == 0;
 	if (p->source->ops->is_new)
 		table.is_new = pipeline_is_new;
@@ -463,6 +472,12 @@ int px_pipeline_run(const struct px_options *opt, struct px_source *source,
 	px_table_fini(&p.table);
 	if (p.is_live)
 		px_notes_explain(&p.notes, pipeline_wall(&p));
+	if (p.is_live && px_log_shows(PX_LOG_DEBUG)) {
+		struct px_source_loss loss = { 0 };
+
+		source->ops->loss(source, &loss);
+		px_notes_control(&p.notes, &loss);
+	}
 	code = pipeline_conclude(&p);
 out_pids:
 	for (size_t i = 0; i < p.pid_count; i++)

@@ -406,11 +406,31 @@ void px_live_tick(struct px_source *src)
 
 int px_live_control(struct px_source *src, uint64_t sock_id, const struct px_abi_control *ctl)
 {
-	int map = live_of(src)->loaded.maps[PX_MAP_CONTROL];
-	int err = ctl ? bpf_map_update_elem(map, &sock_id, ctl, 0)
-		      : bpf_map_delete_elem(map, &sock_id);
+	struct live *l = live_of(src);
+	int map = l->loaded.maps[PX_MAP_CONTROL];
+	struct px_abi_control old;
+	int err;
 
-	return err < 0 && !(!ctl && err == -ENOENT) ? err : 0;
+	if (ctl) {
+		err = bpf_map_update_elem(map, &sock_id, ctl, 0);
+		if (!err && ctl->flags & PX_CTL_DROP)
+			l->shared->dropped++;	/* nobody else writes it */
+		return err;
+	}
+	if (l->shared->dropped && bpf_map_lookup_elem(map, &sock_id, &old) == 0 &&
+	    old.flags & PX_CTL_DROP)
+		l->shared->dropped--;
+	err = bpf_map_delete_elem(map, &sock_id);
+	return err == -ENOENT ? 0 : err;
+}
+
+void px_live_dropped(struct px_source *src, uint64_t sock_id, uint64_t bytes[2])
+{
+	struct px_abi_control ctl = { 0 };
+
+	if (bpf_map_lookup_elem(live_of(src)->loaded.maps[PX_MAP_CONTROL], &sock_id, &ctl) < 0)
+		ctl = (struct px_abi_control){ 0 };
+	memcpy(bytes, ctl.dropped, sizeof(ctl.dropped));
 }
 
 /*

@@ -49,11 +49,17 @@ PX_MUST_USE int px_live_open(const struct px_live_options *opt, struct px_source
 			     struct px_live_info *info, struct px_error *err);
 
 /*
- * Tell the kernel side how much of a socket's large calls (above 4096 bytes) it has to copy; NULL:
- * all again. src is one that px_live_open() made, sock_id a connection's. Returns 0 or a negative
- * errno.
+ * Tell the kernel side how much of a socket's large calls (above 4096 bytes) it has to copy, or that
+ * it is to be dropped, which is said once and for good; NULL: all again. src is one that
+ * px_live_open() made, sock_id a connection's. Returns 0 or a negative errno.
  */
 int px_live_control(struct px_source *src, uint64_t sock_id, const struct px_abi_control *ctl);
+
+/*
+ * The bytes that a dropped socket has moved since, by direction; to be asked before px_live_control()
+ * forgets it.
+ */
+void px_live_dropped(struct px_source *src, uint64_t sock_id, uint64_t bytes[2]);
 
 /*
  * Have all processes ended that the table of targets ever held? False where there is no such table.

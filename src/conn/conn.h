@@ -44,6 +44,8 @@ struct px_conn {
 	uint64_t messages, errors;
 	struct px_abi_control control;	/* as told to the kernel side last */
 	bool is_controlled;	/* it has been told something */
+	bool is_dropped;	/* its calls are not looked at any more */
+	bool copies_heads;	/* nobody understands it: of each call the beginning is copied, to be asked about */
 	void *saved;		/* of who receives on_event; released in on_close */
 	uint8_t large_frames[2];	/* in a row, by direction */
 	bool needs_all[2];	/* a message of this direction could not have been followed without all its bytes */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "conn/control.h"
 
+#include "decode/infer.h"
+
 /*
  * Bytes that go by unseen from here on, before it is worth to tell the kernel side not to copy
  * them.
@@ -18,6 +20,11 @@
  */
 #define CONTROL_LARGE_FRAME (32 * 1024)
 #define CONTROL_LARGE_RUN 16
+/*
+ * Bytes of which nobody understands any, and no message before them, until a connection is taken for
+ * one that nobody will understand.
+ */
+#define CONTROL_UNKNOWN (64 * 1024)
 /* Of the calls of such a direction this much is copied: a head, and what is shown of a body. */
 #define CONTROL_LARGE_COPY (16 * 1024)
 
@@ -25,6 +32,7 @@ static void control_tell(struct px_conn *c)
 {
 	struct px_table *t = c->table;
 
+	c->control.sock_gen = c->sock_gen;
 	if (t->opt.on_control && !c->is_packet && !c->copies_all &&
 	    t->opt.on_control(t->opt.ctx, c, &c->control))
 		c->is_controlled = true;
@@ -96,13 +104,89 @@ void px_control_frame(struct px_conn *c, const struct px_frame *f)
 	control_tell(c);
 }
 
-void px_control_gap(struct px_conn *c)
+/* All of every call. */
+static void control_copy_all(struct px_conn *c)
 {
-	if (!(c->control.flags & PX_CTL_COPY_MAX))
-		return;
-	/* What was left out may have been more than a body. */
 	c->control = (struct px_abi_control){ .copy_max = { UINT32_MAX, UINT32_MAX },
 					      .flags = PX_CTL_COPY_MAX };
 	control_tell(c);
+}
+
+static void control_drop(struct px_conn *c)
+{
+	c->control = (struct px_abi_control){ .flags = PX_CTL_DROP };
+	control_tell(c);
+	c->is_dropped = c->control.flags & PX_CTL_DROP;
+	c->copies_all = !c->is_dropped;	/* do not ask again with each event */
+	c->table->stats.dropped += c->is_dropped;
+}
+
+/*
+ * One that was seen whole from its beginning, and has not been understood, will not be: protocols are
+ * known by how they begin. One that was joined on its way may be in the middle of a large message,
+ * and one that was understood before may be so again.
+ */
+static bool control_is_hopeless(const struct px_conn *c)
+{
+	const struct px_decoder *d = &c->decoder;
+
+	return d->mode == PX_DECODE_OPAQUE ||
+	       (c->from_start && !d->last_parser && !c->streams[PX_DIR_IN].lost_bytes &&
+		!c->streams[PX_DIR_OUT].lost_bytes);
+}
+
+void px_control_unknown(struct px_conn *c)
+{
+	const struct px_decoder *d = &c->decoder;
+	const struct px_table_options *opt = &c->table->opt;
+
+	if (d->mode == PX_DECODE_PARSE) {
+		if (c->copies_heads) {
+			c->copies_heads = false;
+			control_copy_all(c);
+		}
+		return;
+	}
+	if (!opt->on_control || opt->on_event || c->is_packet || c->closed || c->held ||
+	    c->copies_all)
+		return; /* who saves all (on_event) wants this, too */
+	if (d->mode == PX_DECODE_RECOGNISE && d->not_understood < CONTROL_UNKNOWN)
+		return;
+	if (control_is_hopeless(c)) {
+		control_drop(c);
+	} else if (!c->copies_heads) {
+		c->control = (struct px_abi_control){ .copy_max = { PX_INFER_MAX, PX_INFER_MAX },
+						      .flags = PX_CTL_COPY_MAX };
+		control_tell(c);
+		c->copies_heads = true;
+	}
+}
+
+void px_control_count(struct px_conn *c, const struct px_abi_event *h)
+{
+	c->bytes[h->dir ? PX_DIR_OUT : PX_DIR_IN] += h->len;
+	c->decoder.not_understood += h->len;
+	c->decoder.env->not_understood_bytes += h->len;
+}
+
+void px_control_end(struct px_conn *c)
+{
+	uint64_t bytes[2] = { 0, 0 };
+
+	c->table->opt.on_dropped(c->table->opt.ctx, c, bytes);
+	for (int i = 0; i < 2; i++) {
+		c->bytes[i] += bytes[i];
+		c->table->stats.dropped_bytes += bytes[i];
+		c->decoder.not_understood += bytes[i];
+		c->decoder.env->not_understood_bytes += bytes[i];
+	}
+}
+
+void px_control_gap(struct px_conn *c)
+{
+	if (!(c->control.flags & PX_CTL_COPY_MAX) || c->copies_heads)
+		return;
+	/* What was left out may have been more than a body. */
+	control_copy_all(c);
 	c->copies_all = true;
 }

@@ -23,6 +23,18 @@ void px_control_renew(struct px_conn *c, enum px_dir dir);
  */
 void px_control_frame(struct px_conn *c, const struct px_frame *f);
 
+/*
+ * Bytes were handed to the decoder. Of a connection that nobody understands the kernel side copies
+ * the beginnings of calls, in case that changes; one where it cannot is dropped.
+ */
+void px_control_unknown(struct px_conn *c);
+
+/* A call of a dropped connection: told before the kernel side knew. */
+void px_control_count(struct px_conn *c, const struct px_abi_event *h);
+
+/* A dropped connection ends: what it has moved becomes known. */
+void px_control_end(struct px_conn *c);
+
 /* Framing was lost, maybe because too little was copied: from now on all is. */
 void px_control_gap(struct px_conn *c);
 

@@ -90,7 +90,7 @@ void px_life_close(struct px_conn *c, const struct px_abi_event *h)
 	c->was_reset = (h->flags & PX_ABI_F_RESET) != 0;
 	c->closed_ns = h->ts_ns;
 	c->close_at_ns = h->ts_ns + c->table->opt.linger_ns;
-	if (c->is_packet || !(h->flags & PX_ABI_F_PEER_POS))
+	if (c->is_packet || c->is_dropped || !(h->flags & PX_ABI_F_PEER_POS))
 		return;
 	c->told_end[PX_DIR_OUT] = px_order_offset(&c->streams[PX_DIR_OUT], h->pos);
 	c->told_end[PX_DIR_IN] = px_order_offset(&c->streams[PX_DIR_IN], h->peer_pos);

@@ -244,6 +244,8 @@ static void table_end(struct px_table *t, struct px_conn *c)
 		px_life_finish(c);
 	px_decoder_finish(&c->decoder);
 	px_matcher_finish(&c->matcher);
+	if (c->is_dropped)
+		px_control_end(c);
 	if (c->messages == 0 && c->decoder.not_understood > 0)
 		t->stats.not_understood++;
 	t->opt.on_close(t->opt.ctx, c);
@@ -358,9 +360,14 @@ void px_table_event(struct px_table *t, const struct px_event *ev)
 			px_order_lost(c, ev);
 			break;
 		}
+		if (c->is_dropped) {
+			px_control_count(c, h);
+			break;
+		}
 		px_order_event(c, ev);
 		if (c->is_packet)
 			px_order_settle(c);
+		px_control_unknown(c);
 		break;
 	case PX_ABI_CLOSE:
 		px_life_close(c, h);

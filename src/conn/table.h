@@ -38,6 +38,11 @@ struct px_table_options {
 	 */
 	bool (*on_control)(void *ctx, struct px_conn *c, const struct px_abi_control *ctl);
 	/*
+	 * The bytes that were dropped of a connection, by direction, before the last on_control. Not
+	 * NULL where on_control is not.
+	 */
+	void (*on_dropped)(void *ctx, struct px_conn *c, uint64_t bytes[2]);
+	/*
 	 * Whether a socket that is met for the first time was made since, so that nothing of it was
 	 * missed. May be NULL.
 	 */
@@ -49,6 +54,7 @@ struct px_table_stats {
 	uint64_t events, conns_seen, conns_from_start, conns_evicted;
 	uint64_t not_understood;	/* connections of which nothing was understood though bytes came */
 	uint64_t lost_bytes;
+	uint64_t dropped, dropped_bytes;	/* connections that were not looked at any more; what they moved then */
 };
 
 struct px_table {

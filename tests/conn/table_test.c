@@ -12,6 +12,7 @@ static struct {
 	unsigned int flags;
 	struct px_abi_control control;
 	unsigned int controls;
+	uint64_t bytes[2];	/* of the connection that ended last */
 	uint64_t lost;
 } seen;
 static uint32_t pos[2];
@@ -31,6 +32,21 @@ static void on_conn(void *ctx, struct px_conn *c)
 {
 	(void)ctx;
 	(void)c;
+}
+
+static void on_close(void *ctx, struct px_conn *c)
+{
+	(void)ctx;
+	memcpy(seen.bytes, c->bytes, sizeof(seen.bytes));
+}
+
+/* What the kernel side says of a connection that it dropped. */
+static void on_dropped(void *ctx, struct px_conn *c, uint64_t bytes[2])
+{
+	(void)ctx;
+	(void)c;
+	bytes[PX_DIR_IN] = 1000;
+	bytes[PX_DIR_OUT] = 2000;
 }
 
 static void on_lost(void *ctx, struct px_conn *c, uint64_t bytes)
@@ -97,9 +113,10 @@ static void setup(void)
 	px_table_defaults(&opt);
 	opt.on_exchange = on_exchange;
 	opt.on_open = on_conn;
-	opt.on_close = on_conn;
+	opt.on_close = on_close;
 	opt.on_lost = on_lost;
 	opt.on_control = on_control;
+	opt.on_dropped = on_dropped;
 	ck_assert_int_eq(px_table_init(&table, &opt), 0);
 	memset(&seen, 0, sizeof(seen));
 	pos[0] = pos[1] = 1;
@@ -469,6 +486,87 @@ START_TEST(of_a_file_that_changed_meanwhile_nothing_is_shown)
 }
 END_TEST
 
+static char nobodys[8192];
+
+/* n bytes of a protocol that nobody knows, on a connection that is met now. */
+static void babble(size_t n, unsigned int flags)
+{
+	memset(nobodys, 0xa7, sizeof(nobodys));
+	sock_id++;
+	for (size_t done = 0; done < n; done += sizeof(nobodys))
+		event(PX_ABI_DATA, PX_DIR_IN, done ? 0 : flags,
+		      px_bytes_of(nobodys, sizeof(nobodys)));
+}
+
+START_TEST(the_unknown_is_dropped)
+{
+	babble(56 << 10, PX_ABI_F_START);
+	ck_assert_uint_eq(seen.controls, 0);
+	babble(64 << 10, PX_ABI_F_START);
+	ck_assert_uint_eq(seen.controls, 1);
+	ck_assert_uint_eq(seen.control.flags, PX_CTL_DROP);
+	ck_assert_uint_eq(seen.control.sock_gen, sock_gen);
+	/* One that was on its way; then nothing comes, and what went by is no loss. */
+	event(PX_ABI_DATA, PX_DIR_IN, 0, PX_BYTES("abc"));
+	pos[PX_DIR_IN] += 1000;
+	pos[PX_DIR_OUT] += 2000;
+	close_conn(PX_ABI_F_FIN);
+	ck_assert_uint_eq(seen.control.flags, 0);
+	ck_assert_uint_eq(seen.bytes[PX_DIR_IN], (64 << 10) + 3 + 1000);
+	ck_assert_uint_eq(seen.bytes[PX_DIR_OUT], 2000);
+	ck_assert_uint_eq(table.stats.not_understood, 1);
+	ck_assert_uint_eq(table.stats.dropped_bytes, 3000);
+	sock_id = 9;
+}
+END_TEST
+
+/* It may be the middle of something: the beginnings of calls are looked at, until one is known. */
+START_TEST(one_without_a_beginning_is_not_dropped)
+{
+	babble(64 << 10, 0);
+	ck_assert_uint_eq(seen.control.flags, PX_CTL_COPY_MAX);
+	ck_assert_uint_eq(seen.control.copy_max[PX_DIR_IN], 512);
+	left_out = 8192 - 512;
+	for (int i = 0; i < 20; i++)
+		event(PX_ABI_DATA, PX_DIR_IN, 0, px_bytes_of(nobodys, 512));
+	left_out = 0;
+	ck_assert_uint_eq(seen.controls, 1);
+	event(PX_ABI_DATA, PX_DIR_IN, 0, PX_BYTES("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+	ck_assert_uint_eq(seen.control.copy_max[PX_DIR_IN], UINT32_MAX);
+	event(PX_ABI_DATA, PX_DIR_OUT, 0,
+	      PX_BYTES("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
+	ck_assert_uint_eq(seen.paired, 1);
+	sock_id = 9;
+}
+END_TEST
+
+/* Where bytes are missing, it may have been recognised by them. */
+START_TEST(one_with_a_loss_is_not_dropped)
+{
+	babble(16 << 10, PX_ABI_F_START);
+	sock_id--;
+	pos[PX_DIR_IN] += 100;
+	babble(8192, 0);
+	px_table_advance(&table, now_ns += 1000000000);
+	ck_assert_uint_eq(seen.lost, 100);
+	seen.lost = 0;
+	sock_id--;
+	babble(48 << 10, 0);
+	ck_assert_uint_eq(seen.control.flags, PX_CTL_COPY_MAX);
+	sock_id = 9;
+}
+END_TEST
+
+START_TEST(what_is_saved_is_copied)
+{
+	table.opt.on_event = on_event;
+	babble(1 << 20, PX_ABI_F_START);
+	babble(1 << 20, 0);
+	ck_assert_uint_eq(seen.controls, 0);
+	sock_id = 9;
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("table");
@@ -492,6 +590,10 @@ int main(void)
 	tcase_add_test(tc, an_end_that_was_not_read_makes_no_whole_answer);
 	tcase_add_test(tc, an_unknown_end_makes_no_whole_answer);
 	tcase_add_test(tc, an_answer_that_went_by_unseen_is_told);
+	tcase_add_test(tc, the_unknown_is_dropped);
+	tcase_add_test(tc, one_without_a_beginning_is_not_dropped);
+	tcase_add_test(tc, one_with_a_loss_is_not_dropped);
+	tcase_add_test(tc, what_is_saved_is_copied);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

@@ -158,6 +158,11 @@ def python_server(_folder):
     return Server([PYTHON, f"{LIVE}/servers/handler.py", str(port)], ("127.0.0.1", port))
 
 
+def unknown_server(_folder):
+    port = free_port()
+    return Server([PYTHON, f"{LIVE}/servers/unknown.py", str(port)], ("127.0.0.1", port))
+
+
 def node_server(_folder):
     port = free_port()
     return Server([need("node"), f"{LIVE}/servers/server.js", str(port)], ("127.0.0.1", port))
