@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -361,6 +362,14 @@ static unsigned int pipeline_keeps(const struct px_pipeline *p)
 	       (p->command && p->command->is_other_user ? PX_KEEP_KILL : 0);
 }
 
+/* The number of our own network namespace, 0 if unknown. */
+static uint32_t pipeline_netns(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/net", &st) == 0 ? (uint32_t)st.st_ino : 0;
+}
+
 static int pipeline_open_table(struct px_pipeline *p, const struct px_run_info *info)
 {
 	const struct px_options *opt = p->opt;
@@ -381,6 +390,7 @@ static int pipeline_open_table(struct px_pipeline *p, const struct px_run_info *
 	if (p->is_live) {
 		table.on_control = pipeline_control;
 		table.on_dropped = pipeline_dropped;
+		table.own_netns = pipeline_netns();
 	}
 	table.marks_start = info->probe && strcmp(info->probe, "sock") == 0;
 	if (p->source->ops->is_new)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "conn/conn.h"
+#include "conn/table.h"
 
 #include <arpa/inet.h>
 #include <net/if.h>
@@ -21,7 +22,8 @@ static struct px_bytes conn_addr_text(const struct px_conn *c, const uint8_t *ad
 			char name[IF_NAMESIZE];
 			size_t used = strlen(text);
 
-			if (if_indextoname(c->scope_id, name))
+			if (c->netns && c->netns == c->table->opt.own_netns &&
+			    if_indextoname(c->scope_id, name))
 				snprintf(text + used, PX_CONN_ADDR_TEXT - used, "%%%s", name);
 			else
 				snprintf(text + used, PX_CONN_ADDR_TEXT - used, "%%%u",

@@ -47,6 +47,8 @@ struct px_table_options {
 	 * missed. May be NULL.
 	 */
 	bool (*is_new)(void *ctx, const struct px_abi_event *h);
+	/* Network namespace whose interfaces have names for us; 0: none, they are shown by number. */
+	uint32_t own_netns;
 	void *ctx;
 };
 
