@@ -8,13 +8,7 @@ from harness.registry import live
 KEPT = 16 * 1024
 
 # What a back end does not see yet.
-WITHOUT = {
-    "sock": ("send-urgent", "splice-from"),
-    "tracepoint": ("send-urgent",),
-    "kprobe": ("send-urgent",),
-    "fentry": ("send-urgent",),
-}
-NO_FILES = ("tracepoint", "kprobe", "fentry")
+WITHOUT = {"sock": ("send-urgent", "splice-from")}
 
 
 def inode_of(rec):
@@ -25,28 +19,27 @@ def short(row, *keys):
     return f"{row['role']} {row['local']} {row['remote']} inode {row['inode']} " + " ".join(str(row.get(key)) for key in keys)
 
 
-def wrong_contents(row, rec, probe):
+def wrong_contents(row, rec):
     """Where the bodies in a record are not what was sent."""
     found = []
     for side, where in enumerate(("req", "resp")):
         have = (rec[where] or {}).get("body", "")
         want = body(2 * int(row["url"].split("/")[1]) + side, min(row[f"{where}_body"], KEPT))
-        wanted = row["contents"][side]
-        if wanted == "none" or (wanted == "file" and probe in NO_FILES):
+        if row["contents"][side] == "none":
             want = want[:len(have)]  # not asked for, but it has to be right
         if have != want:
             found.append(f"{row['url']} {row['role']}: {where}.body by {row['calls'][side]}: {len(have)} of {len(want)} bytes: {have[:32]!r}")
     return found
 
 
-def wrong_messages(generator, records, probe):
+def wrong_messages(generator, records):
     rows = {(row["role"], row["url"]): row for row in generator.of("exchange")}
     found = []
     for rec in records:
         row = rows[rec["role"], rec["target"]]
         if (inode_of(rec), rec["pid"], rec["net"]) != (row["inode"], row["pid"], row["net"]):
             found.append(f"{row['url']} {row['role']}: {rec['conn']} {rec['pid']} {rec['net']} instead of inode {row['inode']} {row['pid']}")
-        found += wrong_contents(row, rec, probe)
+        found += wrong_contents(row, rec)
     return found
 
 
@@ -98,14 +91,14 @@ def wrong_closes(generator, records):
 
 
 def every_way(t, selection):
-    generator = Generator(t.folder, selection, WITHOUT[t.probe])
+    generator = Generator(t.folder, selection, WITHOUT.get(t.probe, ("send-urgent",)))
     t.stops.append(generator.stop)
     # The ring has room for all of it: in a crowded one large calls are copied in part.
     with t.trace(generator.pids, "--conns", "--buffer", "64M") as tracer:
         generator.go()
     t.check(generator.exchanges(), tracer)
     told = {kind: [rec for rec in tracer.read() if rec["type"] == kind] for kind in ("message", "open", "close")}
-    wrong = wrong_messages(generator, told["message"], t.probe) + wrong_opens(generator, told["open"]) + wrong_closes(generator, told["close"])
+    wrong = wrong_messages(generator, told["message"]) + wrong_opens(generator, told["open"]) + wrong_closes(generator, told["close"])
     t.expect(not wrong, f"{len(wrong)} are wrong:\n    " + "\n    ".join(wrong[:12]))
     ends = generator.of("end")
     t.expect(sum(row["interrupted"] for row in ends) > 10 and sum(row["would_block"] for row in ends) > 10,

@@ -244,21 +244,3 @@ def idle_target_is_explained(t):
     t.expect(len(said) == 1, f"said {said}")
     tracer.stop()
     t.expect(not tracer.messages(), "messages of an idle server")
-
-
-@live(probes=False)
-def files_and_pipes_are_no_sockets(t):
-    """A process that copies HTTP text through files and pipes gives no record"""
-    text = b"GET /invented HTTP/1.1\r\nHost: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" * 50
-    path = os.path.join(t.folder, "text")
-    with open(path, "wb") as file:
-        file.write(text)
-    process = subprocess.Popen(["/bin/sh", "-c", f"read x; for i in 1 2 3; do cat {path} | cat >/dev/null; done; cat >/dev/null"],
-                               stdin=subprocess.PIPE)
-    t.stops.append(process.kill)
-    with t.trace([process.pid]) as tracer:
-        process.stdin.write(b"go\n" + text)
-        process.stdin.flush()
-        time.sleep(0.5)
-    process.stdin.close()
-    t.expect(not tracer.messages(), f"invented: {tracer.messages()[:2]}")

@@ -34,6 +34,8 @@ struct gen_end {
 	uint64_t inode;
 	uint64_t sent, received;	/* bytes of the stream */
 	uint64_t connect_ns;		/* what connect() took at most, 0 for the server */
+	size_t moved;	/* of the head or body under way */
+	int file;	/* that has the body, GEN_FROM_FILE */
 	size_t urgent_seen;		/* MSG_OOB bytes taken so far */
 	char local[160], remote[160];	/* endpoints as records are to have them: ["address",port] */
 };
