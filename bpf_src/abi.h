@@ -164,8 +164,7 @@ _Static_assert(sizeof(struct px_abi_call) == 8, "px_abi_call is shared with user
 
 /* Places in the map `turn`: the program that goes on with what does not fit one event. */
 enum px_abi_turn {
-	PX_ABI_TURN_USER,	/* bytes in the memory of the process */
-	PX_ABI_TURN_PAGES,	/* pages of a file or a pipe */
+	PX_ABI_TURN_REST,	/* the next event of a call */
 	PX_ABI_TURN_DATAGRAM,	/* UDP */
 	PX_ABI_TURN_PEER,	/* who sent a datagram */
 	PX_ABI_TURN_MESSAGES,	/* recvmmsg and sendmmsg: all that they moved, or one message */

@@ -111,7 +111,7 @@ px_inline int px_pages_find(struct px_rest *r)
 	r->head.flags |= PX_ABI_F_FILE;
 	r->mem.buf = px_read64(file, PX_OFF_file_f_mapping);
 	r->mem.iov = begin;
-	r->mem.parts = 1;
+	r->mem.parts = PX_PAGES | 1;
 	return 1;
 }
 
@@ -140,6 +140,7 @@ px_inline u64 px_tree_leaf(u64 entry, u64 index, u64 *shift)
 	u64 slots = 0;
 
 	*shift = 0;
+#pragma clang loop unroll(disable)
 	for (int i = 0; i < PX_TREE_LEVELS && px_tree_is_node(entry); i++) {
 		*shift = px_read32(entry - 2, PX_OFF_xa_node_shift) & 0xff;
 		slots = entry - 2 + PX_OFF_xa_node_slots;
@@ -168,17 +169,21 @@ px_inline u64 px_cache_page(u64 mapping, u64 entry, u64 index)
 	return entry + (index - first) * PX_SIZE_page;
 }
 
-/* From byte mem.iov + skip of the file on, as far as one node of the tree has them. */
-px_inline int px_gather_pages(struct px_abi_event *e, struct px_rest *r, u64 n, u64 half)
+/*
+ * From byte mem.iov + skip of the file on, as far as one node of the tree has them: at most n bytes
+ * at to, none of them begun behind `last`.
+ */
+px_inline int px_gather_pages(char *to, struct px_rest *r, u64 n, u64 last)
 {
 	u64 mapping = r->mem.buf, shift, index = (r->mem.iov + r->skip) / PX_PAGE_SIZE;
 	u64 head = px_read64(mapping, PX_OFF_address_space_i_pages + PX_OFF_xarray_xa_head);
 	u64 slots = px_tree_leaf(head, index, &shift);
 
-	for (int i = 0; i < PX_PAGE_PARTS; i++) {
+#pragma clang loop unroll(disable)
+	for (int i = 0; i < PX_PAGES_PARTS; i++) {
 		u64 done = r->done, at = r->mem.iov + r->skip, entry = 0, page, take;
 
-		if (done >= n ||
+		if (done >= n || done > last ||
 		    ((at / PX_PAGE_SIZE) >> shift) / PX_TREE_SLOTS != (index >> shift) / PX_TREE_SLOTS)
 			return 1;
 		if (slots)
@@ -192,10 +197,10 @@ px_inline int px_gather_pages(struct px_abi_event *e, struct px_rest *r, u64 n, 
 		}
 		at %= PX_PAGE_SIZE;
 		take = px_forget(px_min(PX_PAGE_SIZE - at, n - done), r->owner);
-		if (take > half || done > half)
-			return 1;
+		if (take > PX_PAGES_TAKE)
+			take = PX_PAGES_TAKE;
 		/* It may have been taken away meanwhile, and hold something else by now. */
-		if (px_probe_kernel(e->data + done, take, (void *)(px_page_address(page) + at)) ||
+		if (px_probe_kernel(to + done, take, (void *)(px_page_address(page) + at)) ||
 		    !px_cache_page(mapping, px_forget(entry, r->owner),
 				   (r->mem.iov + r->skip) / PX_PAGE_SIZE)) {
 			r->mem.parts = 0;
@@ -215,12 +220,12 @@ px_inline int px_pages_find(struct px_rest *r)
 	return 0;
 }
 
-px_inline int px_gather_pages(struct px_abi_event *e, struct px_rest *r, u64 n, u64 half)
+px_inline int px_gather_pages(char *to, struct px_rest *r, u64 n, u64 last)
 {
-	(void)e;
+	(void)to;
 	(void)r;
 	(void)n;
-	(void)half;
+	(void)last;
 	return 0;
 }
 

@@ -17,12 +17,9 @@ struct px_iov {
 	u64 base, len;
 };
 
-#define PX_PAGES (~0ull)	/* as the number of parts: pages that are still to be found */
+#define PX_PAGES (1ull << 63)	/* in the number of parts: they are pages of the kernel, pages.bpf.h */
 
-/*
- * A call's user memory: buf where one piece holds all of it, else parts pieces from iov on. Of
- * pages see pages.bpf.h.
- */
+/* A call's user memory: buf where one piece holds all of it, else parts pieces from iov on. */
 struct px_memory {
 	u64 buf;
 	u64 iov;

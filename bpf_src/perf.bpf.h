@@ -85,7 +85,7 @@ px_inline struct px_abi_event *px_reserve(u64 want, u64 *room)
 	return 0;
 }
 
-px_inline struct px_abi_event *px_reserve_gather(u64 n, u64 *room)
+px_inline struct px_abi_event *px_reserve_pages(u64 n, u64 *room)
 {
 	return px_reserve(n, room);
 }

@@ -36,20 +36,21 @@ px_inline int px_pages_find(struct px_rest *r)
 	tail = px_read32(pipe, PX_OFF_pipe_inode_info_tail);
 	r->mem.buf = px_read64(pipe, PX_OFF_pipe_inode_info_bufs);
 	r->mem.iov = tail;
-	r->mem.parts = (u32)(head - tail);
+	r->mem.parts = PX_PAGES | (u32)(head - tail);
 	r->mask = px_read32(pipe, PX_OFF_pipe_inode_info_ring_size) - 1;
-	return r->mem.parts != 0;
+	return head != tail;
 }
 
-/* From buffer mem.iov on, mem.parts of them. */
-px_inline int px_gather_pages(struct px_abi_event *e, struct px_rest *r, u64 n, u64 half)
+/* From buffer mem.iov on: at most n bytes at to, none of them begun behind `last`. */
+px_inline int px_gather_pages(char *to, struct px_rest *r, u64 n, u64 last)
 {
 	char buf[PX_SIZE_pipe_buffer] __attribute__((aligned(8)));
 
-	for (int i = 0; i < PX_PAGE_PARTS; i++) {
+#pragma clang loop unroll(disable)
+	for (int i = 0; i < PX_PAGES_PARTS; i++) {
 		u64 done = r->done, skip = r->skip, len, from, take;
 
-		if (r->mem.parts == 0 || done >= n)
+		if (done >= n || done > last)
 			return 1;
 		if (px_probe_kernel(buf, sizeof(buf),
 				    (void *)(r->mem.buf + (r->mem.iov & r->mask) * sizeof(buf))))
@@ -59,20 +60,24 @@ px_inline int px_gather_pages(struct px_abi_event *e, struct px_rest *r, u64 n, 
 			from = px_page_address(*(u64 *)(buf + PX_OFF_pipe_buffer_page)) +
 			       *(u32 *)(buf + PX_OFF_pipe_buffer_offset) + skip;
 			take = px_forget(px_min(len - skip, n - done), r->owner);
-			if (take > half || done > half)
-				return 1;
-			if (px_probe_kernel(e->data + done, take, (void *)from))
+			if (take > PX_PAGES_TAKE)
+				take = PX_PAGES_TAKE;
+			if (px_probe_kernel(to + done, take, (void *)from))
 				return 0;
 			r->done = done + take;
 			skip += take;
-			if (len > skip) {	/* n is reached */
-				r->skip = skip;
-				return 1;
-			}
+		}
+		if (len > skip) {
+			r->skip = skip;
+			continue;
 		}
 		r->skip = skip - len;
 		r->mem.iov++;
 		r->mem.parts--;
+		if (r->mem.parts == PX_PAGES) {	/* that was the last buffer */
+			r->mem.parts = 0;
+			return 1;
+		}
 	}
 	return 1;
 }

@@ -63,7 +63,7 @@ px_inline void px_rest_go(void *ctx, struct px_rest *r)
 	r->skip = 0;
 	r->tail = 0;
 	r->turns = 0;
-	turn.call(ctx, PX_ABI_TURN_USER);
+	turn.call(ctx, PX_ABI_TURN_REST);
 	px_rest_give_up(ctx, r);	/* a tail call returns only if it failed */
 }
 
@@ -95,10 +95,7 @@ px_inline int px_rest_begin(void *ctx, struct px_abi_event *h, const struct px_m
 		r->head.flags &= ~PX_ABI_F_MORE;
 		px_rest_pass(r, skip);
 	}
-	if (mem->parts == PX_PAGES)
-		turn.call(ctx, PX_ABI_TURN_PAGES);
-	else
-		turn.call(ctx, PX_ABI_TURN_USER);
+	turn.call(ctx, PX_ABI_TURN_REST);
 	px_rest_give_up(ctx, r);	/* a tail call returns only if it failed */
 	return 0;
 }
@@ -107,8 +104,9 @@ px_inline int px_rest_begin(void *ctx, struct px_abi_event *h, const struct px_m
  * Gather parts at to, at most n <= max bytes, and move r on. Returns false when the user's memory
  * cannot be read.
  *
- * The verifier adds the largest offset to the largest length, so the room at to is 2 * max. What changes from part to part is kept in the map: the verifier does
- * not remember values there, so every round looks like the one before it and is checked once.
+ * The verifier adds the largest offset to the largest length, so the room at to is 2 * max. What
+ * changes from part to part is kept in the map: the verifier does not remember values there, so
+ * every round looks like the one before it and is checked once.
  */
 px_inline int px_gather(char *to, struct px_rest *r, u64 n, u64 max)
 {
@@ -142,11 +140,11 @@ px_inline int px_gather(char *to, struct px_rest *r, u64 n, u64 max)
 }
 
 /*
- * The turn ends with r->done bytes in e; pieces: there were several to take them from. which: the
- * program that takes the next turn.
+ * The turn ends with r->done bytes in e; pieces: there were several to take them from. True if
+ * another one has to follow.
  */
 px_inline int px_turn_over(void *ctx, struct px_rest *r, struct px_abi_event *e, int is_readable,
-			   u64 pieces, u32 which)
+			   u64 pieces)
 {
 	u64 done = r->done, copied = done;
 
@@ -185,9 +183,7 @@ px_inline int px_turn_over(void *ctx, struct px_rest *r, struct px_abi_event *e,
 		px_submit(ctx, e);
 		px_rest_pass(r, done);
 	}
-	turn.call(ctx, which);
-	px_rest_give_up(ctx, r);
-	return 0;
+	return 1;
 }
 
 /*
@@ -242,6 +238,25 @@ px_inline struct px_abi_event *px_take_piece(struct px_rest *r, u64 n, int *is_r
 	return e;
 }
 
+/*
+ * Of calls that move pages, pages.bpf.h. The first prepares r->mem for the call that r->head
+ * describes, PX_PAGES and the number of pieces being the parts; false where there is no way. The
+ * other is as those above.
+ */
+px_inline int px_pages_find(struct px_rest *r);
+px_inline struct px_abi_event *px_take_pages(struct px_rest *r, int *is_readable);
+
+px_inline struct px_abi_event *px_take(struct px_rest *r, u64 pieces, int *is_readable)
+{
+	if (pieces & PX_PAGES)
+		return px_take_pages(r, is_readable);
+	if (!pieces)
+		return px_take_piece(r, px_min(r->want, PX_EVENT_MAX), is_readable);
+	if (r->want <= PX_SMALL_MAX)
+		return px_take_small(r, r->want, is_readable);
+	return px_take_pieces(r, px_min(r->want, PX_GATHER_MAX), is_readable);
+}
+
 /* One turn: the next event of the call. */
 int px_turn(void *ctx)
 {
@@ -255,17 +270,18 @@ int px_turn(void *ctx)
 		return 0;
 	pieces = r->mem.parts;
 	r->done = 0;
-	if (!pieces)
-		e = px_take_piece(r, px_min(r->want, PX_EVENT_MAX), &is_readable);
-	else if (r->want <= PX_SMALL_MAX)
-		e = px_take_small(r, r->want, &is_readable);
-	else
-		e = px_take_pieces(r, px_min(r->want, PX_GATHER_MAX), &is_readable);
-	if (!e) {
-		px_count_full(r->left);
-		return 0;
+	if (!(pieces & PX_PAGES) || r->turns || px_pages_find(r)) {
+		e = px_take(r, pieces, &is_readable);
+		if (!e) {
+			px_count_full(r->left);
+			return 0;
+		}
+		if (!px_turn_over(ctx, r, e, is_readable, pieces))
+			return 0;
+		turn.call(ctx, PX_ABI_TURN_REST);
 	}
-	return px_turn_over(ctx, r, e, is_readable, pieces, PX_ABI_TURN_USER);
+	px_rest_give_up(ctx, r);
+	return 0;
 }
 
 #endif

@@ -58,16 +58,16 @@ px_inline struct px_abi_event *px_reserve_max(void)
  * barriers keep the compiler from asking for n again to tell the room: the verifier would follow
  * both answers.
  */
-px_inline struct px_abi_event *px_reserve_gather(u64 n, u64 *room)
+px_inline struct px_abi_event *px_reserve_pages(u64 n, u64 *room)
 {
-	if (n <= 2048) {
+	if (n <= 4096) {
 		*room = 4096;
 		PX_BARRIER(*room);
 		return bpf_ringbuf_reserve(PX_RING, PX_HEAD + 4096, 0);
 	}
-	*room = PX_EVENT_MAX;
+	*room = 16384;
 	PX_BARRIER(*room);
-	return px_reserve_max();
+	return bpf_ringbuf_reserve(PX_RING, PX_HEAD + 16384, 0);
 }
 
 /* Three quarters of the ring are full: time to be sparing with what is left. */

@@ -280,7 +280,7 @@ static int child_page_flags(struct px_child *c, const char **flags)
 {
 	int n = 0;
 
-	c->has_pages = px_pages_find(c->btf, &c->pages) == 0;
+	c->has_pages = !c->leaves_pages && px_pages_find(c->btf, &c->pages) == 0;
 	if (!c->has_pages)
 		return 0;
 	flags[n++] = child_flag(c, "-DPX_PAGE_BASE=0x%" PRIx64 "ull", c->pages.base);
@@ -452,7 +452,7 @@ static void *child_compile(struct px_child *c, const char *text, const char **fl
 }
 
 /* Compile and load one back end. */
-static int child_try(struct px_child *c, enum px_probe probe)
+static int child_make(struct px_child *c, enum px_probe probe)
 {
 	const char *flags[CHILD_FLAGS];
 	struct px_buf text = px_buf_of(1 << 20);
@@ -500,6 +500,23 @@ static void child_reset(struct px_child *c)
 	for (size_t i = 0; i < PX_REPLY_FDS; i++)
 		if (i != PX_MAP_EVENTS && i != PX_MAP_CGROUPS)
 			c->reply->has[i] = false;
+}
+
+static int child_try(struct px_child *c, enum px_probe probe)
+{
+	c->leaves_pages = false;
+	c->refused = NULL;
+	if (child_make(c, probe) == 0)
+		return 0;
+	if (!c->has_pages || !c->refused || strcmp(c->refused, "px_turn") != 0)
+		return -1;
+	/* Walking through the kernel's pages asks most of a verifier, and can be done without. */
+	c->leaves_pages = true;
+	child_reset(c);
+	if (child_make(c, probe) < 0)
+		return -1;
+	px_child_note(c, "what sendfile sends is not shown: this kernel refuses to look at its pages");
+	return 0;
 }
 
 static int child_choose(struct px_child *c)

@@ -8,17 +8,11 @@
 		probe, PX_HOOK_TAIL, function, "turn", true, .slot = PX_ABI_TURN_##turn            \
 	}
 
-#define PAGES_TAIL(probe)                                                                          \
-	{                                                                                          \
-		probe, PX_HOOK_TAIL, "px_turn_pages", "turn", true, .slot = PX_ABI_TURN_PAGES,     \
-			.when = PX_WHEN_PAGES                                                      \
-	}
-
 /* What all back ends at the return of system calls jump to. */
 #define CALL_TAILS(probe)                                                                          \
-	TAIL(probe, "px_turn", USER), TAIL(probe, "px_datagram", DATAGRAM),                        \
+	TAIL(probe, "px_turn", REST), TAIL(probe, "px_datagram", DATAGRAM),                        \
 		TAIL(probe, "px_messages", MESSAGES), TAIL(probe, "px_sum", SUM),                  \
-		TAIL(probe, "px_batch", BATCH), PAGES_TAIL(probe)
+		TAIL(probe, "px_batch", BATCH)
 
 #define FEXIT(call)                                                                                \
 	{                                                                                          \
@@ -37,8 +31,7 @@ const struct px_program px_programs[] = {
 	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_rename", "task_rename", false, 0, PX_WHEN_COMM },
 	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_exec", "sched_process_exec", false, 0, PX_WHEN_EXE },
 
-	TAIL(PX_PROBE_SOCK, "px_turn", USER),
-	PAGES_TAIL(PX_PROBE_SOCK),
+	TAIL(PX_PROBE_SOCK, "px_turn", REST),
 	TAIL(PX_PROBE_SOCK, "px_datagram", DATAGRAM),
 	TAIL(PX_PROBE_SOCK, "px_message", MESSAGES),
 	TAIL(PX_PROBE_SOCK, "px_peer", PEER),

@@ -41,7 +41,6 @@ enum px_when {
 	PX_WHEN_TARGETS_CHANGE,	/* the table of targets follows the processes */
 	PX_WHEN_COMM,		/* targets by name */
 	PX_WHEN_EXE,		/* targets by program */
-	PX_WHEN_PAGES,		/* it is known where the kernel sees the pages of files; see pages.h */
 };
 
 struct px_program {
