@@ -4,12 +4,16 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "abi.h"
 
+#define LOAD_AHEAD_THREADS 4
+#define LOAD_AHEAD_MAX 16
+#define LOAD_AHEAD_LOG 512	/* bytes of statistics for --debug */
 #define LOAD_TAIL_LINE 64	/* of each of the verifier's last lines */
 
 static const char *const load_maps[PX_MAPS] = {
@@ -47,7 +51,6 @@ static int load_refused(struct px_child *c, const char *function, int why)
 {
 	char tail[5 * (LOAD_TAIL_LINE + 1) + 1];
 
-	c->refused = function;
 	dprintf(STDERR_FILENO, "%s: %s\n%s\n", function, strerror(why), c->log);
 	load_tail(c->log, tail, sizeof(tail));
 	return px_error_set(&c->reply->error, why == EPERM ? PX_EXIT_PERMISSION : PX_EXIT_HOST,
@@ -99,6 +102,109 @@ static struct bpf_insn *load_fitted(const struct px_child *c, const struct bpf_i
 	return own;
 }
 
+/* A program made to fit; fd is -1 until the kernel has it. */
+struct load_job {
+	const struct px_program *p;
+	int target;	/* BTF id of what it hangs on; 0 for none */
+	int fd;
+	size_t count;
+	struct bpf_insn *code;
+	char log[LOAD_AHEAD_LOG];
+};
+
+static int load_make(struct px_child *c, void *module, const struct px_program *p, int target,
+		     int family, struct load_job *job)
+{
+	const void *code = c->bcc.start(module, p->function);
+
+	*job = (struct load_job){ .p = p, .target = target, .fd = -1 };
+	job->count = c->bcc.size(module, p->function) / sizeof(struct bpf_insn);
+	if (!code || !job->count)
+		return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL,
+				    "the kernel side has no program %s", p->function);
+	job->code = load_fitted(c, code, job->count, p, family);
+	if (!job->code)
+		return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "no memory");
+	return 0;
+}
+
+static void load_run(struct load_job *job, bool debug, char *log, uint32_t log_size)
+{
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .log_buf = log, .log_size = log_size,
+		    .attach_btf_id = (uint32_t)job->target,
+		    .log_level = debug ? 4 : 0 /* the verifier's statistics */);
+	enum bpf_prog_type type =
+		job->p->probe == PX_PROBE_KPROBE ? BPF_PROG_TYPE_KPROBE : BPF_PROG_TYPE_TRACING;
+
+	if (type == BPF_PROG_TYPE_TRACING)
+		opts.expected_attach_type =
+			job->p->probe == PX_PROBE_FENTRY ? BPF_TRACE_FEXIT : BPF_TRACE_RAW_TP;
+	log[0] = '\0';
+	job->fd = bpf_prog_load(type, job->p->function, "GPL", job->code, job->count, &opts);
+}
+
+/* Programs that the kernel looks at several at a time: a third of the time to start is the verifier's. */
+struct load_ahead {
+	bool debug;
+	size_t count;
+	size_t next;	/* atomic: the first that no thread has taken */
+	struct load_job jobs[LOAD_AHEAD_MAX];
+};
+
+static void *load_ahead_some(void *arg)
+{
+	struct load_ahead *a = arg;
+	size_t i;
+
+	while ((i = __atomic_fetch_add(&a->next, 1, __ATOMIC_RELAXED)) < a->count)
+		load_run(&a->jobs[i], a->debug, a->jobs[i].log, sizeof(a->jobs[i].log));
+	return NULL;
+}
+
+static void load_ahead_run(struct load_ahead *a)
+{
+	pthread_t threads[LOAD_AHEAD_THREADS - 1];
+	size_t n = 0;
+
+	while (n < PX_COUNT(threads) && n + 1 < a->count &&
+	       pthread_create(&threads[n], NULL, load_ahead_some, a) == 0)
+		n++;
+	load_ahead_some(a);
+	while (n > 0)
+		pthread_join(threads[--n], NULL);
+}
+
+/* The program, if the kernel has taken it ahead; else -1, and it is tried again for the reason. */
+static int load_ahead_take(struct px_child *c, const struct px_program *p, int target, int family)
+{
+	struct load_ahead *a = c->ahead;
+
+	for (size_t i = 0; a && family == 0 && i < a->count; i++) {
+		struct load_job *job = &a->jobs[i];
+		int fd = job->fd;
+
+		if (job->p != p || job->target != target || fd < 0)
+			continue;
+		job->fd = -1;
+		if (a->debug)
+			dprintf(STDERR_FILENO, "%s: %zu instructions, %s", p->function, job->count,
+				job->log);
+		return fd;
+	}
+	return -1;
+}
+
+static void load_ahead_free(struct px_child *c)
+{
+	for (size_t i = 0; c->ahead && i < c->ahead->count; i++) {
+		free(c->ahead->jobs[i].code);
+		if (c->ahead->jobs[i].fd >= 0)
+			close(c->ahead->jobs[i].fd);
+	}
+	free(c->ahead);
+	c->ahead = NULL;
+}
+
 /*
  * Load p as a program that hangs on what has BTF id `target`. Returns its descriptor; -1 with the
  * error set.
@@ -106,33 +212,20 @@ static struct bpf_insn *load_fitted(const struct px_child *c, const struct bpf_i
 static int load_program(struct px_child *c, void *module, const struct px_program *p, int target,
 			int family)
 {
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .log_buf = c->log, .log_size = PX_CHILD_LOG,
-		    .attach_btf_id = (uint32_t)target,
-		    .log_level = c->req->debug ? 4 : 0 /* the verifier's statistics */);
-	enum bpf_prog_type type =
-		p->probe == PX_PROBE_KPROBE ? BPF_PROG_TYPE_KPROBE : BPF_PROG_TYPE_TRACING;
-	size_t count = c->bcc.size(module, p->function) / sizeof(struct bpf_insn);
-	const void *code = c->bcc.start(module, p->function);
-	struct bpf_insn *own;
-	int fd;
+	int fd = load_ahead_take(c, p, target, family);
+	struct load_job job;
 
-	if (!code || !count)
-		return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL,
-				    "the kernel side has no program %s", p->function);
-	if (type == BPF_PROG_TYPE_TRACING)
-		opts.expected_attach_type =
-			p->probe == PX_PROBE_FENTRY ? BPF_TRACE_FEXIT : BPF_TRACE_RAW_TP;
-	own = load_fitted(c, code, count, p, family);
-	if (!own)
-		return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "no memory");
-	c->log[0] = '\0';
-	fd = bpf_prog_load(type, p->function, "GPL", own, count, &opts);
-	free(own);
-	if (fd < 0)
-		return load_refused(c, p->function, -fd);
+	if (fd >= 0)
+		return fd;
+	if (load_make(c, module, p, target, family, &job) < 0)
+		return -1;
+	load_run(&job, c->req->debug, c->log, PX_CHILD_LOG);
+	free(job.code);
+	if (job.fd < 0)
+		return load_refused(c, p->function, -job.fd);
 	if (c->req->debug)
-		dprintf(STDERR_FILENO, "%s: %zu instructions, %s", p->function, count, c->log);
-	return fd;
+		dprintf(STDERR_FILENO, "%s: %zu instructions, %s", p->function, job.count, c->log);
+	return job.fd;
 }
 
 /* The program that a tail call jumps to, and the map that leads there. */
@@ -170,6 +263,13 @@ static int load_family_maps(struct px_child *c, int family)
 	return 0;
 }
 
+/* Does a program of the back end jump to it? */
+static bool load_has_tail(const struct px_child *c, enum px_probe probe, const struct px_program *p)
+{
+	return p->probe == probe && p->hook == PX_HOOK_TAIL &&
+	       (p->when != PX_WHEN_PAGES || c->has_pages);
+}
+
 static int load_tails(struct px_child *c, void *module, enum px_probe probe, int target, int family)
 {
 	if (family > 0 && load_family_maps(c, family) < 0)
@@ -177,9 +277,15 @@ static int load_tails(struct px_child *c, void *module, enum px_probe probe, int
 	for (size_t i = 0; i < px_program_count; i++) {
 		const struct px_program *p = &px_programs[i];
 
-		if (p->probe == probe && p->hook == PX_HOOK_TAIL &&
-		    load_tail_call(c, module, p, target, family) < 0)
+		if (!load_has_tail(c, probe, p))
+			continue;
+		if (load_tail_call(c, module, p, target, family) == 0)
+			continue;
+		if (p->when != PX_WHEN_PAGES)
 			return -1;
+		c->has_pages = false;	/* those bytes are counted then, and all else goes on */
+		px_child_note(c, "what sendfile sends is not shown: %.120s", c->reply->error.cause);
+		memset(&c->reply->error, 0, sizeof(c->reply->error));
 	}
 	return 0;
 }
@@ -259,13 +365,53 @@ static bool load_has_program(const struct px_child *c, enum px_probe probe,
 		return t->comm.end != 0;
 	case PX_WHEN_EXE:
 		return t->exe_count != 0;
+	case PX_WHEN_PAGES:
+		return c->has_pages;
 	case PX_WHEN_ALWAYS:
 		break;
 	}
 	return true;
 }
 
-int px_child_load(struct px_child *c, void *module, enum px_probe probe)
+/*
+ * Begin with what there is no choice about: the hooked programs, and what those of the first family
+ * jump to. Failures are left for later: each of these programs is asked for again.
+ */
+static void load_ahead(struct px_child *c, void *module, enum px_probe probe)
+{
+	struct load_ahead *a = calloc(1, sizeof(*a));
+	int first = 0;
+
+	c->ahead = a;
+	for (size_t i = 0; a && i < px_program_count; i++) {
+		const struct px_program *p = &px_programs[i];
+
+		if (p->probe == probe && load_has_program(c, probe, p)) {
+			first = load_target(c, probe, p->target);
+			break;
+		}
+	}
+	for (size_t i = 0; a && i < px_program_count && a->count < LOAD_AHEAD_MAX; i++) {
+		const struct px_program *p = &px_programs[i];
+		int target;
+
+		if (load_has_tail(c, probe, p))
+			target = first;
+		else if (load_has_program(c, probe, p) && p->probe != PX_PROBE_FENTRY)
+			target = load_target(c, p->probe, p->target);
+		else
+			continue;
+		if (target >= 0 && load_make(c, module, p, target, 0, &a->jobs[a->count]) == 0)
+			a->count++;
+	}
+	memset(&c->reply->error, 0, sizeof(c->reply->error));
+	if (a) {
+		a->debug = c->req->debug;
+		load_ahead_run(a);
+	}
+}
+
+static int load_all(struct px_child *c, void *module, enum px_probe probe)
 {
 	size_t hooked = 0;
 
@@ -278,6 +424,7 @@ int px_child_load(struct px_child *c, void *module, enum px_probe probe)
 			return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL,
 					    "the kernel side has no map %s", load_maps[i]);
 	}
+	load_ahead(c, module, probe);
 	for (size_t i = 0; i < px_program_count; i++) {
 		const struct px_program *p = &px_programs[i];
 
@@ -292,4 +439,12 @@ int px_child_load(struct px_child *c, void *module, enum px_probe probe)
 		px_child_note(c, "%.150s", c->reply->error.cause);
 	}
 	return hooked ? 0 : -1;
+}
+
+int px_child_load(struct px_child *c, void *module, enum px_probe probe)
+{
+	int rc = load_all(c, module, probe);
+
+	load_ahead_free(c);
+	return rc;
 }

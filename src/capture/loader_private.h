@@ -26,13 +26,12 @@ struct px_child {
 	struct px_btf *btf;
 	struct px_pages pages;
 	bool has_pages;		/* pages is known */
-	bool leaves_pages;	/* and not made use of: this kernel refused what does */
-	const char *refused;	/* the program that the kernel refused last */
 	struct px_load_reply *reply;
 	int fds[PX_REPLY_FDS];
 	char text[32][800];	/* flags made here */
 	size_t texts;
 	char *log;		/* PX_CHILD_LOG bytes */
+	struct load_ahead *ahead;	/* programs that the kernel has taken before they were asked for */
 	int families[PX_FAMILIES];	/* BTF ids of what the programs of each take; 0: none yet */
 };
 
