@@ -51,6 +51,7 @@ static int load_refused(struct px_child *c, const char *function, int why)
 {
 	char tail[5 * (LOAD_TAIL_LINE + 1) + 1];
 
+	c->refused = function;
 	dprintf(STDERR_FILENO, "%s: %s\n%s\n", function, strerror(why), c->log);
 	load_tail(c->log, tail, sizeof(tail));
 	return px_error_set(&c->reply->error, why == EPERM ? PX_EXIT_PERMISSION : PX_EXIT_HOST,
@@ -263,13 +264,6 @@ static int load_family_maps(struct px_child *c, int family)
 	return 0;
 }
 
-/* Does a program of the back end jump to it? */
-static bool load_has_tail(const struct px_child *c, enum px_probe probe, const struct px_program *p)
-{
-	return p->probe == probe && p->hook == PX_HOOK_TAIL &&
-	       (p->when != PX_WHEN_PAGES || c->has_pages);
-}
-
 static int load_tails(struct px_child *c, void *module, enum px_probe probe, int target, int family)
 {
 	if (family > 0 && load_family_maps(c, family) < 0)
@@ -277,15 +271,9 @@ static int load_tails(struct px_child *c, void *module, enum px_probe probe, int
 	for (size_t i = 0; i < px_program_count; i++) {
 		const struct px_program *p = &px_programs[i];
 
-		if (!load_has_tail(c, probe, p))
-			continue;
-		if (load_tail_call(c, module, p, target, family) == 0)
-			continue;
-		if (p->when != PX_WHEN_PAGES)
+		if (p->probe == probe && p->hook == PX_HOOK_TAIL &&
+		    load_tail_call(c, module, p, target, family) < 0)
 			return -1;
-		c->has_pages = false;	/* those bytes are counted then, and all else goes on */
-		px_child_note(c, "what sendfile sends is not shown: %.120s", c->reply->error.cause);
-		memset(&c->reply->error, 0, sizeof(c->reply->error));
 	}
 	return 0;
 }
@@ -365,8 +353,6 @@ static bool load_has_program(const struct px_child *c, enum px_probe probe,
 		return t->comm.end != 0;
 	case PX_WHEN_EXE:
 		return t->exe_count != 0;
-	case PX_WHEN_PAGES:
-		return c->has_pages;
 	case PX_WHEN_ALWAYS:
 		break;
 	}
@@ -395,7 +381,7 @@ static void load_ahead(struct px_child *c, void *module, enum px_probe probe)
 		const struct px_program *p = &px_programs[i];
 		int target;
 
-		if (load_has_tail(c, probe, p))
+		if (p->probe == probe && p->hook == PX_HOOK_TAIL)
 			target = first;
 		else if (load_has_program(c, probe, p) && p->probe != PX_PROBE_FENTRY)
 			target = load_target(c, p->probe, p->target);

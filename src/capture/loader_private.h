@@ -26,6 +26,8 @@ struct px_child {
 	struct px_btf *btf;
 	struct px_pages pages;
 	bool has_pages;		/* pages is known */
+	bool leaves_pages;	/* and not made use of: this kernel refused what does */
+	const char *refused;	/* the program that the kernel refused last */
 	struct px_load_reply *reply;
 	int fds[PX_REPLY_FDS];
 	char text[32][800];	/* flags made here */
