@@ -93,7 +93,7 @@ def expect_continue(t):
     traced(t, drive)
 
 
-@live(vm=True)
+@live()
 def chunked_both_ways(t):
     """Chunks of many sizes with extensions and trailers, in requests and answers."""
     def drive(connect):
@@ -181,7 +181,7 @@ def large_then_chunked(t):
     t.check([ex.seen_as("server") for ex in t.account], tracer)
 
 
-@live(vm=True, perf=True)
+@live(perf=True)
 def every_call(t):
     """The same exchange by each system call that moves bytes, with buffers in many parts; a look ahead moves none"""
     servers = {name: t.start(RawServer(t.folder, calls=name)) for name in KINDS}
@@ -237,7 +237,7 @@ def unix_socket(t):
     t.expect(all(rec["net"] == "unix" for rec in tracer.messages()), "net is not unix")
 
 
-@live(vm=True)
+@live()
 def ipv6(t):
     """The same over IPv6."""
     def drive(connect):
@@ -274,7 +274,7 @@ def aborted(t):
     t.check([ex.seen_as("server") for ex in t.account + extra], tracer)
 
 
-@live(vm=True)
+@live()
 def reset_before_read(t):
     """A client that sends a request and a RST behind it, before the server comes to read: the request is told all the same"""
     server = t.start(blocked_server(t.folder))
