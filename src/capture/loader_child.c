@@ -530,6 +530,10 @@ static int child_choose(struct px_child *c)
 	static const enum px_probe order[] = { PX_PROBE_SOCK, PX_PROBE_TRACEPOINT, PX_PROBE_FENTRY,
 					       PX_PROBE_KPROBE };
 
+	/* By its types rather than its version: distributions carry it back to older ones. */
+	if (!px_btf_has_helper(c->btf, "get_current_task_btf"))
+		return px_error_set(&c->reply->error, PX_EXIT_HOST, "run it on Linux 5.11 or later",
+				    "the BPF programs of this kernel do not get at the current task");
 	if (c->req->probe != PX_PROBE_AUTO)
 		return child_try(c, c->req->probe);
 	for (size_t i = 0; i < PX_COUNT(order); i++) {

@@ -213,11 +213,6 @@ static int host_check_kernel(const struct px_host *h, struct px_error *err)
 {
 	const uint64_t memlock_wanted = UINT64_C(64) << 20;
 
-	if (host_is_older(h, 5, 8))
-		return px_error_set(
-			err, PX_EXIT_HOST,
-			"run it on Linux 5.8 or later (Debian 11, Ubuntu 20.10, RHEL 8.5)",
-			"Linux %u.%u has no BPF ring buffer", h->kernel_major, h->kernel_minor);
 	if (h->lockdown == PX_LOCKDOWN_CONFIDENTIALITY)
 		return px_error_set(
 			err, PX_EXIT_HOST, "boot with lockdown=integrity, or with secure boot off",
