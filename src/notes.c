@@ -59,18 +59,31 @@ void px_notes_explain(struct px_notes *n, int64_t wall_ns)
 	px_report_note(n->report, "silence", text, wall_ns);
 }
 
-void px_notes_tell_foreign(struct px_notes *n, int64_t wall_ns)
+static void notes_warn(struct px_notes *n, bool *told, const char *what, const char *text,
+		       int64_t wall_ns)
 {
-	static const char text[] =
-		"the process uses io_uring, asynchronous I/O or 32-bit system calls: what they move "
-		"through sockets is not seen";
-
-	if (n->told_foreign)
+	if (*told)
 		return;
-	n->told_foreign = true;
+	*told = true;
 	if (n->opt->json)
 		px_log(PX_LOG_WARN, "%s", text);
-	px_report_note(n->report, "foreign", text, wall_ns);
+	px_report_note(n->report, what, text, wall_ns);
+}
+
+void px_notes_tell_foreign(struct px_notes *n, int64_t wall_ns)
+{
+	notes_warn(n, &n->told_foreign, "foreign",
+		   "the process uses io_uring, asynchronous I/O or 32-bit system calls: what they "
+		   "move through sockets is not seen",
+		   wall_ns);
+}
+
+void px_notes_tell_spliced(struct px_notes *n, int64_t wall_ns)
+{
+	notes_warn(n, &n->told_spliced, "splice",
+		   "the process uses splice: what it moves out of sockets by that is not seen; with "
+		   "--probe=tracepoint it is counted",
+		   wall_ns);
 }
 
 void px_notes_summary(const struct px_notes *n, const struct px_report_stop *stop,

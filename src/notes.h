@@ -17,6 +17,7 @@ struct px_notes {
 	bool is_live;
 	bool explained;		/* why there is nothing to see has been said */
 	bool told_foreign;	/* that bytes move in ways that are not seen */
+	bool told_spliced;	/* that bytes leave sockets in such a way, perhaps */
 };
 
 /* The start record, which tells probe and transport (NULL with files), and the banner (or NULL). */
@@ -28,6 +29,9 @@ void px_notes_explain(struct px_notes *n, int64_t wall_ns);
 
 /* Once, so that nobody waits for the messages: bytes move in ways that are not seen. */
 void px_notes_tell_foreign(struct px_notes *n, int64_t wall_ns);
+
+/* Once: what is spliced out of sockets is not seen. */
+void px_notes_tell_spliced(struct px_notes *n, int64_t wall_ns);
 
 /* A line of statistics. pending: bytes waiting to be written. */
 void px_notes_statistics(const struct px_notes *n, const struct px_source_loss *loss,

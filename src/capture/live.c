@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -58,7 +59,7 @@ struct live {
 	px_event_fn fn;
 	void *ctx;
 	size_t budget, handed;
-	uint64_t malformed;
+	uint64_t malformed, spliced;
 };
 
 static int live_compare(const void *a, const void *b)
@@ -179,6 +180,8 @@ static int live_take(void *ctx, const void *data, size_t size)
 	}
 	if (ev.hdr->ts_ns < l->since_ns && ev.hdr->kind != PX_ABI_NAMES)	/* names are told once */
 		return 0;
+	if (l->loaded.probe == PX_PROBE_SOCK)
+		l->spliced += ev.hdr->syscall_nr == SYS_splice;
 	if (l->loaded.probe == PX_PROBE_SOCK &&
 	    (ev.hdr->flags & (PX_ABI_F_START | PX_ABI_F_NEWPOS)))
 		live_first_event(l, &ev);
@@ -290,6 +293,7 @@ static void live_loss(struct px_source *src, struct px_source_loss *out)
 		.uncopied_bytes = live_count(l, PX_COUNT_UNCOPIED_BYTES),
 		.pool_full = live_count(l, PX_COUNT_POOL_FULL),
 		.foreign = live_count(l, PX_COUNT_FOREIGN),
+		.spliced = l->spliced,
 	};
 }
 

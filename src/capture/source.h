@@ -17,6 +17,7 @@ struct px_source_loss {
 	uint64_t uncopied_bytes;		/* beyond the copy limit: announced, in no way lost to accounting */
 	uint64_t pool_full;			/* a bounded kernel map was full */
 	uint64_t foreign;			/* moves by io_uring, asynchronous I/O or 32-bit calls */
+	uint64_t spliced;			/* moves by splice, where only those into sockets are seen */
 };
 
 #define PX_SOURCE_END 1

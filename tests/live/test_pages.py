@@ -55,6 +55,7 @@ def seen(t, asks, wait_s=0.0):
     t.expect(told == [url for url, _ in asks], f"records: {told}")
     for rec, got, (_, must_show) in zip(records, bodies, asks):
         compare(t, rec, got, must_show)
+    return tracer
 
 
 @live(vm=True, perf=True)
@@ -68,7 +69,9 @@ def sendfile_ways(t):
 def splice_ways(t):
     """splice from a file and from memory: what is in a pipe can be read while it is sent, not afterwards"""
     can = t.probe == "sock"
-    seen(t, [(f"/{way}/{size}", can) for way in ("splice", "gifted") for size in SIZES])
+    tracer = seen(t, [(f"/{way}/{size}", can) for way in ("splice", "gifted") for size in SIZES])
+    notes = [rec for rec in tracer.read() if rec["type"] == "note" and rec["what"] == "splice"]
+    t.expect(len(notes) == can, f"splice out of sockets is not seen by sock only: {notes}")
 
 
 @live()
