@@ -82,11 +82,13 @@ static void print_end(const char *type, const struct gen_end *e, const struct ge
 	fprintf(out, ",\"local\":%s,\"remote\":%s", e->local, e->remote);
 }
 
-/* Whether this side's calls show the bytes of a body, and whether a file has them. */
+/* Whether this side's calls show the bytes of a body, and where they are if in no memory of ours. */
 static const char *content(const struct gen_end *e, const struct gen_move *move)
 {
 	if (move->flags & GEN_FROM_FILE)
 		return "file";
+	if (strcmp(move->name, "splice-to") == 0)
+		return "pipe";
 	if (move->flags & GEN_TCP_ONLY || !(move->flags & GEN_NO_CONTENT))
 		return "call";
 	return strcmp(move->name, "recv-trunc") == 0 && e->kind > GEN_MAPPED ? "call" : "none";
