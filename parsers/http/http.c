@@ -112,6 +112,8 @@ static void http_frame(const struct px_parse_ctx *ctx, const struct http_msg *m,
 		st->dir[ctx->dir].is_opaque = true;
 }
 
+static const struct px_bytes http_version = PX_BYTES("HTTP/1.");
+
 /*
  * The body that a head announces does not come when an answer to HEAD is met whose request we do
  * not know (yet), or when a client that waited for 100 Continue was refused and goes on with its
@@ -121,7 +123,7 @@ static enum px_sure http_lacks_body(const struct px_parse_ctx *ctx, struct px_by
 				    const struct http_msg *m)
 {
 	const struct http_state *st = ctx->state;
-	const struct px_bytes version = PX_BYTES("HTTP/1.");
+	struct px_bytes whole = rest;
 
 	/*
 	 * Only bytes that could be its own, so that it does not matter how much is there already.
@@ -131,9 +133,10 @@ static enum px_sure http_lacks_body(const struct px_parse_ctx *ctx, struct px_by
 	if (m->start.is_response) {
 		if (!st->is_joined && http_asked_of(st, m->ordinal) == HTTP_ASKED_HEAD)
 			return PX_SURE_YES;
-		if (px_bytes_starts(rest, version))
+		/* A body that is the beginning of this itself: what stands behind it tells. */
+		if (px_bytes_starts(whole, http_version))
 			return PX_SURE_YES;
-		return px_bytes_starts(version, rest) ? PX_SURE_MAYBE : PX_SURE_NO;
+		return px_bytes_starts(http_version, rest) ? PX_SURE_MAYBE : PX_SURE_NO;
 	}
 	if (st->continued > m->ordinal)
 		return PX_SURE_NO;
@@ -151,7 +154,8 @@ static struct px_parse_result http_body(const struct px_parse_ctx *ctx, struct p
 
 	if (m->may_lack_body) {
 		struct px_bytes rest = px_bytes_sub(in, pos, SIZE_MAX);
-		bool is_all = m->phase == HTTP_IN_LENGTH && rest.len >= m->left;
+		bool is_all = m->phase == HTTP_IN_LENGTH && rest.len >= m->left &&
+			      (!m->start.is_response || rest.len >= http_version.len);
 		enum px_sure lacks = http_lacks_body(ctx, rest, m);
 
 		if (lacks == PX_SURE_MAYBE && !ctx->eof && !is_all)

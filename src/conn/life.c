@@ -143,3 +143,17 @@ void px_life_finish(struct px_conn *c)
 		}
 	}
 }
+
+uint64_t px_life_response_end(const struct px_conn *c)
+{
+	enum px_role role = px_conn_role(c);
+	enum px_dir dir;
+	uint64_t end;
+
+	if (!c->closed || c->was_reset || role == PX_ROLE_UNKNOWN)
+		return 0;
+	dir = px_dir_other(px_role_request_dir(role));
+	end = c->streams[dir].end;
+	/* What is told of this process's direction may leave open whether a FIN is counted. */
+	return c->streams[dir].eof || c->told_end[dir] + 1 >= end ? end : 0;
+}

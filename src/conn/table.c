@@ -228,7 +228,7 @@ static bool table_is_start(const struct px_table *t, const struct px_abi_event *
 
 static void table_update_waiting(struct px_conn *c)
 {
-	if (c->held || c->closed)
+	if (c->held || c->closed || px_matcher_is_waiting(&c->matcher))
 		table_wait(c->table, c);
 	else
 		table_unwait(c->table, c);
@@ -243,7 +243,7 @@ static void table_end(struct px_table *t, struct px_conn *c)
 	if (c->closed)
 		px_life_finish(c);
 	px_decoder_finish(&c->decoder);
-	px_matcher_finish(&c->matcher);
+	px_matcher_finish(&c->matcher, px_life_response_end(c));
 	if (c->is_dropped)
 		px_control_end(c);
 	if (c->messages == 0 && c->decoder.not_understood > 0)
@@ -375,7 +375,7 @@ void px_table_event(struct px_table *t, const struct px_event *ev)
 	default:
 		break;
 	}
-	if (c->held || c->closed || c->is_waiting)
+	if (c->held || c->closed || c->is_waiting || px_matcher_is_waiting(&c->matcher))
 		table_update_waiting(c);
 }
 
@@ -390,6 +390,8 @@ void px_table_advance(struct px_table *t, uint64_t now_ns)
 			table_end(t, c);
 		} else {
 			px_order_advance(c, now_ns);
+			if (!c->held)
+				px_matcher_advance(&c->matcher, now_ns);
 			table_update_waiting(c);
 		}
 		c = next;

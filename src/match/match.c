@@ -58,6 +58,9 @@ void px_matcher_fini(struct px_matcher *m)
 		px_frame_free(m->env->frames, f);
 	while ((f = queue_take(&m->responses, true, 0)) != NULL)
 		px_frame_free(m->env->frames, f);
+	px_frame_free(m->env->frames, m->held_request);
+	px_frame_free(m->env->frames, m->held_response);
+	m->held_request = m->held_response = NULL;
 }
 
 static void match_emit(struct px_matcher *m, struct px_frame *request, struct px_frame *response,
@@ -90,33 +93,6 @@ static void match_flush(struct px_matcher *m, unsigned int flags)
 		match_emit(m, NULL, f, flags | PX_FLAG_UNPAIRED);
 }
 
-void px_matcher_gap(struct px_matcher *m, bool maybe_requests)
-{
-	m->epoch++;
-	if (m->is_joined && !m->has_begun)
-		return; /* what went by is the rest of a message that had begun before us: we join behind it */
-	m->is_certain = false;
-	m->is_joined = false;
-	if (maybe_requests)
-		m->answered_to++; /* a request in the hole has had an answer, too, before the next one is sent */
-	if (m->sync == PX_MATCH_SYNCED)
-		m->sync = PX_MATCH_PLACING;
-	if (m->sends_ahead)
-		m->sync = PX_MATCH_BROKEN;
-}
-
-void px_matcher_restart(struct px_matcher *m, uint32_t epoch)
-{
-	match_flush(m, 0);
-	px_matcher_init(m, m->env, m->owner, false);
-	m->epoch = epoch;
-}
-
-void px_matcher_finish(struct px_matcher *m)
-{
-	match_flush(m, match_alone(m));
-}
-
 static void match_pair(struct px_matcher *m, struct px_frame *request, struct px_frame *response)
 {
 	unsigned int flags =
@@ -131,6 +107,80 @@ static void match_pair(struct px_matcher *m, struct px_frame *request, struct px
 static void match_break(struct px_matcher *m)
 {
 	m->sync = PX_MATCH_BROKEN;
+	match_flush(m, match_alone(m));
+}
+
+/* What is held is a pair for certain, or nobody knows. */
+static void match_decide(struct px_matcher *m, bool is_pair)
+{
+	struct px_frame *request = m->held_request, *response = m->held_response;
+
+	m->held_request = m->held_response = NULL;
+	if (is_pair) {
+		m->delta = response->key - request->key;
+		m->sync = PX_MATCH_SYNCED;
+		m->clean_pairs++;
+		match_pair(m, request, response);
+		return;
+	}
+	match_emit(m, request, NULL, match_alone(m) | PX_FLAG_NOREPLY);
+	match_emit(m, NULL, response, match_alone(m) | PX_FLAG_UNPAIRED);
+}
+
+/* The next message tells whether the held ones are a pair. */
+static void match_weigh(struct px_matcher *m, const struct px_frame *f)
+{
+	bool is_pair = f->kind == PX_FRAME_REQUEST && f->first.has_peer_pos &&
+		       f->first.peer_pos == m->held_response->last.pos;
+
+	match_decide(m, is_pair);
+	if (is_pair)
+		return;
+	m->sends_ahead = true;
+	match_break(m);
+}
+
+void px_matcher_gap(struct px_matcher *m, bool maybe_requests)
+{
+	m->epoch++;
+	if (m->is_joined && !m->has_begun)
+		return; /* what went by is the rest of a message that had begun before us: we join behind it */
+	if (m->held_response)
+		match_decide(m, false);
+	m->had_sync = m->sync == PX_MATCH_SYNCED;
+	m->old_epoch = m->epoch - 1;
+	m->old_delta = m->delta;
+	m->is_certain = false;
+	m->is_joined = false;
+	if (maybe_requests)
+		m->answered_to++; /* a request in the hole has had an answer, too, before the next one is sent */
+	if (m->sync == PX_MATCH_SYNCED)
+		m->sync = PX_MATCH_PLACING;
+	if (m->sends_ahead)
+		m->sync = PX_MATCH_BROKEN;
+}
+
+void px_matcher_restart(struct px_matcher *m, uint32_t epoch)
+{
+	if (m->held_response) /* who changes the protocol waits for the answer to that */
+		match_decide(m, true);
+	match_flush(m, 0);
+	px_matcher_init(m, m->env, m->owner, false);
+	m->epoch = epoch;
+}
+
+void px_matcher_advance(struct px_matcher *m, uint64_t now_ns)
+{
+	if (m->held_response && now_ns >= m->held_response->last.ts_ns + PX_MATCH_PATIENCE_NS)
+		match_decide(m, true);
+}
+
+void px_matcher_finish(struct px_matcher *m, uint64_t response_end)
+{
+	/* What was left in the middle may have swallowed other answers. */
+	if (m->held_response)
+		match_decide(m, response_end == m->held_response->last.pos &&
+					!(m->held_response->flags & PX_FLAG_ABORTED));
 	match_flush(m, match_alone(m));
 }
 
@@ -207,7 +257,7 @@ static void match_placed(struct px_matcher *m, struct px_frame *f)
 		}
 		return;
 	}
-	if (!request || f->first.pos != request->first.peer_pos) {
+	if (!request || f->first.pos != request->first.peer_pos || !match_is_possible(request, f)) {
 		if (f->first.peer_pos <= m->asked_to) /* not the answer to a lost request either: it was sent ahead */
 			m->clean_pairs = 0;
 		match_emit(m, NULL, f, match_alone(m) | PX_FLAG_UNPAIRED);
@@ -215,7 +265,13 @@ static void match_placed(struct px_matcher *m, struct px_frame *f)
 	}
 	while ((other = queue_take(&m->requests, true, 0)) != request)
 		match_emit(m, other, NULL, match_alone(m) | PX_FLAG_NOREPLY);
-	if (++m->clean_pairs >= MATCH_CLEAN_PAIRS || m->is_joined) {
+	if (m->is_joined) {
+		m->asked_to = request->last.pos;
+		m->held_request = request;
+		m->held_response = f;
+		return;
+	}
+	if (++m->clean_pairs >= MATCH_CLEAN_PAIRS) {
 		if (request->epoch == f->epoch) { /* both counts began behind the loss */
 			m->delta = f->key - request->key;
 			m->sync = PX_MATCH_SYNCED;
@@ -240,9 +296,30 @@ static void match_by_key(struct px_matcher *m, struct px_frame *f)
 		queue_push(is_request ? &m->requests : &m->responses, f);
 }
 
+/*
+ * The partner of a frame that was begun before the last loss and ended behind it. It is known only
+ * if the two were in step then, and it was counted in the same epoch, if it waits at all.
+ */
+static struct px_frame *match_take_old(struct px_matcher *m, const struct px_frame *f)
+{
+	bool is_request = f->kind == PX_FRAME_REQUEST;
+	struct px_match_queue *q = is_request ? &m->responses : &m->requests;
+	uint64_t key = is_request ? f->key + m->old_delta : f->key - m->old_delta;
+
+	if (!m->had_sync || f->epoch != m->old_epoch)
+		return NULL;
+	for (const struct px_frame *other = q->first; other; other = other->next)
+		if (other->key == key && other->epoch == f->epoch &&
+		    match_is_possible(is_request ? f : other, is_request ? other : f))
+			return queue_take(q, false, key);
+	return NULL;
+}
+
 void px_matcher_frame(struct px_matcher *m, enum px_match how, struct px_frame *f)
 {
 	m->has_begun = true;
+	if (m->held_response && f->kind != PX_FRAME_ONE_WAY)
+		match_weigh(m, f);
 	if (f->kind == PX_FRAME_ONE_WAY || how == PX_MATCH_ONE_WAY) {
 		match_emit(m, f, NULL, 0);
 		return;
@@ -254,15 +331,8 @@ void px_matcher_frame(struct px_matcher *m, enum px_match how, struct px_frame *
 		 * Begun before a loss and ended behind it: its partner is counted in the same
 		 * epoch, if it waits at all.
 		 */
-		struct px_match_queue *q =
-			f->kind == PX_FRAME_REQUEST ? &m->responses : &m->requests;
-		struct px_frame *request = f->kind == PX_FRAME_REQUEST ? f : q->first;
-		struct px_frame *response = f->kind == PX_FRAME_REQUEST ? q->first : f;
-		struct px_frame *other = NULL;
+		struct px_frame *other = match_take_old(m, f);
 
-		if (q->first && q->first->epoch == f->epoch && !m->sends_ahead &&
-		    request->first.has_peer_pos && response->first.pos == request->first.peer_pos)
-			other = queue_take(q, true, 0);
 		if (f->kind == PX_FRAME_REQUEST)
 			match_emit(m, f, other, other ? 0 : PX_FLAG_NOREPLY | PX_FLAG_GAP);
 		else

@@ -11,6 +11,12 @@
  * joined in the middle carry the flag mid_stream. A client that was seen to send ahead is not
  * paired again. (One that has exactly n > 1 requests under way at every moment since cannot be told
  * from one that waits.)
+ *
+ * Whoever joins behind two of three requests sent at once sees the third, and behind it the answer
+ * to the first. So the first pair of a connection joined in the middle is held until something
+ * speaks for it: the next request, sent when the answer and no more had come; the end of the
+ * connection right behind the answer; PX_MATCH_PATIENCE_NS without another answer. Anything else,
+ * and the two go alone.
  */
 #ifndef PX_MATCH_MATCH_H
 #define PX_MATCH_MATCH_H
@@ -56,7 +62,14 @@ struct px_matcher {
 	uint64_t answered_to;	/* a client that waits sends its next request when the answers have come up to here */
 	uint64_t asked_to;	/* offset behind the last complete request */
 	struct px_match_queue requests, responses;
+	struct px_frame *held_request, *held_response;	/* the first pair behind a late start */
+	bool had_sync;		/* before the last loss: these two are how it was synced then */
+	uint32_t old_epoch;
+	uint64_t old_delta;
 };
+
+/* Answers to requests that were sent at once come in less than this, as a rule. */
+#define PX_MATCH_PATIENCE_NS (500ull * 1000 * 1000)
 
 void px_matcher_init(struct px_matcher *m, struct px_match_env *env, void *owner, bool mid_stream);
 void px_matcher_fini(struct px_matcher *m);
@@ -76,7 +89,19 @@ void px_matcher_gap(struct px_matcher *m, bool maybe_requests);
  */
 void px_matcher_restart(struct px_matcher *m, uint32_t epoch);
 
-/* Nothing will follow: what waits goes alone. */
-void px_matcher_finish(struct px_matcher *m);
+/* Whether px_matcher_advance() will have something to do later though no frame comes. */
+static inline bool px_matcher_is_waiting(const struct px_matcher *m)
+{
+	return m->held_response != NULL;
+}
+
+/* All frames up to this time (source clock) have been handed over. */
+void px_matcher_advance(struct px_matcher *m, uint64_t now_ns);
+
+/*
+ * Nothing will follow: what waits goes alone. response_end: offset at which the responses are known
+ * to end, 0 where that is not known.
+ */
+void px_matcher_finish(struct px_matcher *m, uint64_t response_end);
 
 #endif

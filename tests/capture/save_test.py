@@ -206,7 +206,7 @@ class Save(unittest.TestCase):
                 lines.append(rng.choice([e for e in ends if e]).pop(0))
             tape = self.tape(lines)
             with self.subTest(seed=seed):
-                self.round_trip(tape)
+                self.round_trip(tape, in_order=False) # a pair that waits for proof is told at the end of its own connection
                 # Joined in the middle and out of order, or with losses: a pair may be told as its halves, never another way.
                 subprocess.run([TAPECAT, "shuffle", str(seed), "4", tape, self.file("changed")], check=True)
                 self.only_true_pairs(self.file("changed"))

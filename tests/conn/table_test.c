@@ -222,6 +222,7 @@ START_TEST(counted_from_now_on_is_not_seen_from_the_start)
 		      PX_ABI_F_NEWPOS | (sock_id == 11 ? PX_ABI_F_START : 0),
 		      PX_BYTES("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
 		answer(10, false);
+		ask();
 		ck_assert_uint_eq(seen.flags, sock_id == 11 ? 0 : PX_FLAG_MID_STREAM);
 	}
 	ck_assert_uint_eq(seen.paired, 2);
@@ -535,6 +536,7 @@ START_TEST(one_without_a_beginning_is_not_dropped)
 	ck_assert_uint_eq(seen.control.copy_max[PX_DIR_IN], UINT32_MAX);
 	event(PX_ABI_DATA, PX_DIR_OUT, 0,
 	      PX_BYTES("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
+	px_table_advance(&table, now_ns + PX_MATCH_PATIENCE_NS);
 	ck_assert_uint_eq(seen.paired, 1);
 	sock_id = 9;
 }
@@ -567,6 +569,79 @@ START_TEST(what_is_saved_is_copied)
 }
 END_TEST
 
+/*
+ * A connection that is older than the first event: its third request is all that is seen of three.
+ */
+static void join(void)
+{
+	sock_id++;
+	pos[0] = pos[1] = 5000;
+	ask();
+}
+
+/* Whose answer is the first that comes? Three requests at once look like one. */
+START_TEST(the_first_answer_is_not_taken_for_the_last_request_s)
+{
+	join();
+	answer(10, false);
+	ck_assert_uint_eq(seen.paired + seen.alone, 0);
+	answer(20, false);
+	answer(30, false);
+	ck_assert_uint_eq(seen.paired, 0);
+	ck_assert_uint_eq(seen.alone, 4);
+	ask(); /* it sends ahead, so nothing is known of it any more */
+	answer(40, false);
+	close_conn(0);
+	ck_assert_uint_eq(seen.paired, 0);
+	ck_assert_uint_eq(seen.alone, 6);
+	sock_id = 9;
+}
+END_TEST
+
+/* What proves that the two belong together: the client went on, or ended, or waited. */
+START_TEST(the_first_pair_waits_for_proof)
+{
+	for (int i = 0; i < 3; i++) {
+		unsigned int paired = seen.paired;
+
+		join();
+		answer(10, false);
+		ck_assert_uint_eq(seen.paired, paired);
+		if (i == 0) {
+			ask();
+		} else if (i == 1) {
+			close_conn(0);
+		} else {
+			px_table_advance(&table, now_ns + PX_MATCH_PATIENCE_NS - 1);
+			ck_assert_uint_eq(seen.paired, paired);
+			ck_assert(px_table_is_waiting(&table));
+			px_table_advance(&table, now_ns + PX_MATCH_PATIENCE_NS);
+		}
+		ck_assert_uint_eq(seen.paired, paired + 1);
+		ck_assert_uint_eq(seen.flags, PX_FLAG_MID_STREAM);
+	}
+	ck_assert_uint_eq(seen.alone, 0);
+	sock_id = 9;
+}
+END_TEST
+
+/* An answer may be under way while requests behind its own are lost. */
+START_TEST(an_answer_keeps_its_request_across_a_loss)
+{
+	ask();
+	ask();
+	event(PX_ABI_DATA, PX_DIR_IN, 0, PX_BYTES("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n"));
+	pos[PX_DIR_OUT] += 28;
+	ask();
+	px_table_advance(&table, now_ns += 100000000);
+	ck_assert_uint_eq(seen.lost, 28);
+	ck_assert_uint_eq(seen.paired, 0);
+	event(PX_ABI_DATA, PX_DIR_IN, 0, PX_BYTES("abc"));
+	ck_assert_uint_eq(seen.paired, 1);
+	seen.lost = 0;
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("table");
@@ -594,6 +669,9 @@ int main(void)
 	tcase_add_test(tc, one_without_a_beginning_is_not_dropped);
 	tcase_add_test(tc, one_with_a_loss_is_not_dropped);
 	tcase_add_test(tc, what_is_saved_is_copied);
+	tcase_add_test(tc, the_first_answer_is_not_taken_for_the_last_request_s);
+	tcase_add_test(tc, the_first_pair_waits_for_proof);
+	tcase_add_test(tc, an_answer_keeps_its_request_across_a_loss);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
