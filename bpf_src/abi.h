@@ -34,6 +34,7 @@ enum px_abi_kind {
 #define PX_ABI_F_PACKET 0x0400	/* from a packet capture: no process is known */
 #define PX_ABI_F_START 0x0800	/* nothing had gone either way on this connection before this call */
 #define PX_ABI_F_LOST 0x1000	/* DATA: bytes never to be seen; from sources that order by themselves */
+#define PX_ABI_F_URGENT 0x4000	/* an urgent byte has a place, but is none of the stream: IN before pos, OUT behind len */
 #define PX_ABI_F_FILE 0x2000	/* DATA: the bytes were taken from a file when the call was over */
 
 /* family: the kernel's AF_ numbers */

@@ -152,8 +152,16 @@ px_inline int px_on_data(void *ctx, struct px_abi_event *h, const struct px_sock
 			px_count(PX_COUNT_FOREIGN, 1);
 		}
 	}
-	if (msg_flags & PX_MSG_OOB)
-		return 0;
+	if (msg_flags & PX_MSG_OOB) {	/* urgent is the last byte of what is sent */
+		if (dir == PX_ABI_IN || is_message)
+			return 0;
+		if (s->protocol == PX_TCP)
+			place.flags |= PX_ABI_F_URGENT;
+		else
+			px_place_uncount(s, dir);
+		n--;
+		h->len = (u32)n;
+	}
 	if ((shape == PX_SHAPE_NONE || shape == PX_SHAPE_PAGES) && n)
 		place.flags |= PX_ABI_F_NO_BYTES;	/* of pages until they have been found */
 	if (shape != PX_SHAPE_NONE && !px_is_thrown_away(s, msg_flags))

@@ -252,6 +252,9 @@ px_inline void px_place_tcp(struct px_place *p, const struct px_sock *s, u32 dir
 		out -= n;
 	p->pos = dir == PX_ABI_IN ? in : out;
 	p->peer_pos = dir == PX_ABI_IN ? out : in;
+	/* A read that begins behind an urgent byte has passed it. */
+	if (dir == PX_ABI_IN && px_get32(tp, PX_OFF_tcp_sock_urg_seq, typed) + 1 == in)
+		p->flags |= PX_ABI_F_URGENT;
 	if (!typed)
 		return;
 	/*
@@ -266,6 +269,16 @@ px_inline void px_place_tcp(struct px_place *p, const struct px_sock *s, u32 dir
 	in -= rcv_nxt - (u32)PX_LOAD(u64, tp, PX_OFF_tcp_sock_bytes_received);
 	if (in == 0 && out == (p->flags & PX_ABI_F_ACCEPT ? 0 : 1))
 		p->flags |= PX_ABI_F_START;
+}
+
+/* The last byte that was counted is urgent. */
+px_inline void px_place_uncount(const struct px_sock *s, u32 dir)
+{
+	u64 ino = s->ino;
+	struct px_moved *m = moved.lookup(&ino);
+
+	if (m)
+		__sync_fetch_and_add(&m->bytes[dir], (u32)-1);
 }
 
 /* UNIX streams and MPTCP: counted here. The count goes on whether or not the event finds room. */

@@ -88,6 +88,7 @@ static const struct btf_field {
 	{ "tcp_sock", "copied_seq" },
 	{ "tcp_sock", "rcv_nxt" },
 	{ "tcp_sock", "snd_una" },
+	{ "tcp_sock", "urg_seq" },
 	{ "tcp_sock", "write_seq" },
 	{ "unix_address", "len" },
 	{ "unix_address", "name" },

@@ -49,14 +49,15 @@ static void control_skip(struct px_conn *c, enum px_dir dir, uint64_t n)
 {
 	c->control.flags |= control_flag(dir);
 	c->control.skip_until[dir] =
-		(uint32_t)(c->streams[dir].end + (n < CONTROL_SKIP_FAR ? n : CONTROL_SKIP_FAR));
+		(uint32_t)(c->streams[dir].end + (n < CONTROL_SKIP_FAR ? n : CONTROL_SKIP_FAR)) +
+		c->streams[dir].urgent;
 	control_tell(c);
 }
 
 void px_control_renew(struct px_conn *c, enum px_dir dir)
 {
 	const struct px_stream *s = &c->streams[dir];
-	int32_t ahead = (int32_t)(c->control.skip_until[dir] - (uint32_t)s->end);
+	int32_t ahead = (int32_t)(c->control.skip_until[dir] - s->urgent - (uint32_t)s->end);
 
 	if (!(c->control.flags & control_flag(dir)))
 		return;

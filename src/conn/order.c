@@ -18,6 +18,7 @@ uint64_t px_order_offset(const struct px_stream *s, uint32_t raw)
 {
 	const uint64_t origin = (uint64_t)1 << 32; /* what came before the first byte seen is not negative */
 
+	raw -= s->urgent;
 	if (s->end == 0)
 		return origin + raw;
 	return s->end + (uint64_t)(int64_t)(int32_t)(raw - (uint32_t)s->end);
@@ -48,6 +49,8 @@ static uint64_t order_pos(const struct px_conn *c, const struct px_abi_event *h)
 	const struct px_stream *s = &c->streams[h->dir ? PX_DIR_OUT : PX_DIR_IN];
 	uint64_t pos = px_order_offset(s, h->pos);
 
+	if (pos == s->end + 1 && h->dir == PX_ABI_IN && h->flags & PX_ABI_F_URGENT)
+		return s->end;
 	if (pos == s->end + 1 && s->started && h->state != TCP_STATE_ESTABLISHED &&
 	    !order_ends_out(h))
 		pos--; /* a FIN takes a sequence number */
@@ -59,6 +62,23 @@ static bool order_tells_end(const struct px_conn *c, const struct px_abi_event *
 {
 	return h->len == 0 && (h->dir == PX_DIR_IN || order_ends_out(h)) &&
 	       h->flags & PX_ABI_F_PEER_POS && !c->is_packet;
+}
+
+/* A byte that is sent as urgent has no length here, but a place. */
+static bool order_is_urgent(const struct px_abi_event *h)
+{
+	return h->dir == PX_ABI_OUT && h->flags & PX_ABI_F_URGENT;
+}
+
+/* The urgent byte that an event tells of moves what follows it. */
+static void order_pass_urgent(struct px_conn *c, const struct px_abi_event *h)
+{
+	struct px_stream *s = &c->streams[h->dir ? PX_DIR_OUT : PX_DIR_IN];
+
+	if (order_is_urgent(h))
+		s->urgent += !(h->flags & PX_ABI_F_MORE);
+	else if (s->end != 0 && px_order_offset(s, h->pos) == s->end + 1)
+		s->urgent++;
 }
 
 /*
@@ -73,7 +93,8 @@ static bool order_must_wait(struct px_conn *c, const struct px_abi_event *h, enu
 	struct px_stream *s = &c->streams[dir], *other = &c->streams[px_dir_other(dir)];
 
 	*missing = dir;
-	if (s->end != 0 && (h->len > 0 || order_tells_end(c, h)) && order_pos(c, h) > s->end)
+	if (s->end != 0 && (h->len > 0 || order_tells_end(c, h) || order_is_urgent(h)) &&
+	    order_pos(c, h) > s->end)
 		return true;
 	*missing = PX_DIR_OUT;
 	if (dir == PX_DIR_IN && h->flags & PX_ABI_F_PEER_POS && other->end != 0 && !c->is_packet) {
@@ -113,6 +134,22 @@ static struct px_seg_info order_seg_info(const struct px_abi_event *h)
 	return info;
 }
 
+/* Show an event as if urgent bytes had no place: offsets are those of the stream. */
+static void order_show(struct px_conn *c, const struct px_event *ev, uint64_t pos)
+{
+	const struct px_stream *other = &c->streams[ev->hdr->dir ? PX_DIR_IN : PX_DIR_OUT];
+	struct px_abi_event moved;
+	struct px_event shown = { &moved, ev->data };
+
+	if (other->urgent) {
+		moved = *ev->hdr;
+		moved.peer_pos -= other->urgent;
+		px_life_show(c, &shown, pos);
+	} else {
+		px_life_show(c, ev, pos);
+	}
+}
+
 /*
  * One data event whose turn it is. is_late: what waits for it was reported first, but happened
  * after it.
@@ -125,6 +162,8 @@ static void order_data(struct px_conn *c, const struct px_event *ev, bool is_lat
 	struct px_seg_info info = order_seg_info(h);
 	uint64_t pos = order_pos(c, h);
 
+	if (h->flags & PX_ABI_F_URGENT && dir == PX_DIR_IN)
+		order_pass_urgent(c, h);
 	if (h->flags & PX_ABI_F_PEER_POS) {
 		if (other->end == 0)
 			px_stream_hint(other, px_order_offset(other, h->peer_pos));
@@ -145,8 +184,10 @@ static void order_data(struct px_conn *c, const struct px_event *ev, bool is_lat
 	    !px_stream_is_waiting(s))
 		s->eof = true;
 	px_decoder_run(&c->decoder, dir);
-	px_life_show(c, ev, pos);
+	order_show(c, ev, pos);
 	px_stream_settle(s);
+	if (order_is_urgent(h))
+		order_pass_urgent(c, h);
 }
 
 /* The bytes up to end are missing for good; info tells when that was known. */

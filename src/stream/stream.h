@@ -49,6 +49,7 @@ struct px_stream {
 	struct px_stream_budget *budget;
 	uint64_t pos;		/* offset of the next unread byte */
 	uint64_t end;		/* offset behind the last byte in order */
+	uint32_t urgent;	/* sequence numbers up to end that were no bytes of the stream */
 	bool started;		/* pos is known */
 	bool eof;		/* no byte follows end */
 	bool no_repeats;	/* each byte is reported once: system calls, not packets */

@@ -642,6 +642,38 @@ START_TEST(an_answer_keeps_its_request_across_a_loss)
 }
 END_TEST
 
+/*
+ * An urgent byte takes a place in the sequence and is none of the stream: what is behind it goes on
+ * where what was before it ended, also in what the other direction is said to have reached.
+ */
+START_TEST(an_urgent_byte_is_passed)
+{
+	for (int i = 0; i < 3; i++) {
+		event(PX_ABI_DATA, PX_DIR_OUT, 0,
+		      PX_BYTES("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab"));
+		if (i == 0) {	/* alone */
+			event(PX_ABI_DATA, PX_DIR_OUT, PX_ABI_F_URGENT, PX_BYTES(""));
+			pos[PX_DIR_OUT]++;
+			event(PX_ABI_DATA, PX_DIR_OUT, 0, PX_BYTES("cd"));
+		} else if (i == 1) {	/* behind bytes of its call, which are two events */
+			event(PX_ABI_DATA, PX_DIR_OUT, PX_ABI_F_URGENT | PX_ABI_F_MORE,
+			      PX_BYTES("c"));
+			event(PX_ABI_DATA, PX_DIR_OUT, PX_ABI_F_URGENT, PX_BYTES("d"));
+			pos[PX_DIR_OUT]++;
+		} else {
+			event(PX_ABI_DATA, PX_DIR_OUT, 0, PX_BYTES("cd"));
+		}
+		event(PX_ABI_DATA, PX_DIR_IN, 0,
+		      PX_BYTES("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab"));
+		pos[PX_DIR_IN]++;
+		event(PX_ABI_DATA, PX_DIR_IN, PX_ABI_F_URGENT, PX_BYTES("c"));
+		event(PX_ABI_DATA, PX_DIR_IN, 0, PX_BYTES("d"));
+		ck_assert_uint_eq(seen.paired, (unsigned int)i + 1);
+		ck_assert_uint_eq(seen.flags, 0);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("table");
@@ -672,6 +704,7 @@ int main(void)
 	tcase_add_test(tc, the_first_answer_is_not_taken_for_the_last_request_s);
 	tcase_add_test(tc, the_first_pair_waits_for_proof);
 	tcase_add_test(tc, an_answer_keeps_its_request_across_a_loss);
+	tcase_add_test(tc, an_urgent_byte_is_passed);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
