@@ -8,7 +8,7 @@ from harness.registry import live
 KEPT = 16 * 1024
 
 # What a back end does not see yet.
-WITHOUT = {"sock": ("send-urgent", "splice-from")}
+WITHOUT = {"sock": ("splice-from",)}
 
 
 def inode_of(rec):
@@ -91,7 +91,7 @@ def wrong_closes(generator, records):
 
 
 def every_way(t, selection):
-    generator = Generator(t.folder, selection, WITHOUT.get(t.probe, ("send-urgent",)))
+    generator = Generator(t.folder, selection, WITHOUT.get(t.probe, ()))
     t.stops.append(generator.stop)
     # The ring has room for all of it: in a crowded one large calls are copied in part.
     with t.trace(generator.pids, "--conns", "--buffer", "64M") as tracer:
@@ -101,7 +101,7 @@ def every_way(t, selection):
     wrong = wrong_messages(generator, told["message"], t.probe) + wrong_opens(generator, told["open"]) + wrong_closes(generator, told["close"])
     t.expect(not wrong, f"{len(wrong)} are wrong:\n    " + "\n    ".join(wrong[:12]))
     ends = generator.of("end")
-    t.expect(sum(row["interrupted"] for row in ends) > 10 and sum(row["would_block"] for row in ends) > 10,
+    t.expect(sum(row["interrupted"] for row in ends) > 3 and sum(row["would_block"] for row in ends) > 3,
              f"no call was interrupted, or none found nothing to do: {ends}")
     t.note(f"{len(told['message'])} records of {len(generator.of('connection'))} ends of connections")
 
@@ -112,7 +112,7 @@ def every_call(t):
     every_way(t, "all")
 
 
-@live(vm=True)
+@live(vm=True, perf=True)
 def every_call_once(t):
     """The same, each call on one kind of socket or another"""
     every_way(t, "short")

@@ -135,7 +135,8 @@ struct gen_case *gen_plan(const char *selection, const char *without, size_t *co
 				continue;
 			*c = case_of((enum gen_kind)kind, i, 3 + (size_t)kind);
 			for (size_t k = 0; k < steps; k++)
-				add_sizes(c, small_sizes[k], small_sizes[(k + i) % steps]);
+				if (!is_short || (k + i) % steps < 2)
+					add_sizes(c, small_sizes[k], small_sizes[(k + i) % steps]);
 			if (i % GEN_KINDS == (size_t)kind && !is_short)
 				add_sizes(c, LARGE, LARGE);
 			n++;
