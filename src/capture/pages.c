@@ -143,6 +143,9 @@ static int pages_search(struct pages_peek *p, const struct px_btf *btf, const ui
 		/* It has not been moved meanwhile: so page is this frame's, too. */
 		if (pages_frame(mark, page_size) != frame || p->failed)
 			return -1;
+		/* Without CONFIG_SPARSEMEM_VMEMMAP there are many arrays, in that memory. */
+		if (page - base < PAGES_STEPS * PAGES_STEP)
+			return -1;
 		out->base = base;
 		out->array = page - frame * (uint64_t)struct_size;
 		return 0;
