@@ -16,8 +16,8 @@
 #define PX_ETIMEDOUT 110
 
 #define PX_TAIL 256
-#define PX_CROWDED_MAX 2048	/* bytes of a large call that are copied while the ring is nearly full */
 #define PX_CONTROL_FROM 4096	/* calls up to this size are not worth a look into the control map */
+#define PX_CROWDED_MAX 2048	/* bytes of a large call that are copied while the ring is nearly full */
 
 /* With MSG_TRUNC, TCP takes bytes and copies none; UNIX sockets copy them all the same. */
 px_inline int px_is_thrown_away(const struct px_sock *s, u32 msg_flags)
@@ -113,7 +113,7 @@ px_inline void px_wanted(const struct px_sock *s, u32 dir, u32 pos, u64 n, u64 *
 /*
  * A call moved n > 0 bytes, or an IN call with n 0 found the end of the stream.
  *
- * h      filled by px_fill() as a DATA event
+ * h      filled by px_fill() as a DATA event, and px_fill_ends()
  * regs   the user's registers, 0 where they do not describe this call
  * typed  constant: how s->sk may be read
  */
@@ -134,7 +134,6 @@ px_inline int px_on_data(void *ctx, struct px_abi_event *h, const struct px_sock
 	h->peer_pos = (u32)px_forget(place.peer_pos, s->noise);
 	h->len = (u32)n;
 	h->dir = (u8)dir;
-	px_fill_ends(h, s, typed);
 	if (!px_ends_wanted(h, s, typed))
 		return 0;
 	if (regs) {
@@ -145,7 +144,7 @@ px_inline int px_on_data(void *ctx, struct px_abi_event *h, const struct px_sock
 			if (call->flags_arg)
 				msg_flags = (u32)px_arg(regs, call->flags_arg);
 		} else if (call && call->what == PX_WHAT_MESSAGES && call->dir == dir) {
-			shape = PX_SHAPE_BUF;	/* px_message() will find out where */
+			shape = PX_SHAPE_MSG;
 			is_message = 1;
 			msg_flags = (u32)px_arg(regs, call->flags_arg);
 		} else if (call && call->what == PX_WHAT_FOREIGN) {
@@ -168,11 +167,9 @@ px_inline int px_on_data(void *ctx, struct px_abi_event *h, const struct px_sock
 		want = px_min(n, PX_COPY_MAX);
 	if (want > PX_CONTROL_FROM)
 		px_wanted(s, dir, place.pos, n, &want, &skip, &tail);
-	if (is_message && want) {	/* too rare to be spared */
-		want = px_min(n, PX_COPY_MAX);
-		skip = tail = 0;
-	}
-	if (want && !px_memory_of(&mem, shape, regs, n)) {
+	if (is_message) {	/* all of it: too rare to be spared */
+		want = px_is_thrown_away(s, msg_flags) ? 0 : PX_COPY_MAX;
+	} else if (want && !px_memory_of(&mem, shape, regs, n)) {
 		px_count_fault();
 		want = 0;
 	}
@@ -186,11 +183,9 @@ px_inline int px_on_data(void *ctx, struct px_abi_event *h, const struct px_sock
 	want = px_min(px_forget(want, s->noise), PX_COPY_MAX);
 	if (place.is_new)
 		px_push_names(ctx, h, s->sk);
-#ifdef PX_BACK_END_SOCK
 	if (px_forget(is_message, s->noise))
-		return px_message_begin(ctx, h, want);
+		return px_message_begin(ctx, h, s, regs, want);
 	px_forget_messages();
-#endif
 	if (mem.parts || want > PX_EVENT_MAX || skip || tail)
 		return px_rest_begin(ctx, h, &mem, want, skip, tail);
 	px_push_bytes(ctx, h, mem.buf, want);

@@ -71,8 +71,21 @@ px_inline u64 px_sock_ino(u64 sk, int typed)
 #endif
 }
 
-/* What kind of socket it is. */
-px_inline void px_sock_read(struct px_sock *s, u64 sk, int typed)
+px_inline int px_is_datagram(const struct px_sock *s)
+{
+#ifdef PX_DATAGRAM_COPY
+	return s->type == PX_DGRAM;
+#else
+	(void)s;
+	return 0;
+#endif
+}
+
+/*
+ * False where the socket is none that we follow: streams, and UDP where datagrams are asked for.
+ * s->ino is 0 or known already.
+ */
+px_inline int px_sock_look(struct px_sock *s, u64 sk, u64 ino, int typed)
 {
 	s->sk = sk;
 	s->noise = bpf_get_current_pid_tgid();
@@ -88,27 +101,21 @@ px_inline void px_sock_read(struct px_sock *s, u64 sk, int typed)
 		s->protocol = *(u16 *)(kind + PX_OFF_sock_sk_protocol - PX_KIND_AT);
 	}
 	s->family = PX_COMMON(u16, s, skc_family, typed);
-}
-
-/* Of a socket that px_sock_read() or px_sock_look() has seen. */
-px_inline int px_is_udp(const struct px_sock *s)
-{
-	return s->type == PX_DGRAM && s->protocol == PX_UDP &&
-	       (s->family == PX_ABI_AF_INET || s->family == PX_ABI_AF_INET6);
-}
-
-/* False where the socket is no stream that we follow. s->ino is 0 or known already. */
-px_inline int px_sock_look(struct px_sock *s, u64 sk, u64 ino, int typed)
-{
-	px_sock_read(s, sk, typed);
-	if (s->type != PX_STREAM)
+	if (s->family == PX_ABI_AF_UNIX) {
+		if (s->type != PX_STREAM)
+			return 0;
+		s->protocol = 0;
+	} else if (s->family != PX_ABI_AF_INET && s->family != PX_ABI_AF_INET6) {
 		return 0;
-	if (s->family == PX_ABI_AF_UNIX)
-		s->protocol = px_forget(0, s->noise);
-	else if (s->family != PX_ABI_AF_INET && s->family != PX_ABI_AF_INET6)
+	} else if (s->type == PX_STREAM) {
+		if (s->protocol != PX_TCP && s->protocol != PX_MPTCP)
+			return 0;
+	} else if (!px_is_datagram(s) || s->protocol != PX_UDP) {
 		return 0;
-	else if (s->protocol != PX_TCP && s->protocol != PX_MPTCP)
-		return 0;
+	}
+	s->family = (u16)px_forget(s->family, s->noise);
+	s->type = (u16)px_forget(s->type, s->noise);
+	s->protocol = (u16)px_forget(s->protocol, s->noise);
 	s->ino = ino ? ino : px_sock_ino(sk, typed);
 	return 1;
 }

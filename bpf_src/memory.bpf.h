@@ -56,7 +56,7 @@ px_inline int px_memory_of(struct px_memory *m, u32 shape, u64 regs, u64 n)
 		if (px_probe_user(&first, sizeof(first), (void *)(m->buf + 16)))
 			return 0;
 		m->iov = first.base;
-		m->parts = first.len;
+		m->parts = first.len & ~PX_PAGES;	/* the user's word */
 	}
 	if (px_probe_user(&first, sizeof(first), (void *)m->iov))
 		return 0;

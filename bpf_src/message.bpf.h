@@ -89,6 +89,7 @@ px_inline int px_goes_on(const struct px_inside *in, const struct px_stack *s)
 	for (u32 i = 0; i < PX_SPOTS; i++) {
 		u64 at = in->spot[i];
 
+		PX_BARRIER(i);
 		if (i >= in->spots || at > PX_STACK_WORDS - 2)
 			break;
 		found |= px_is_zero((s->word[at] ^ first.base) | (s->word[at + 1] ^ first.len));
@@ -152,6 +153,7 @@ px_inline int px_is_whole(u64 iov, u64 parts, u64 len)
 	for (u32 i = 0; i < PX_PARTS_SUMMED; i++) {
 		struct px_iov v = {};
 
+		PX_BARRIER(i);
 		if (i >= parts)
 			return sum <= len;
 		px_probe_user(&v, sizeof(v), (void *)(iov + i * sizeof(v)));
@@ -160,17 +162,6 @@ px_inline int px_is_whole(u64 iov, u64 parts, u64 len)
 			return 0;
 	}
 	return parts == PX_PARTS_SUMMED ? 1 : -1;
-}
-
-/*
- * Hand over a datagram. What is received has its sender's name in the user's memory only later:
- * px_peer() looks for the kernel's.
- */
-px_inline int px_datagram_end(void *ctx, struct px_rest *r)
-{
-	if (r->head.dir == PX_ABI_IN)
-		turn.call(ctx, PX_ABI_TURN_PEER);
-	return px_datagram_go(ctx, r);
 }
 
 /*
@@ -186,6 +177,7 @@ int px_message(void *ctx)
 	struct px_inside now = {};
 	struct px_mmsg m = {};
 	struct px_iov first = {};
+	u64 state = PX_NUMBER_KNOWN;
 	int number, whole = 1;
 
 	if (!r || r->owner != id)
@@ -193,28 +185,29 @@ int px_message(void *ctx)
 	if (uses)
 		*uses = 1;
 	if (r->head.dir == PX_ABI_IN && PX_ARG4(regs)) { /* a timeout: the call may end unseen */
-		now.state = PX_NUMBER_NEXT_OR_FIRST;
+		state = PX_NUMBER_NEXT_OR_FIRST;
 		s = px_stack_take();
 	}
-	number = px_message_number(&now, regs, r->head.sock_gen, s);
-	if (number >= 0) {
-		if (!px_message_read(&m, &first, now.vector, (u64)number)) {
-			px_count_fault();
-			m.parts = 0;
-			r->want = 0;
-		}
-		if (r->head.dir == PX_ABI_OUT)
-			whole = px_is_whole(m.iov, m.parts, r->head.len);
-		now.last = r->head.len;
-		now.next = (u32)number + 1;
-		if (whole < 0)
-			now.state = PX_NUMBER_NEXT_OR_FIRST;
-		px_find_spots(&now, s, &m, &first);
-	} else {
-		now.state = PX_NUMBER_LOST;
+	number = (int)px_forget((u64)px_message_number(&now, regs, r->head.sock_gen, s), id);
+	if (number >= 0 && !px_message_read(&m, &first, now.vector, (u64)number)) {
+		px_count_fault();
+		m.parts = 0;
+		r->want = 0;
+	}
+	if (r->head.dir == PX_ABI_OUT)
+		whole = px_is_whole(m.iov, m.parts, r->head.len);
+	whole = (int)px_forget((u64)whole, id);
+	if (whole < 0)
+		state = PX_NUMBER_NEXT_OR_FIRST;
+	if (number < 0) {
+		state = PX_NUMBER_LOST;
 		r->want = 0;
 		r->head.flags |= PX_ABI_F_NO_BYTES;
 	}
+	now.last = r->head.len;
+	now.next = (u32)number + 1;
+	now.state = (u16)px_forget(state, id);
+	px_find_spots(&now, s, &m, &first);
 	if (number >= 0 && (now.next >= now.count || !whole))
 		insides.delete(&id);
 	else
@@ -224,28 +217,47 @@ int px_message(void *ctx)
 	r->mem.buf = first.base;
 	r->mem.iov = m.iov;
 	r->parts = m.parts;
-	r->mem.parts = first.len >= r->want ? 0 : m.parts;
+	r->mem.parts = first.len >= r->want ? 0 : m.parts & ~PX_PAGES;
+#ifdef PX_DATAGRAM_COPY
 	if (r->head.dir == PX_ABI_OUT && r->head.flags & PX_ABI_F_DGRAM)
 		px_fill_peer(&r->head, m.name, m.name_len);
-	if (r->head.flags & PX_ABI_F_DGRAM)
-		return px_datagram_end(ctx, r);
-	px_rest_go(ctx, r);
-	return 0;
+#endif
+	return px_datagram_end(ctx, r);
 }
 
 /* One message of many: px_message() goes on. */
-px_inline int px_message_begin(void *ctx, const struct px_abi_event *h, u64 want)
+px_inline int px_message_begin(void *ctx, const struct px_abi_event *h, const struct px_sock *s,
+			       u64 regs, u64 want)
 {
 	u32 zero = 0;
 	struct px_rest *r = rests.lookup(&zero);
 
+	(void)s;
+	(void)regs;
 	if (!r)
 		return 0;
 	r->owner = bpf_get_current_pid_tgid();
-	r->want = want;
+	r->want = px_min(h->len, want);
 	__builtin_memcpy(&r->head, h, PX_HEAD);
 	turn.call(ctx, PX_ABI_TURN_MESSAGES);
 	return 0;
 }
 
+#ifdef PX_DATAGRAM_COPY
+
+/* A datagram that may be one of many; h is a px_rest's head already. */
+px_inline int px_datagrams_begin(void *ctx, const struct px_abi_event *h, u64 regs)
+{
+	u32 zero = 0;
+	struct px_rest *r = rests.lookup(&zero);
+
+	(void)regs;
+	if (!r)
+		return 0;
+	r->want = px_min(h->len, PX_DATAGRAM_COPY);
+	turn.call(ctx, PX_ABI_TURN_MESSAGES);
+	return 0;
+}
+
+#endif
 #endif

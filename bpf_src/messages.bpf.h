@@ -11,10 +11,9 @@
 #define PX_MESSAGES_BPF_H
 
 #include "datagram.bpf.h"
-#include "names.bpf.h"
 
-#define PX_STEPS 48
-#define PX_BATCH_TURNS 24
+#define PX_STEPS 40
+#define PX_BATCH_TURNS 26
 #define PX_BATCH_MAX 16128u /* bytes of an event; the verifier wants to see room for twice that */
 #define PX_SUM 252 /* messages that lie in that room */
 
@@ -41,65 +40,55 @@ struct px_batch {
 };
 BPF_PERCPU_ARRAY(batches, struct px_batch, 1);
 
-/* The call returned n > 0 messages. */
-int px_messages(void *ctx)
+/* The call moved h->result messages. */
+px_inline struct px_batch *px_batch_begin(const struct px_abi_event *h, u64 regs, u64 want)
 {
-	u64 regs = px_tail_regs(ctx), ino = 0, sk;
-	s64 n = px_tail_result(ctx);
-	u32 zero = 0, nr = PX_CALL_NR(regs), msg_flags = (u32)PX_ARG3(regs), dir;
+	u32 zero = 0;
 	struct px_batch *b = batches.lookup(&zero);
-	struct px_abi_call *call = calls.lookup(&nr);
-	struct px_place place = {};
-	struct px_abi_event h;
-	struct px_sock s;
 
-	if (!b || !call || n <= 0)
+	if (!b)
 		return 0;
-	dir = call->dir & 1;
-	if (msg_flags & PX_MSG_OOB ||
-	    (dir == PX_ABI_IN && msg_flags & (PX_MSG_PEEK | PX_MSG_ERRQUEUE)))
-		return 0;
-	sk = px_sock_of_fd(PX_ARG0(regs), &ino);
-	if (!sk)
-		return 0;
-	b->is_dgram = 0;
-	if (!px_sock_look(&s, sk, ino, PX_UNTYPED)) {
-		if (!px_is_udp(&s))
-			return 0;
-		s.ino = ino;
-		b->is_dgram = 1;
-	}
-	px_fill(&h, &s, PX_ABI_DATA, PX_ABI_F_DGRAM, (s32)n, PX_UNTYPED);
-	h.dir = (u8)dir;
-	h.syscall_nr = (u16)nr;
-	px_fill_ends(&h, &s, PX_UNTYPED);
 	b->owner = bpf_get_current_pid_tgid();
 	b->at = PX_ARG1(regs);
-	b->messages = (u64)n;
-	b->turns = b->is_open = 0;
+	b->messages = (u32)h->result;
 	b->left = b->done = b->copied = b->todo = 0;
-	b->no_bytes = 0;
-	if (!b->is_dgram) {
-		if (!px_ends_wanted(&h, &s, PX_UNTYPED))
-			return 0;
-		/* Where the call ended; px_sum() goes back to where it began. */
-		if (s.protocol == PX_TCP)
-			px_place_tcp(&place, &s, dir, 0, PX_UNTYPED);
-		else
-			px_place_counted(&place, &s, dir, (u32)px_forget(0, s.noise), PX_UNTYPED);
-		h.pos = place.pos;
-		h.peer_pos = place.peer_pos;
-		h.flags = place.flags;
-		if (place.is_new)
-			px_push_names(ctx, &h, sk);
-		b->at_end = dir == PX_ABI_IN && px_at_end(sk, PX_UNTYPED);
-		b->no_bytes = px_is_thrown_away(&s, msg_flags);
-	}
-	__builtin_memcpy(&b->head, &h, PX_HEAD);
-	__builtin_memcpy(&b->each, &h, PX_HEAD);
-	turn.call(ctx, b->is_dgram ? PX_ABI_TURN_BATCH : PX_ABI_TURN_SUM);
+	b->turns = b->is_open = b->at_end = 0;
+	b->no_bytes = !want;
+	b->is_dgram = h->flags & PX_ABI_F_DGRAM;
+	__builtin_memcpy(&b->head, h, PX_HEAD);
+	return b;
+}
+
+/* Of a stream h has the place where the call ended; px_sum() goes back to where it began. */
+px_inline int px_message_begin(void *ctx, const struct px_abi_event *h, const struct px_sock *s,
+			       u64 regs, u64 want)
+{
+	struct px_batch *b = px_batch_begin(h, regs, want);
+
+	if (!b)
+		return 0;
+	if (h->dir == PX_ABI_IN)
+		b->at_end = px_at_end(s->sk, PX_UNTYPED);
+	turn.call(ctx, PX_ABI_TURN_SUM);
 	return 0;
 }
+
+#ifdef PX_DATAGRAM_COPY
+
+/* Of datagrams h has what all of them have in common. */
+px_inline int px_datagrams_begin(void *ctx, const struct px_abi_event *h, u64 regs)
+{
+	struct px_batch *b = px_batch_begin(h, regs, 1);
+
+	if (!b)
+		return 0;
+	b->no_bytes = PX_DATAGRAM_COPY == 0;
+	__builtin_memcpy(&b->each, h, PX_HEAD);
+	turn.call(ctx, PX_ABI_TURN_BATCH);
+	return 0;
+}
+
+#endif
 
 /* The bytes of a stream lie one behind the other, and the socket tells only where they end. */
 int px_sum(void *ctx)
@@ -124,7 +113,7 @@ int px_sum(void *ctx)
 		return 0;
 	}
 	for (u32 i = 0; i < PX_SUM; i++) {
-		PX_BARRIER(i);	/* or LLVM counts in a way that older verifiers do not follow */
+		PX_BARRIER(i); /* or LLVM counts in a way that older verifiers do not follow */
 		if (i >= n)
 			break;
 		b->last_len = ((struct px_mmsg *)b->bytes)[i].len;
@@ -152,12 +141,16 @@ int px_sum(void *ctx)
 		return 0;
 	}
 	ino = b->head.sock_id;
-	c = b->todo > PX_CONTROL_FROM ? control.lookup(&ino) : 0;
-	if (c && c->flags & PX_CTL_DROP)
-		return 0;
-	if (c && c->flags & (b->head.dir == PX_ABI_IN ? PX_CTL_SKIP_IN : PX_CTL_SKIP_OUT) &&
-	    (s64)(s32)(c->skip_until[b->head.dir & 1] - b->head.pos) >= (s64)b->todo)
-		b->no_bytes = 1;
+	c = control.lookup(&ino);
+	if (c && c->sock_gen == b->head.sock_gen) {
+		if (c->flags & PX_CTL_DROP) {
+			__sync_fetch_and_add(&c->dropped[b->head.dir & 1], b->todo);
+			return 0;
+		}
+		if (c->flags & (b->head.dir == PX_ABI_IN ? PX_CTL_SKIP_IN : PX_CTL_SKIP_OUT) &&
+		    (s64)(s32)(c->skip_until[b->head.dir & 1] - b->head.pos) >= (s64)b->todo)
+			b->no_bytes = 1;
+	}
 	turn.call(ctx, PX_ABI_TURN_BATCH);
 	return 0;
 }
@@ -176,11 +169,14 @@ px_inline int px_batch_next(struct px_batch *b)
 	b->left = m.len;
 	b->skip = 0;
 	b->is_open = 1;
+#ifdef PX_DATAGRAM_COPY
 	if (b->is_dgram) {
 		__builtin_memcpy(&b->head, &b->each, PX_HEAD);
+		b->copied = 0;
 		b->head.len = m.len;
 		px_fill_peer(&b->head, m.name, m.name_len);
 	}
+#endif
 	return 1;
 }
 
@@ -248,16 +244,15 @@ px_inline void px_batch_emit(void *ctx, struct px_batch *b, u64 len)
 
 px_inline void px_batch_step(void *ctx, struct px_batch *b)
 {
-	u64 max = b->is_dgram ? PX_DATAGRAM_COPY : PX_COPY_MAX;
 	u64 len = b->head.len;
 	int is_over;
 
 	if (b->left && b->parts && !b->no_bytes && b->done < PX_BATCH_MAX &&
-	    (b->is_dgram ? b->done : b->copied) < max)
+	    b->copied < PX_COPY_MAX)
 		px_batch_part(b);
 	else
 		b->parts = 0;
-	is_over = !b->left || !b->parts;
+	is_over = (int)px_forget(!b->left || !b->parts, b->owner);
 	if (is_over)
 		b->is_open = 0;
 	if (!b->is_dgram) {
@@ -311,6 +306,11 @@ int px_batch(void *ctx)
 	px_count(PX_COUNT_UNCOPIED_BYTES, b->todo);
 	px_push(ctx, &b->head);
 	return 0;
+}
+
+/* The calls of a thread are all told when they return: nothing to keep in mind. */
+px_inline void px_forget_messages(void)
+{
 }
 
 #endif

@@ -10,6 +10,8 @@
 
 #include "message.bpf.h"
 
+#ifdef PX_DATAGRAM_COPY
+
 #define PX_ITER_UBUF 0 /* enum iter_type since kernel 6.4 */
 #define PX_NAME_ROOM sizeof(struct px_name)
 
@@ -71,41 +73,55 @@ px_inline int px_header_name(const struct px_stack *s, const struct px_rest *r, 
 	return !r->mem.buf || px_iter_fits(s, r, w);
 }
 
+/* The peer of r->head's datagram, if one can be found. */
+px_inline void px_find_peer(struct px_rest *r, struct px_stack *s)
+{
+	struct px_name name = {};
+	u64 at, known;
+
+	/*
+	 * First what can be seen at once: a length of 16 or 28 behind a pointer into the stack.
+	 * Without a branch, so that the verifier walks one path.
+	 */
+	for (u32 i = 0; i <= PX_STACK_WORDS - PX_HEADER_WORDS; i++) {
+		s->found[s->count & (PX_STACK_FOUND - 1)] = i;
+		s->count += px_is_zero((((u32)s->word[i + PX_HEADER_NAME_LEN] - 16) & ~12u) |
+				       (s->word[i] - s->base) >> 12);
+	}
+	known = px_forget(0, r->owner);
+	for (u32 k = 0; k < PX_STACK_FOUND; k++) {
+		PX_BARRIER(k);
+		if (k >= s->count)
+			break;
+		if (!px_header_name(s, r, s->found[k], &at))
+			continue;
+		if (known && at != known - 1)
+			return;
+		known = px_forget(at + 1, r->owner);
+	}
+	at = known - 1;
+	PX_BARRIER(at);
+	if (!known || at > sizeof(s->word) - PX_NAME_ROOM)
+		return;
+	__builtin_memcpy(&name, (const char *)s->word + (at & ~7ull), sizeof(name));
+	px_set_peer(&r->head, &name);
+}
+
 int px_peer(void *ctx)
 {
 	u32 zero = 0;
 	struct px_rest *r = rests.lookup(&zero);
 	struct px_stack *s;
-	struct px_name name = {};
-	u64 at, known = 0;
 
 	if (!r || r->owner != bpf_get_current_pid_tgid())
 		return 0;
 	s = px_stack_take();
-	if (!s)
-		return px_datagram_go(ctx, r);
-	/* First what can be seen at once: a length of 16 or 28 behind a pointer into the stack. */
-	for (u32 i = 0; i <= PX_STACK_WORDS - PX_HEADER_WORDS; i++) {
-		if (((u32)s->word[i + PX_HEADER_NAME_LEN] - 16) & ~12u ||
-		    s->word[i] - s->base >= sizeof(s->word))
-			continue;
-		s->found[s->count & (PX_STACK_FOUND - 1)] = i;
-		s->count++;
-	}
-	for (u32 k = 0; k < PX_STACK_FOUND && k < s->count; k++) {
-		if (!px_header_name(s, r, s->found[k], &at))
-			continue;
-		if (known && at != known - 1)
-			return px_datagram_go(ctx, r);
-		known = px_forget(at + 1, r->owner);
-	}
-	at = known - 1;
-	PX_BARRIER(at);
-	if (known && at <= sizeof(s->word) - PX_NAME_ROOM) {
-		__builtin_memcpy(&name, (const char *)s->word + (at & ~7ull), sizeof(name));
-		px_set_peer(&r->head, &name);
-	}
-	return px_datagram_go(ctx, r);
+	if (s)
+		px_find_peer(r, s);
+	if (px_ends_named(&r->head))
+		px_rest_go(ctx, r);
+	return 0;
 }
 
+#endif
 #endif

@@ -54,16 +54,12 @@ px_inline void px_rest_pass(struct px_rest *r, u64 n)
 /* Hand over what r->head tells of, with r->want bytes of the memory r->mem. */
 px_inline void px_rest_go(void *ctx, struct px_rest *r)
 {
-	if (!r->want) {
-		px_count(PX_COUNT_UNCOPIED_BYTES, r->head.len);
-		px_push(ctx, &r->head);
-		return;
-	}
 	r->left = r->head.len;
 	r->skip = 0;
 	r->tail = 0;
 	r->turns = 0;
-	turn.call(ctx, PX_ABI_TURN_REST);
+	if (r->want)
+		turn.call(ctx, PX_ABI_TURN_REST);
 	px_rest_give_up(ctx, r);	/* a tail call returns only if it failed */
 }
 

@@ -5,23 +5,12 @@
  * pays for it.
  */
 #include "peer.bpf.h"
-#include "message.bpf.h"
 #include "call.bpf.h"
 #include "life.bpf.h"
 #include "pages.bpf.h"
 #include "target.bpf.h"
 #include "state.bpf.h"
-
-/* The user's registers, if they describe the call that these bytes were moved by; else 0. */
-px_inline u64 px_call_regs(void)
-{
-	u64 regs = px_current_regs();
-
-	if (!px_regs_are_foreign(regs) && px_inside_call(regs))
-		return regs;
-	px_count(PX_COUNT_FOREIGN, 1);
-	return 0;
-}
+#include "udp.bpf.h"
 
 /* The number of the call if it is one of many messages, else 0. */
 px_inline u32 px_messages_nr(u64 regs)
@@ -30,60 +19,6 @@ px_inline u32 px_messages_nr(u64 regs)
 	struct px_abi_call *call = calls.lookup(&nr);
 
 	return call && call->what == PX_WHAT_MESSAGES ? nr : 0;
-}
-
-/* px_datagram() goes on; it is loaded once for both directions. */
-px_inline void px_on_datagram(void *ctx, u32 dir)
-{
-	u32 zero = 0;
-	struct px_rest *r = rests.lookup(&zero);
-
-	if (!r)
-		return;
-	r->head.dir = (u8)dir;
-	turn.call(ctx, PX_ABI_TURN_DATAGRAM);
-}
-
-int px_datagram(u64 *ctx)
-{
-	u64 sk = ctx[0], regs, name;
-	u32 zero = 0, nr, len, shape = PX_SHAPE_NONE;
-	struct px_rest *r = rests.lookup(&zero);
-	struct px_abi_call *call;
-	struct px_abi_event h;
-	struct px_sock s;
-
-	if (!r)
-		return 0;
-	px_sock_read(&s, sk, PX_TYPED);
-	s.ino = px_sock_ino(sk, PX_TYPED);
-	px_fill(&h, &s, PX_ABI_DATA, PX_ABI_F_DGRAM, (s32)ctx[1], PX_TYPED);
-	h.dir = r->head.dir;
-	h.len = (u32)ctx[1];
-	px_fill_ends(&h, &s, PX_TYPED);
-	regs = px_call_regs();
-	if (!regs) {
-		px_datagram_set(r, &h, PX_SHAPE_NONE, regs);
-		return px_datagram_go(ctx, r);
-	}
-	nr = PX_CALL_NR(regs);
-	h.syscall_nr = (u16)nr;
-	call = calls.lookup(&nr);
-	if (call && call->what == PX_WHAT_MESSAGES && call->dir == h.dir) {
-		px_datagram_set(r, &h, PX_SHAPE_MSG, regs);
-		turn.call(ctx, PX_ABI_TURN_MESSAGES);
-		return 0;
-	}
-	px_forget_messages();
-	if (call && call->what == PX_WHAT_DATA && call->dir == h.dir) {
-		shape = call->shape;
-		if (h.dir == PX_ABI_OUT) {
-			len = px_name_of(&name, shape, call->flags_arg, PX_ABI_OUT, regs);
-			px_fill_peer(&h, name, len);
-		}
-	}
-	px_datagram_set(r, &h, shape, regs);
-	return px_datagram_end(ctx, r);
 }
 
 /* A message of no bytes: of recvmmsg and sendmmsg it counts as one, of other calls it is nothing. */
@@ -125,12 +60,12 @@ int px_sock_length(u64 *ctx)
 		return 0;
 	if (!px_is_target(px_current_id() >> 32))
 		return 0;
-	if (!px_sock_look(&s, sk, 0, PX_TYPED)) {
-		if (ret >= 0 && px_is_udp(&s))
-			px_on_datagram(ctx, dir);
+	if (!px_sock_look(&s, sk, 0, PX_TYPED))
 		return 0;
-	}
-	if (ret == 0 && (dir == PX_ABI_OUT || !px_at_end(sk, PX_TYPED))) {
+	if (px_is_datagram(&s)) {
+		if (ret < 0)
+			return 0;
+	} else if (ret == 0 && (dir == PX_ABI_OUT || !px_at_end(sk, PX_TYPED))) {
 		px_on_empty(ctx, sk);
 		return 0;
 	}
@@ -139,15 +74,17 @@ int px_sock_length(u64 *ctx)
 		return 0;
 	}
 	px_fill(&h, &s, PX_ABI_DATA, 0, ret, PX_TYPED);
+	px_fill_ends(&h, &s, PX_TYPED);
+	if (px_is_datagram(&s))
+		return px_on_datagram(ctx, &h, dir, (u64)(u32)ret);
 	if (ret < 0) {
 		px_forget_messages();
 		h.kind = PX_ABI_CLOSE;
 		h.flags = PX_ABI_F_RESET;
-		px_fill_ends(&h, &s, PX_TYPED);
 		if (px_ends_wanted(&h, &s, PX_TYPED))
 			px_push(ctx, &h);
 		return 0;
 	}
-	regs = px_call_regs();
+	regs = px_call_regs(ctx);
 	return px_on_data(ctx, &h, &s, dir, (u64)(u32)ret, msg_flags, regs, PX_TYPED);
 }

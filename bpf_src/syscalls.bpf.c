@@ -3,34 +3,14 @@
  * Back ends `tracepoint`, `kprobe` and `fentry`: the return of system calls. They differ in where
  * they hang (PX_BACK_END_...) and share everything else.
  */
+#include "messages.bpf.h"
 #include "call.bpf.h"
-#include "datagram.bpf.h"
 #include "fd.bpf.h"
 #include "life.bpf.h"
 #include "pages.bpf.h"
 #include "state.bpf.h"
 #include "target.bpf.h"
-
-/* What the programs behind tail calls go by: the user's registers and the call's result. */
-px_inline u64 px_tail_regs(void *ctx)
-{
-#ifdef PX_BACK_END_KPROBE
-	return px_current_regs();
-#else
-	return ((u64 *)ctx)[0];
-#endif
-}
-
-px_inline s64 px_tail_result(void *ctx)
-{
-#ifdef PX_BACK_END_KPROBE
-	return (s64)PX_RESULT(px_ptr(ctx));
-#else
-	return (s64)((u64 *)ctx)[1];
-#endif
-}
-
-#include "messages.bpf.h"
+#include "udp.bpf.h"
 
 px_inline int px_is_reset(s64 ret)
 {
@@ -56,56 +36,30 @@ px_inline int px_return_data(void *ctx, const struct px_abi_call *call, u64 regs
 		dir = PX_ABI_IN;
 		sk = px_sock_of_fd(PX_ARG0(regs), &ino);
 	}
-	if (!sk)
+	if (!sk || !px_sock_look(&s, sk, ino, PX_UNTYPED))
 		return 0;
-	if (!px_sock_look(&s, sk, ino, PX_UNTYPED)) {
-		if (ret >= 0 && px_is_udp(&s))
-			turn.call(ctx, PX_ABI_TURN_DATAGRAM);
+	if (px_is_datagram(&s)) {
+		if (ret < 0)
+			return 0;
+	} else if (ret == 0 && (dir == PX_ABI_OUT || !px_at_end(sk, PX_UNTYPED))) {
 		return 0;
 	}
-	if (ret == 0 && (dir == PX_ABI_OUT || !px_at_end(sk, PX_UNTYPED)))
-		return 0;
-	if (ret > 0 && px_is_dropped(&s, dir, (u64)ret))
+	if (ret > 0 && call->what != PX_WHAT_MESSAGES && px_is_dropped(&s, dir, (u64)ret))
 		return 0;
 	px_fill(&h, &s, PX_ABI_DATA, 0, (s32)ret, PX_UNTYPED);
+	px_fill_ends(&h, &s, PX_UNTYPED);
+	if (px_is_datagram(&s))
+		return px_on_datagram(ctx, &h, dir, (u64)ret);
 	if (ret < 0) {
 		h.kind = PX_ABI_CLOSE;
 		h.flags = PX_ABI_F_RESET;
-		px_fill_ends(&h, &s, PX_UNTYPED);
 		if (px_ends_wanted(&h, &s, PX_UNTYPED))
 			px_push(ctx, &h);
 		return 0;
 	}
+	if (call->what == PX_WHAT_MESSAGES)
+		ret = 0;	/* that many messages; their bytes are not counted yet */
 	return px_on_data(ctx, &h, &s, dir, (u64)ret, msg_flags, regs, PX_UNTYPED);
-}
-
-/* A datagram of n bytes: px_return_data() found that the socket is UDP. */
-int px_datagram(void *ctx)
-{
-	u64 regs = px_tail_regs(ctx), ino = 0, name, sk;
-	s64 n = px_tail_result(ctx);
-	u32 zero = 0, nr = PX_CALL_NR(regs), len;
-	struct px_rest *r = rests.lookup(&zero);
-	struct px_abi_call *call = calls.lookup(&nr);
-	struct px_abi_event h;
-	struct px_sock s;
-
-	if (!r || !call)
-		return 0;
-	sk = px_sock_of_fd(px_arg(regs, call->fd_arg), &ino);
-	if (!sk)
-		return 0;
-	px_sock_read(&s, sk, PX_UNTYPED);
-	s.ino = ino;
-	px_fill(&h, &s, PX_ABI_DATA, PX_ABI_F_DGRAM, (s32)n, PX_UNTYPED);
-	h.dir = call->dir & 1;
-	h.syscall_nr = (u16)nr;
-	h.len = (u32)n;
-	px_fill_ends(&h, &s, PX_UNTYPED);
-	len = px_name_of(&name, call->shape, call->flags_arg, h.dir, regs);
-	px_fill_peer(&h, name, len);
-	px_datagram_set(r, &h, call->shape, regs);
-	return px_datagram_go(ctx, r);
 }
 
 /*
@@ -151,10 +105,6 @@ px_inline int px_on_return(void *ctx, u64 regs, s64 ret)
 	}
 	if (!call || call->what == PX_WHAT_NOTHING)
 		return 0;
-	if (call->what == PX_WHAT_MESSAGES && ret > 0) {
-		turn.call(ctx, PX_ABI_TURN_MESSAGES);
-		return 0;
-	}
 	if (call->what == PX_WHAT_DATA || call->what == PX_WHAT_MESSAGES)
 		return px_return_data(ctx, call, regs, ret);
 	return px_return_open(ctx, call, regs, ret);

@@ -161,6 +161,7 @@ static int main_live(const struct px_options *o, char **argv, struct px_command 
 		.transport = transports[o->transport],
 		.ring_bytes = (size_t)o->buffer_size,
 		.snaplen = o->snaplen > UINT32_MAX ? UINT32_MAX : (uint32_t)o->snaplen,
+		.datagrams = o->write_file || o->conns,
 		.datagram_max = o->write_file ? PX_LIVE_DATAGRAM : 0,
 		.debug = o->debug,
 	};

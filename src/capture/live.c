@@ -538,6 +538,7 @@ int px_live_open(const struct px_live_options *opt, struct px_source **out,
 		.targets = t,
 		.ring_bytes = live_ring_bytes(opt->ring_bytes),
 		.copy_max = opt->snaplen > PX_LIVE_COPY ? opt->snaplen : PX_LIVE_COPY,
+		.datagrams = opt->datagrams,
 		.datagram_max = opt->datagram_max,
 		.debug = opt->debug,
 	};

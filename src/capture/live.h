@@ -14,7 +14,8 @@ struct px_live_options {
 	enum px_transport transport;
 	size_t ring_bytes;	/* 0: PX_LIVE_RING; rounded up to a power of two; of all CPUs together */
 	uint32_t snaplen;	/* bytes the user keeps of a message; 0: the copy limit alone decides */
-	uint32_t datagram_max;	/* bytes of a UDP datagram that anybody wants to see; 0: sizes are enough */
+	bool datagrams;		/* UDP is to be seen, too */
+	uint32_t datagram_max;	/* with datagrams, bytes of each that anybody looks at; 0: sizes are enough */
 	bool debug;		/* what compiler and verifier say goes to stderr */
 };
 

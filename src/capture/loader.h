@@ -35,6 +35,7 @@ struct px_load_request {
 	enum px_transport transport;
 	size_t ring_bytes;	/* a power of two, at least a page */
 	uint32_t copy_max;	/* bytes of one call that are copied */
+	bool datagrams;		/* UDP, too */
 	uint32_t datagram_max;	/* bytes of one datagram that are copied; 0: its size is enough */
 	bool debug;		/* what compiler and verifier say goes to stderr even if all went well */
 };

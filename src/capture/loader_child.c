@@ -324,7 +324,8 @@ static int child_flags(struct px_child *c, enum px_probe probe, const char **fla
 	flags[n++] = "-Werror=implicit-function-declaration";
 	n += child_transport_flags(c, flags + n);
 	flags[n++] = child_flag(c, "-DPX_COPY_MAX=%uULL", c->req->copy_max);
-	flags[n++] = child_flag(c, "-DPX_DATAGRAM_COPY=%uULL", c->req->datagram_max);
+	if (c->req->datagrams)
+		flags[n++] = child_flag(c, "-DPX_DATAGRAM_COPY=%uULL", c->req->datagram_max);
 	flags[n++] = child_flag(c, "-DPX_CONTROL_MAX=%d", CHILD_SOCKETS_MAX);
 	flags[n++] = child_flag(c, "-DPX_MOVED_MAX=%d", CHILD_SOCKETS_MAX);
 	n += child_target_flags(c, flags + n);

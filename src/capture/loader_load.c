@@ -264,6 +264,26 @@ static int load_family_maps(struct px_child *c, int family)
 	return 0;
 }
 
+/* Has what the program is for been asked for? */
+static bool load_is_wanted(const struct px_child *c, const struct px_program *p)
+{
+	const struct px_targets *t = c->req->targets;
+
+	switch (p->when) {
+	case PX_WHEN_TARGETS_CHANGE:
+		return px_targets_change(t);
+	case PX_WHEN_COMM:
+		return t->comm.end != 0;
+	case PX_WHEN_EXE:
+		return t->exe_count != 0;
+	case PX_WHEN_DATAGRAMS:
+		return c->req->datagrams;
+	case PX_WHEN_ALWAYS:
+		break;
+	}
+	return true;
+}
+
 static int load_tails(struct px_child *c, void *module, enum px_probe probe, int target, int family)
 {
 	if (family > 0 && load_family_maps(c, family) < 0)
@@ -271,7 +291,7 @@ static int load_tails(struct px_child *c, void *module, enum px_probe probe, int
 	for (size_t i = 0; i < px_program_count; i++) {
 		const struct px_program *p = &px_programs[i];
 
-		if (p->probe == probe && p->hook == PX_HOOK_TAIL &&
+		if (p->probe == probe && p->hook == PX_HOOK_TAIL && load_is_wanted(c, p) &&
 		    load_tail_call(c, module, p, target, family) < 0)
 			return -1;
 	}
@@ -342,21 +362,8 @@ static bool load_has_map(const struct px_child *c, enum px_probe probe, size_t m
 static bool load_has_program(const struct px_child *c, enum px_probe probe,
 			     const struct px_program *p)
 {
-	const struct px_targets *t = c->req->targets;
-
-	if (p->hook == PX_HOOK_TAIL || (p->probe != probe && p->probe != PX_PROBE_AUTO))
-		return false;
-	switch (p->when) {
-	case PX_WHEN_TARGETS_CHANGE:
-		return px_targets_change(t);
-	case PX_WHEN_COMM:
-		return t->comm.end != 0;
-	case PX_WHEN_EXE:
-		return t->exe_count != 0;
-	case PX_WHEN_ALWAYS:
-		break;
-	}
-	return true;
+	return p->hook != PX_HOOK_TAIL && (p->probe == probe || p->probe == PX_PROBE_AUTO) &&
+	       load_is_wanted(c, p);
 }
 
 /*
@@ -381,7 +388,7 @@ static void load_ahead(struct px_child *c, void *module, enum px_probe probe)
 		const struct px_program *p = &px_programs[i];
 		int target;
 
-		if (p->probe == probe && p->hook == PX_HOOK_TAIL)
+		if (p->probe == probe && p->hook == PX_HOOK_TAIL && load_is_wanted(c, p))
 			target = first;
 		else if (load_has_program(c, probe, p) && p->probe != PX_PROBE_FENTRY)
 			target = load_target(c, p->probe, p->target);

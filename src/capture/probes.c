@@ -8,11 +8,16 @@
 		probe, PX_HOOK_TAIL, function, "turn", true, .slot = PX_ABI_TURN_##turn            \
 	}
 
+#define UDP_TAIL(probe, function, turn)                                                            \
+	{                                                                                          \
+		probe, PX_HOOK_TAIL, function, "turn", true, .slot = PX_ABI_TURN_##turn,           \
+			.when = PX_WHEN_DATAGRAMS                                                  \
+	}
+
 /* What all back ends at the return of system calls jump to. */
 #define CALL_TAILS(probe)                                                                          \
-	TAIL(probe, "px_turn", REST), TAIL(probe, "px_datagram", DATAGRAM),                        \
-		TAIL(probe, "px_messages", MESSAGES), TAIL(probe, "px_sum", SUM),                  \
-		TAIL(probe, "px_batch", BATCH)
+	TAIL(probe, "px_turn", REST), UDP_TAIL(probe, "px_datagram", DATAGRAM),                    \
+		TAIL(probe, "px_sum", SUM), TAIL(probe, "px_batch", BATCH)
 
 #define FEXIT(call)                                                                                \
 	{                                                                                          \
@@ -32,9 +37,9 @@ const struct px_program px_programs[] = {
 	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_exec", "sched_process_exec", false, 0, PX_WHEN_EXE },
 
 	TAIL(PX_PROBE_SOCK, "px_turn", REST),
-	TAIL(PX_PROBE_SOCK, "px_datagram", DATAGRAM),
+	UDP_TAIL(PX_PROBE_SOCK, "px_datagram", DATAGRAM),
 	TAIL(PX_PROBE_SOCK, "px_message", MESSAGES),
-	TAIL(PX_PROBE_SOCK, "px_peer", PEER),
+	UDP_TAIL(PX_PROBE_SOCK, "px_peer", PEER),
 	{ PX_PROBE_SOCK, PX_HOOK_RAW, "px_sock_length", "sock_send_length", false, PX_ABI_OUT },
 	{ PX_PROBE_SOCK, PX_HOOK_RAW, "px_sock_length", "sock_recv_length", false, PX_ABI_IN },
 

@@ -41,6 +41,7 @@ enum px_when {
 	PX_WHEN_TARGETS_CHANGE,	/* the table of targets follows the processes */
 	PX_WHEN_COMM,		/* targets by name */
 	PX_WHEN_EXE,		/* targets by program */
+	PX_WHEN_DATAGRAMS,	/* UDP is asked for */
 };
 
 struct px_program {

@@ -43,6 +43,7 @@ int main(int argc, char **argv)
 	struct px_live_options opt = { .targets = &targets,
 				       .probe = PX_PROBE_SOCK,
 				       .ring_bytes = 4 << 20,
+				       .datagrams = true,
 				       .datagram_max = PX_LIVE_DATAGRAM };
 	struct px_live_info info;
 	struct px_source *src;
