@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every system call that moves bytes, on every kind of stream socket: what client and server moved, and what is told of it."""
-from collections import Counter
+import os
+from collections import Counter, defaultdict
 
+from harness.capture import streams
 from harness.generator import Generator, body
 from harness.registry import live
 
@@ -19,13 +21,18 @@ def short(row, *keys):
     return f"{row['role']} {row['local']} {row['remote']} inode {row['inode']} " + " ".join(str(row.get(key)) for key in keys)
 
 
+def is_shown(row, side, probe):
+    """Whether the back end can have the bytes of the request (side 0) or the answer (1)."""
+    return row["contents"][side] not in ("none", *(("pipe",) if probe != "sock" else ()))
+
+
 def wrong_contents(row, rec, probe):
     """Where the bodies in a record are not what was sent."""
     found = []
     for side, where in enumerate(("req", "resp")):
         have = (rec[where] or {}).get("body", "")
         want = body(2 * int(row["url"].split("/")[1]) + side, min(row[f"{where}_body"], KEPT))
-        if row["contents"][side] == "none" or (row["contents"][side] == "pipe" and probe != "sock"):
+        if not is_shown(row, side, probe):
             want = want[:len(have)]  # not asked for, but it has to be right
         if have != want:
             found.append(f"{row['url']} {row['role']}: {where}.body by {row['calls'][side]}: {len(have)} of {len(want)} bytes: {have[:32]!r}")
@@ -90,15 +97,53 @@ def wrong_closes(generator, records):
     return found
 
 
-def every_way(t, selection):
+def messages_of(row):
+    """Both messages of an exchange, as they were sent."""
+    number = 2 * int(row["url"].split("/")[1])
+    asked, answered = row["req_body"], row["resp_body"]
+    head = "Content-Type: text/plain\r\nContent-Length: %d\r\n\r\n"
+    return (f"POST {row['url']} HTTP/1.1\r\nHost: generator\r\n" + head % asked + body(number, asked),
+            "HTTP/1.1 200 OK\r\n" + head % answered + body(number + 1, answered))
+
+
+def wrong_streams(generator, path, probe):
+    """Each connection is in the file as one of its ends saw it, byte for byte."""
+    rows = defaultdict(list)
+    for row in generator.of("exchange"):
+        rows[row["inode"]].append(row)
+    found, seen = [], 0
+    for (inode, way), stream in streams(path).items():
+        if not stream.pieces:  # a connect that failed
+            continue
+        side = (rows[inode][0]["role"] == "client") == (way == "in")
+        whole = "".join(messages_of(row)[side] for row in rows[inode]).encode()
+        here = 0
+        for at, piece in stream.pieces:
+            here += len(piece)
+            if whole[at:at + len(piece)] != piece:
+                found.append(f"{rows[inode][0]['url']}: {way}: other bytes at {at}: {piece[:40]}")
+                break
+        is_whole = all(is_shown(row, side, probe) for row in rows[inode])
+        if here > len(whole) or (is_whole and here != len(whole)):
+            found.append(f"{rows[inode][0]['url']}: {way}: {here} of {len(whole)} bytes")
+        seen += is_whole
+    if seen < len(rows) // 2:
+        found.append(f"{seen} directions of {len(rows) // 2} connections are there")
+    return found
+
+
+def every_way(t, selection, path=None):
     generator = Generator(t.folder, selection, WITHOUT.get(t.probe, ()))
     t.stops.append(generator.stop)
     # The ring has room for all of it: in a crowded one large calls are copied in part.
-    with t.trace(generator.pids, "--conns", "--buffer", "64M") as tracer:
+    saved = ("-w", path, "--print") if path else ()
+    with t.trace(generator.pids, "--conns", "--buffer", "64M", *saved) as tracer:
         generator.go()
     t.check(generator.exchanges(), tracer)
     told = {kind: [rec for rec in tracer.read() if rec["type"] == kind] for kind in ("message", "open", "close")}
     wrong = wrong_messages(generator, told["message"], t.probe) + wrong_opens(generator, told["open"]) + wrong_closes(generator, told["close"])
+    if path:
+        wrong += wrong_streams(generator, path, t.probe)
     t.expect(not wrong, f"{len(wrong)} are wrong:\n    " + "\n    ".join(wrong[:12]))
     ends = generator.of("end")
     t.expect(sum(row["interrupted"] for row in ends) > 3 and sum(row["would_block"] for row in ends) > 3,
@@ -114,5 +159,5 @@ def every_call(t):
 
 @live(vm=True, perf=True)
 def every_call_once(t):
-    """The same, each call on one kind of socket or another"""
-    every_way(t, "short")
+    """The same, each call on one kind of socket or another; and the bytes in a file"""
+    every_way(t, "short", os.path.join(t.folder, "out.pcapng"))

@@ -5,6 +5,7 @@ import os
 import struct
 import subprocess
 
+from harness.capture import packets, transport
 from harness.registry import live
 from harness.servers import LIVE, c_binary
 from harness.tracer import SLOW
@@ -41,21 +42,12 @@ class Talk:
 
 def datagrams(path):
     """The UDP packets of a pcapng file of ours: (direction, local port, remote port, bytes, payload)."""
-    with open(path, "rb") as file:
-        data = file.read()
-    at = 0
-    while at < len(data):
-        kind, size = struct.unpack_from("=II", data, at)
-        if kind == 6:
-            captured, = struct.unpack_from("=I", data, at + 20)
-            frame = data[at + 28:at + 28 + captured]
-            ip, (protocol, header) = frame[14:], ((frame[23], 20) if frame[12:14] == b"\x08\0" else (frame[20], 40))
-            if protocol == 17:
-                source, target, length = struct.unpack_from(">HHH", ip, header)
-                is_out = frame[11] == 1    # the host's made-up Ethernet address
-                yield ("out" if is_out else "in", source if is_out else target, target if is_out else source, length - 8,
-                       ip[header + 8:])
-        at += size
+    for _, frame in packets(path):
+        protocol, segment = transport(frame)
+        if protocol == 17:
+            source, target, length = struct.unpack_from(">HHH", segment)
+            is_out = frame[11] == 1    # the host's made-up Ethernet address
+            yield "out" if is_out else "in", source if is_out else target, target if is_out else source, length - 8, segment[8:]
 
 
 def seen_as(direction, local, remote, size, payload):
