@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Output files: private, and nobody else's file is written over. */
 #include "base/file.h"
+#include "support/suite.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -140,8 +141,6 @@ int main(void)
 {
 	Suite *suite = suite_create("file");
 	TCase *tc = tcase_create("file");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, new_and_own);
@@ -149,8 +148,5 @@ int main(void)
 	tcase_add_test(tc, of_others);
 	tcase_add_test(tc, devices_and_folders);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return px_suite_run(suite);
 }

@@ -7,6 +7,7 @@
 
 #include "capture/container.h"
 #include "capture/glob.h"
+#include "support/suite.h"
 
 static const char *const patterns[] = {
 	"nginx",     "n*",    "*",    "*x",   "n*x",  "n?inx",	"?????", "*g*n*",
@@ -79,16 +80,11 @@ int main(void)
 {
 	Suite *s = suite_create("glob");
 	TCase *tc = tcase_create("glob");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	suite_add_tcase(s, tc);
 	tcase_add_loop_test(tc, as_fnmatch, 0, (int)PX_COUNT(patterns));
 	tcase_add_test(tc, several);
 	tcase_add_test(tc, refused);
 	tcase_add_test(tc, containers);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return px_suite_run(s);
 }

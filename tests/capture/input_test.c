@@ -4,6 +4,7 @@
  */
 #include "capture/input.h"
 #include "support/guard.h"
+#include "support/suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -168,8 +169,6 @@ int main(void)
 {
 	Suite *suite = suite_create("input");
 	TCase *tc = tcase_create("input");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, whole, PLAIN, FORMS);
@@ -177,8 +176,5 @@ int main(void)
 	tcase_add_loop_test(tc, damaged, GZIP, GZIP_PADDED);
 	tcase_add_test(tc, asking_too_much);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return px_suite_run(suite);
 }

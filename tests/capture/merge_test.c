@@ -5,6 +5,7 @@
 
 #include "abi.h"
 #include "capture/merge.h"
+#include "support/suite.h"
 
 #define LANES 3
 #define SIZE 4096
@@ -158,7 +159,9 @@ START_TEST(pieces_stay_together)
 }
 END_TEST
 
-/* An interrupt's event stands before that of the call it came into: the order of the buffer holds. */
+/*
+ * An interrupt's event stands before that of the call it came into: the order of the buffer holds.
+ */
 START_TEST(buffer_keeps_its_order)
 {
 	put(0, 30, 0, 0);
@@ -337,8 +340,6 @@ int main(void)
 {
 	Suite *suite = suite_create("merge");
 	TCase *tc = tcase_create("merge");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, in_order_of_time);
@@ -352,8 +353,5 @@ int main(void)
 	tcase_add_loop_test(tc, damaged_sample, 0, 5);
 	tcase_add_loop_test(tc, round_and_round, 0, 20);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return px_suite_run(suite);
 }

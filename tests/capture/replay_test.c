@@ -6,6 +6,7 @@
 #include "capture/replay.h"
 #include "capture/tape.h"
 #include "support/guard.h"
+#include "support/suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -349,8 +350,6 @@ int main(void)
 {
 	Suite *suite = suite_create("replay");
 	TCase *tc = tcase_create("tape");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_set_timeout(tc, 120);
 	tcase_add_unchecked_fixture(tc, setup, teardown);
@@ -362,8 +361,5 @@ int main(void)
 	tcase_add_test(tc, piped);
 	tcase_add_test(tc, killed_writer);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return px_suite_run(suite);
 }

@@ -4,6 +4,7 @@
  * was really sent.
  */
 #include "capture/tcp.h"
+#include "support/suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -448,8 +449,6 @@ int main(void)
 {
 	Suite *suite = suite_create("tcp");
 	TCase *tc = tcase_create("drawn"), *random = tcase_create("random");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_loop_test(tc, drawn, 0, PX_COUNT(scripts));
 	tcase_set_timeout(random, 300);
@@ -458,8 +457,5 @@ int main(void)
 	tcase_add_test(random, worst_order);
 	suite_add_tcase(suite, tc);
 	suite_add_tcase(suite, random);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return px_suite_run(suite);
 }

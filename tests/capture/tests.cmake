@@ -4,7 +4,7 @@ add_test(NAME capture/save COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DI
 add_test(NAME capture/slow_reader COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/slow_reader_test.py $<TARGET_FILE:pxtrace>)
 # The reader with all that lies behind it: more than the stage that it is in.
 add_executable(true_records ${CMAKE_CURRENT_LIST_DIR}/true_records.c)
-target_link_libraries(true_records PRIVATE px_capture px_conn ${CHECK_LIBRARIES})
+target_link_libraries(true_records PRIVATE px_capture px_conn px_test_support ${CHECK_LIBRARIES})
 target_include_directories(true_records PRIVATE ${CHECK_INCLUDE_DIRS})
 add_test(NAME capture/true_records COMMAND true_records)
 # A hundred; two thousand take minutes: mutate_test.py PXTRACE 2000

@@ -9,6 +9,7 @@
  */
 #include "capture/tcp.h"
 #include "conn/table.h"
+#include "support/suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -415,16 +416,11 @@ int main(void)
 {
 	Suite *suite = suite_create("true records");
 	TCase *tc = tcase_create("true records");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_set_timeout(tc, 300);
 	tcase_add_test(tc, whole);
 	tcase_add_test(tc, cut_anywhere);
 	tcase_add_loop_test(tc, changed_at_random, 0, LOOPS);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return px_suite_run(suite);
 }

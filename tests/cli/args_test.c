@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Words of the command line to values, and back. */
 #include "cli/args.h"
+#include "support/suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -250,8 +251,6 @@ int main(void)
 {
 	Suite *suite = suite_create("args");
 	TCase *tc = tcase_create("args");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_loop_test(tc, value, 0, (int)PX_COUNT(value_cases));
 	tcase_add_loop_test(tc, net, 0, (int)PX_COUNT(net_cases));
@@ -262,8 +261,5 @@ int main(void)
 	tcase_add_test(tc, written_values);
 	tcase_add_test(tc, distances);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return px_suite_run(suite);
 }

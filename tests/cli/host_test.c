@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is said about hosts that cannot, and about processes that are not there. */
 #include "cli/host.h"
+#include "support/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -187,8 +188,6 @@ int main(void)
 {
 	Suite *suite = suite_create("host");
 	TCase *tc = tcase_create("host");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_loop_test(tc, host, 0, (int)PX_COUNT(host_cases));
 	tcase_add_test(tc, files_need_nothing);
@@ -196,8 +195,5 @@ int main(void)
 	tcase_add_test(tc, facts);
 	tcase_add_test(tc, processes);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return px_suite_run(suite);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Command lines to struct px_options, what is said about wrong ones, and --help. */
 #include "cli/options.h"
+#include "support/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -331,8 +332,6 @@ int main(void)
 {
 	Suite *suite = suite_create("options");
 	TCase *tc = tcase_create("options");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(tc, defaults);
 	tcase_add_test(tc, targets);
@@ -345,8 +344,5 @@ int main(void)
 	tcase_add_test(tc, help_examples_work);
 	tcase_add_test(tc, table_is_sound);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return px_suite_run(suite);
 }

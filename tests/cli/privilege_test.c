@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is left of a process that gave up what it does not need. */
 #include "cli/privilege.h"
+#include "support/suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -76,15 +77,10 @@ int main(void)
 {
 	Suite *suite = suite_create("privilege");
 	TCase *tc = tcase_create("privilege");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(tc, drop);
 	tcase_add_test(tc, keep);
 	tcase_add_test(tc, files);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return px_suite_run(suite);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Colours and width, on a pseudo terminal and on a pipe. */
 #include "cli/term.h"
+#include "support/suite.h"
 
 #include <check.h>
 #include <pty.h>
@@ -70,15 +71,10 @@ int main(void)
 {
 	Suite *suite = suite_create("term");
 	TCase *tc = tcase_create("term");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_add_test(tc, color);
 	tcase_add_test(tc, width);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return px_suite_run(suite);
 }

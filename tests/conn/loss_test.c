@@ -6,6 +6,7 @@
  * parser itself does not look at them.
  */
 #include "conn/table.h"
+#include "support/suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -358,8 +359,6 @@ int main(void)
 {
 	Suite *suite = suite_create("loss");
 	TCase *tc = tcase_create("loss");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, nothing_lost_all_paired);
@@ -367,9 +366,5 @@ int main(void)
 	tcase_add_test(tc, recovers_from_one_loss);
 	tcase_add_loop_test(tc, removed_at_random, 0, 10);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return px_suite_run(suite);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Datagrams go in, openings and closings of a socket's peers come out. */
 #include "conn/table.h"
+#include "support/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -176,8 +177,6 @@ int main(void)
 {
 	Suite *suite = suite_create("peers");
 	TCase *tc = tcase_create("peers");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, both_directions);
@@ -185,9 +184,5 @@ int main(void)
 	tcase_add_test(tc, bounded);
 	tcase_add_test(tc, of_packets);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return px_suite_run(suite);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Events of HTTP connections go in, records and what the kernel side is told come out. */
 #include "conn/table.h"
+#include "support/suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -458,14 +459,10 @@ static const struct {
 	int32_t changed_ms;
 	bool is_other_thread, is_shown;
 } files[] = {
-	{ 1, 1000, false, true },
-	{ 1, INT32_MAX, false, true },
-	{ 1, 12, false, true },
-	{ 1, 11, false, false },	/* the clock of files may be a tick behind */
-	{ 1, 0, false, false },
-	{ 5000, 4000, false, false },	/* while the call was under way */
-	{ 5000, 6000, false, true },
-	{ 1, 1000, true, false },	/* its thread may have begun it at any time */
+	{ 1, 1000, false, true },    { 1, INT32_MAX, false, true },
+	{ 1, 12, false, true },	     { 1, 11, false, false },	/* the clock of files may be a tick behind */
+	{ 1, 0, false, false },	     { 5000, 4000, false, false },	/* while the call was under way */
+	{ 5000, 6000, false, true }, { 1, 1000, true, false },	/* its thread may have begun it at any time */
 	{ 1, -1, false, false },
 };
 
@@ -534,8 +531,7 @@ START_TEST(one_without_a_beginning_is_not_dropped)
 	ck_assert_uint_eq(seen.controls, 1);
 	event(PX_ABI_DATA, PX_DIR_IN, 0, PX_BYTES("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
 	ck_assert_uint_eq(seen.control.copy_max[PX_DIR_IN], UINT32_MAX);
-	event(PX_ABI_DATA, PX_DIR_OUT, 0,
-	      PX_BYTES("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
+	event(PX_ABI_DATA, PX_DIR_OUT, 0, PX_BYTES("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
 	px_table_advance(&table, now_ns + PX_MATCH_PATIENCE_NS);
 	ck_assert_uint_eq(seen.paired, 1);
 	sock_id = 9;
@@ -678,8 +674,6 @@ int main(void)
 {
 	Suite *suite = suite_create("table");
 	TCase *tc = tcase_create("table");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, a_fin_ends_the_call_not_its_first_event);
@@ -706,9 +700,5 @@ int main(void)
 	tcase_add_test(tc, an_answer_keeps_its_request_across_a_loss);
 	tcase_add_test(tc, an_urgent_byte_is_passed);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return px_suite_run(suite);
 }

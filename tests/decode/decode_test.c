@@ -5,6 +5,7 @@
  * in the way that the next letter says.
  */
 #include "decode/decode.h"
+#include "support/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -369,8 +370,6 @@ int main(void)
 {
 	Suite *suite = suite_create("decode");
 	TCase *tc = tcase_create("decode");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, frames_have_exact_places_and_times);
@@ -387,9 +386,5 @@ int main(void)
 	tcase_add_test(tc, what_can_be_shown_at_the_end_is_shown);
 	tcase_add_test(tc, joined_in_the_middle_waits_for_a_beginning);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return px_suite_run(suite);
 }

@@ -5,6 +5,7 @@
  * is true.
  */
 #include "golden/player.h"
+#include "support/oom.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,61 +14,24 @@
 
 #define TAPES_MAX 64
 
-static bool is_armed;
-static long allocations, fail_at;
-static bool fails_on;	/* the later ones, too */
-
-static bool refuses(void)
-{
-	long n = allocations;
-
-	if (!is_armed)
-		return false;
-	allocations++;
-	return fails_on ? n >= fail_at : n == fail_at;
-}
-
-/* The linker sends the calls of everything that is linked in here (--wrap). */
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-
-void *__wrap_malloc(size_t size)
-{
-	return refuses() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return refuses() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t size)
-{
-	return refuses() ? NULL : __real_realloc(p, size);
-}
-
 static struct player_tape tapes[TAPES_MAX];
 static struct player_run run;
 
-/* Returns how many allocations there were; -1 when something false was told. */
+/* Returns how many px_oom.allocations there were; -1 when something false was told. */
 static long play(const struct player_tape *t, int fd)
 {
 	const char *why;
 
-	allocations = 0;
+	px_oom.allocations = 0;
 	run.is_short = true;
-	is_armed = true;
+	px_oom.is_armed = true;
 	player_play_bytes(t->bytes, fd, &run);
-	is_armed = false;
+	px_oom.is_armed = false;
 	why = player_untrue(&t->whole, &run);
 	if (!why)
-		return allocations;
-	fprintf(stderr, "%s, allocation %ld%s: %s\n", t->name, fail_at,
-		fails_on ? " and later" : "", why);
+		return px_oom.allocations;
+	fprintf(stderr, "%s, allocation %ld%s: %s\n", t->name, px_oom.fail_at,
+		px_oom.fails_on ? " and later" : "", why);
 	return -1;
 }
 
@@ -78,18 +42,18 @@ int main(int argc, char **argv)
 	long failed = 0, runs = 0, told = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		fail_at = -1;
-		fails_on = false;
+		px_oom.fail_at = -1;
+		px_oom.fails_on = false;
 		failed += play(&tapes[i], fd) < 0 || run.count != tapes[i].whole.count;
 		for (int on = 0; on < 2; on++) {
-			fails_on = on;
-			for (fail_at = 0;; fail_at++) {
+			px_oom.fails_on = on;
+			for (px_oom.fail_at = 0;; px_oom.fail_at++) {
 				long n = play(&tapes[i], fd);
 
 				failed += n < 0;
 				runs++;
 				told += (long)run.count;
-				if (n >= 0 && n <= fail_at)
+				if (n >= 0 && n <= px_oom.fail_at)
 					break;
 				if (failed > 10)
 					return EXIT_FAILURE;

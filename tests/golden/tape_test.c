@@ -5,6 +5,7 @@
  * environment: how many random runs.
  */
 #include "golden/player.h"
+#include "support/suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -171,7 +172,6 @@ int main(int argc, char **argv)
 {
 	Suite *suite = suite_create("tapes");
 	TCase *tc = tcase_create("events missing");
-	SRunner *runner;
 	int failed;
 
 	if (argc != 2) {
@@ -186,11 +186,8 @@ int main(int argc, char **argv)
 	tcase_add_test(tc, without_each_event);
 	tcase_add_test(tc, removed_at_random);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
+	failed = px_suite_run(suite);
 	for (size_t i = 0; i < tape_count; i++)
 		player_unload(&tapes[i]);
-	return failed || tape_count == 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	return tape_count == 0 ? EXIT_FAILURE : failed;
 }

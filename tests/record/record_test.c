@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "record/record.h"
+#include "support/suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -223,8 +224,6 @@ int main(void)
 {
 	Suite *s = suite_create("record");
 	TCase *tc = tcase_create("record");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_test(tc, clear_leaves_type_and_ok);
 	tcase_add_loop_test(tc, flags_by_name, 0, PX_COUNT(flag_cases));
@@ -235,9 +234,5 @@ int main(void)
 	tcase_add_test(tc, registry_is_complete);
 	tcase_add_test(tc, list_of_fields);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return px_suite_run(s);
 }

@@ -8,6 +8,7 @@
 
 #include "sink/emit.h"
 #include "support/guard.h"
+#include "support/suite.h"
 
 #define B(literal) PX_BYTES(literal)
 
@@ -406,8 +407,6 @@ int main(void)
 {
 	Suite *s = suite_create("escape");
 	TCase *tc = tcase_create("escape");
-	SRunner *sr;
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, utf8, 0, PX_COUNT(utf8_cases));
@@ -421,9 +420,5 @@ int main(void)
 	tcase_add_test(tc, term_of_a_megabyte);
 	tcase_add_test(tc, numbers);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return px_suite_run(s);
 }

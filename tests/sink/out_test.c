@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sink/out.h"
+#include "support/suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -351,8 +352,6 @@ int main(void)
 {
 	Suite *s = suite_create("out");
 	TCase *tc = tcase_create("out");
-	SRunner *sr;
-	int failed;
 
 	signal(SIGPIPE, SIG_IGN);
 	tcase_set_timeout(tc, 30);
@@ -366,9 +365,5 @@ int main(void)
 	tcase_add_test(tc, record_longer_than_the_queue);
 	tcase_add_loop_test(tc, ring_keeps_the_order, 0, PX_COUNT(kind_names));
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return px_suite_run(s);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "sink/sample.h"
+#include "support/suite.h"
 
 static struct px_record r;
 static struct sample_out o;
@@ -228,8 +229,6 @@ int main(void)
 {
 	Suite *s = suite_create("sink_json");
 	TCase *tc = tcase_create("json");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_checked_fixture(tc, json_setup, json_teardown);
 	tcase_add_test(tc, whole_message);
@@ -241,9 +240,5 @@ int main(void)
 	tcase_add_loop_test(tc, long_body, 0, PX_COUNT(long_sizes));
 	tcase_add_test(tc, more_protocols_than_one);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return px_suite_run(s);
 }

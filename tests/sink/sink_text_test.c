@@ -8,6 +8,7 @@
 
 #include "sink/sample.h"
 #include "sink/text_aside.h"
+#include "support/suite.h"
 
 static struct px_record r;
 static struct sample_out o;
@@ -608,8 +609,6 @@ int main(void)
 {
 	Suite *s = suite_create("sink_text");
 	TCase *tc = tcase_create("text");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_loop_test(tc, line, 0, PX_COUNT(line_cases));
 	tcase_add_loop_test(tc, width, 0, PX_COUNT(width_cases));
@@ -626,9 +625,5 @@ int main(void)
 	tcase_add_test(tc, asides_go_to_stderr);
 	tcase_add_loop_test(tc, totals, 0, PX_COUNT(totals_cases));
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return px_suite_run(s);
 }

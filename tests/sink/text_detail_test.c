@@ -9,6 +9,7 @@
 #include "sink/sample.h"
 #include "sink/escape.h"
 #include "sink/text_body.h"
+#include "support/suite.h"
 
 static struct px_record r;
 
@@ -348,8 +349,6 @@ int main(void)
 {
 	Suite *s = suite_create("text_detail");
 	TCase *tc = tcase_create("detail");
-	SRunner *sr;
-	int failed;
 
 	tcase_set_timeout(tc, 30);
 	tcase_add_test(tc, one_v);
@@ -364,9 +363,5 @@ int main(void)
 	tcase_add_test(tc, raw);
 	tcase_add_test(tc, offsets_of_long_dumps);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return px_suite_run(s);
 }

@@ -4,6 +4,7 @@
  * the rest is a hole.
  */
 #include "stream/stream.h"
+#include "support/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -302,8 +303,6 @@ int main(void)
 {
 	Suite *suite = suite_create("stream");
 	TCase *tc = tcase_create("stream");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_add_test(tc, in_order_bytes_are_lent_not_copied);
@@ -317,9 +316,5 @@ int main(void)
 	tcase_add_test(tc, a_full_stream_turns_into_a_counted_hole);
 	tcase_add_loop_test(tc, random_traffic, 0, 10);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return px_suite_run(suite);
 }

@@ -2,6 +2,7 @@
 /* The case files of the http parser. */
 #include "http/http.h"
 #include "support/cases.h"
+#include "support/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -22,15 +23,9 @@ int main(void)
 {
 	Suite *suite = suite_create("http cases");
 	TCase *tc = tcase_create("files");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 300);
 	tcase_add_loop_test(tc, http_cases, 0, (int)PX_COUNT(files));
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return px_suite_run(suite);
 }

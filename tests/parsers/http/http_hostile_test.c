@@ -3,6 +3,7 @@
 #include "http/http.h"
 #include "support/dump.h"
 #include "support/feed.h"
+#include "support/suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -339,8 +340,6 @@ int main(void)
 {
 	Suite *suite = suite_create("http hostile");
 	TCase *tc = tcase_create("sizes and times");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 20);
@@ -358,9 +357,5 @@ int main(void)
 	tcase_add_test(tc, five_thousand_pipelined);
 	tcase_add_test(tc, state_is_small);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return px_suite_run(suite);
 }

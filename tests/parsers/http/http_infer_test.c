@@ -2,6 +2,7 @@
 /* Whose bytes are these, which side sent them, and where does a message begin again. */
 #include "http/http.h"
 #include "support/guard.h"
+#include "support/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -179,8 +180,6 @@ int main(void)
 {
 	Suite *suite = suite_create("http infer");
 	TCase *tc = tcase_create("first bytes");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 20);
 	tcase_add_loop_test(tc, infer_case, 0, (int)PX_COUNT(infers));
@@ -190,9 +189,5 @@ int main(void)
 	tcase_add_loop_test(tc, resync_case, 0, (int)PX_COUNT(resyncs));
 	tcase_add_loop_test(tc, resync_is_linear, 0, 8);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return px_suite_run(suite);
 }

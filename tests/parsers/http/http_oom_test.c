@@ -7,6 +7,8 @@
 #include "http/http.h"
 #include "support/dump.h"
 #include "support/feed.h"
+#include "support/oom.h"
+#include "support/suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -14,57 +16,22 @@
 
 #define POOL (4 << 20)
 
-static bool is_armed;		/* the parser is at work */
-static long allocations;	/* it has asked for */
-static long fail_at;		/* the one that is refused; -1: none */
-
-static bool refuses(void)
-{
-	return is_armed && allocations++ == fail_at;
-}
-
-/*
- * The linker sends the calls of everything that is linked in here (--wrap):
- * tests/parsers/tests.cmake.
- */
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-
-void *__wrap_malloc(size_t size)
-{
-	return refuses() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return refuses() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t size)
-{
-	return refuses() ? NULL : __real_realloc(p, size);
-}
-
 static struct px_parse_result armed_parse(const struct px_parse_ctx *ctx, struct px_bytes in,
 					  struct px_frame *out)
 {
 	struct px_parse_result r;
 
-	is_armed = true;
+	px_oom.is_armed = true;
 	r = px_parser_http.parse(ctx, in, out);
-	is_armed = false;
+	px_oom.is_armed = false;
 	return r;
 }
 
 static void armed_describe(const struct px_exchange *ex, struct px_record *rec)
 {
-	is_armed = true;
+	px_oom.is_armed = true;
 	px_parser_http.describe(ex, rec);
-	is_armed = false;
+	px_oom.is_armed = false;
 }
 
 static struct px_parser armed;
@@ -131,7 +98,7 @@ static struct px_buf run(size_t frame_pool, size_t record_pool)
 	struct px_buf text = px_buf_of(1 << 20);
 
 	count[0] = count[1] = losses = 0;
-	allocations = 0;
+	px_oom.allocations = 0;
 	px_feed_init(&feed, &armed, &px_feed_limits, frame_pool);
 	feed.on_frame = on_frame;
 	feed.on_bad = on_bad;
@@ -152,7 +119,7 @@ static struct px_buf run(size_t frame_pool, size_t record_pool)
 	ck_assert_int_eq(px_buf_append(&text, px_bytes_of("", 1)), 0);
 	ck_assert_msg(!strstr(text.ptr, "hush"),
 		      "frames %zu, record %zu, fail %ld: a secret in\n%s", frame_pool, record_pool,
-		      fail_at, text.ptr);
+		      px_oom.fail_at, text.ptr);
 	return text;
 }
 
@@ -161,7 +128,7 @@ static void setup(void)
 	armed = px_parser_http;
 	armed.parse = armed_parse;
 	armed.describe = armed_describe;
-	fail_at = -1;
+	px_oom.fail_at = -1;
 }
 
 START_TEST(enough_memory)
@@ -176,7 +143,7 @@ START_TEST(enough_memory)
 	     (at = strstr(at, "resp.body: hello, hello, hello\n")) != NULL; at++)
 		decoded++;
 	ck_assert_int_eq(decoded, 4);
-	ck_assert_int_gt(allocations, 5);
+	ck_assert_int_gt(px_oom.allocations, 5);
 	px_buf_fini(&text);
 }
 END_TEST
@@ -185,12 +152,12 @@ START_TEST(each_allocation_fails)
 {
 	long total;
 
-	for (fail_at = 0;; fail_at++) {
+	for (px_oom.fail_at = 0;; px_oom.fail_at++) {
 		struct px_buf text = run(POOL, POOL);
 
-		total = allocations;
+		total = px_oom.allocations;
 		px_buf_fini(&text);
-		if (total <= fail_at)
+		if (total <= px_oom.fail_at)
 			break;
 	}
 	ck_assert_int_gt(total, 5);
@@ -221,8 +188,6 @@ int main(void)
 {
 	Suite *suite = suite_create("http oom");
 	TCase *tc = tcase_create("memory");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_set_timeout(tc, 60);
@@ -231,9 +196,5 @@ int main(void)
 	tcase_add_test(tc, frames_run_out);
 	tcase_add_test(tc, records_run_out);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return px_suite_run(suite);
 }
