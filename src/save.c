@@ -280,27 +280,27 @@ static struct save_conn *save_conn_of(struct px_conn *c)
 }
 
 /*
- * The event with its secrets overwritten. False when memory is short: then none of its bytes are
- * written.
+ * Overwrite the secrets of an event: masks are its connection's, known is its protocol or NULL.
+ * When memory is short, none of its bytes are written.
  */
-static bool save_mask(struct px_save *s, const struct px_conn *c, struct save_conn *own,
+static void save_mask(struct px_save *s, const struct px_parser *known, struct px_mask masks[2],
 		      struct px_event *ev)
 {
-	const struct px_parser *known = c->decoder.parser;
-
+	if (ev->hdr->kind != PX_ABI_DATA || ev->data.len == 0 || s->opt.no_redact)
+		return;
 	px_buf_drop(&s->scratch, s->scratch.len);
-	if (px_buf_append(&s->scratch, ev->data) != 0)
-		return false;
+	if (px_buf_append(&s->scratch, ev->data) != 0) {
+		ev->data = px_bytes_of(NULL, 0);
+		return;
+	}
 	/*
 	 * As long as nobody knows the protocol, it may be any; behind a change of protocol the last
 	 * one's bytes may come.
 	 */
 	for (size_t i = 0; px_parsers[i]; i++)
 		if (px_parsers[i]->mask && (!known || known == px_parsers[i]))
-			px_parsers[i]->mask(&own->masks[ev->hdr->dir], s->scratch.ptr,
-					    s->scratch.len);
+			px_parsers[i]->mask(&masks[ev->hdr->dir], s->scratch.ptr, s->scratch.len);
 	ev->data = px_buf_bytes(&s->scratch);
-	return true;
 }
 
 void px_save_event(struct px_save *s, struct px_conn *c, const struct px_event *ev, uint64_t pos,
@@ -308,6 +308,7 @@ void px_save_event(struct px_save *s, struct px_conn *c, const struct px_event *
 {
 	int64_t wall_ns = (int64_t)ev->hdr->ts_ns + wall_offset_ns;
 	struct px_event masked = *ev;
+	struct px_mask alone[2] = { 0 }; /* a datagram has nothing before it */
 	struct save_conn *own;
 	size_t had;
 
@@ -318,14 +319,13 @@ void px_save_event(struct px_save *s, struct px_conn *c, const struct px_event *
 		return;
 	had = s->wire.buf.len;
 	if (!c) {
-		px_wire_datagram(&s->wire, ev, (uint64_t)wall_ns);
+		save_mask(s, NULL, alone, &masked);
+		px_wire_datagram(&s->wire, &masked, (uint64_t)wall_ns);
 	} else {
 		own = save_conn_of(c);
 		if (!own)
 			return;
-		if (ev->hdr->kind == PX_ABI_DATA && ev->data.len > 0 && !s->opt.no_redact &&
-		    !save_mask(s, c, own, &masked))
-			masked.data = px_bytes_of(NULL, 0);
+		save_mask(s, c->decoder.parser, own->masks, &masked);
 		px_wire_event(&s->wire, &own->wire, &masked, pos, (uint64_t)wall_ns);
 	}
 	s->size += s->wire.buf.len - had;

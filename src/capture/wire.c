@@ -311,15 +311,16 @@ static void wire_put(struct px_wire *w, struct px_wire_conn *c, const struct wir
 		at = wire_put_be16(at, 0);
 	} else {
 		at = wire_put_tcp(c, p, transport);
-		if (p->data.len == p->len && !block.is_hidden) {
-			uint64_t sum = wire_sum(0, addresses, (size_t)(at - addresses));
-			char pseudo[4];
+	}
+	if (p->data.len == p->len && !block.is_hidden) {
+		uint64_t sum = wire_sum(0, addresses, (size_t)(at - addresses));
+		char *checksum = transport + (p->protocol == IP_UDP ? 6 : 16), pseudo[4];
 
-			wire_put_be16(wire_put_be16(pseudo, IP_TCP), head_len + p->len);
-			sum = wire_sum(wire_sum(sum, pseudo, sizeof(pseudo)), p->data.ptr,
-				       p->data.len);
-			wire_put_checksum(transport + 16, sum);
-		}
+		wire_put_be16(wire_put_be16(pseudo, p->protocol), head_len + p->len);
+		sum = wire_sum(wire_sum(sum, pseudo, sizeof(pseudo)), p->data.ptr, p->data.len);
+		wire_put_checksum(checksum, sum);
+		if (p->protocol == IP_UDP && checksum[0] == 0 && checksum[1] == 0)
+			memset(checksum, 0xff, 2); /* 0 says that there is none (RFC 768) */
 	}
 	c->origin.dir = p->dir;
 	block.head = px_bytes_of(head, (size_t)(at - head));

@@ -57,6 +57,8 @@ SCENES = {
     "the same ends in two networks": [f"conn a {TCP} netns=1", f"conn b {TCP} netns=2", "open a accept", "open b accept",
                                       "in a " + REQUEST % "a", "in b " + REQUEST % "b", "out b " + RESPONSE, "out a " + RESPONSE],
     "close-delimited": [f"conn a {TCP}", "open a accept", "in a " + REQUEST % "1", r'out a "HTTP/1.0 200 OK\r\n\r\nbody"', "close a"],
+    "datagrams": ["conn a udp 10.0.0.2:7777 10.0.0.7:4000 pid=42 comm=named", "conn b udp6 [::1]:7777 [::1]:4001 pid=42 comm=named",
+                  'in a "abc"', 'in b "defg"', 'out a "hi" repeat=3', 'in a ""', 'out b "y" repeat=60000', 'out a "y" repeat=500 copied=9'],
     "reset": [f"conn a {TCP}", "open a accept", "in a " + REQUEST % "1", "close a reset"],
     "refused": ["conn a tcp 10.0.0.7:51234 10.0.0.2:80 comm=curl", "open a connect result=-111", "close a"],
     "timed out": ["conn a tcp 10.0.0.7:51234 10.0.0.2:80 comm=curl", "open a connect result=-110", "close a"],
@@ -252,6 +254,15 @@ class Save(unittest.TestCase):
                 self.assertIn(b"&user=keep", payload)
         subprocess.run([PXTRACE, "-qr", whole, "-w", self.path, "--no-redact"], check=True, capture_output=True)
         self.assertEqual(pathlib.Path(self.path).read_bytes().count(b"geheim"), 13)
+
+    def test_secrets_in_datagrams(self):
+        """Each by itself: whatever protocol it is, what looks like a secret is one."""
+        tape = self.tape(["conn a udp 10.0.0.2:53 10.0.0.7:4000", r'in a "NOTIFY * HTTP/1.1\r\nAuthorization: Bearer geheim\r\nX-Trace: keep\r\n\r\n"',
+                          'out a "keep"'])
+        subprocess.run([PXTRACE, "-qr", tape, "-w", self.path], check=True)
+        data = pathlib.Path(self.path).read_bytes()
+        self.assertNotIn(b"geheim", data)
+        self.assertEqual(data.count(b"keep"), 2)
 
     # Files
 

@@ -93,3 +93,31 @@ def every_message(t):
     t.expect(not missing and not extra, f"of {want.total()} datagrams missing {missing}, invented {extra}")
     notes = [r for r in tracer.read() if r["type"] == "note"]
     t.expect(not notes, f"{notes}")
+
+
+@live()
+def peers(t):
+    """--conns: each UDP socket with each of its peers, as many bytes as went each way"""
+    talk = t.start(Talk())
+    with t.trace(talk.pids, "--conns") as tracer:
+        account = talk.run()
+    want = collections.Counter()
+    for _, direction, local, remote, size, _ in (line for line in account if line[0] == "udp"):
+        want[int(local), int(remote), direction] += int(size)
+        want[int(local), int(remote), "out" if direction == "in" else "in"] += 0
+    told = {kind: [r for r in tracer.read() if r["type"] == kind and r["net"] == "udp"] for kind in ("open", "close")}
+    ends = [(r["local_port"], r["remote_port"]) for r in told["open"]]
+    t.expect(sorted(ends) == sorted((r["local_port"], r["remote_port"]) for r in told["close"]), f"{told}")
+    seen = collections.Counter()
+    for r in told["close"]:
+        # Where `sock` does not find out who sent a datagram it goes to the peer that nobody knows.
+        seen[r["local_port"], "in"] += r["bytes_received"]
+        seen[r["local_port"], r["remote_port"], "out"] += r["bytes_sent"]
+        t.expect(r["remote_addr"] in ("127.0.0.1", "0.0.0.0", "::") and r["ok"], f"{r}")
+    for (local, remote, direction), size in want.items():
+        if direction == "out":
+            t.expect(seen[local, remote, "out"] == size, f"{local} to {remote}: {seen[local, remote, 'out']} of {size} bytes")
+    for local in {key[0] for key in want}:
+        size = sum(n for key, n in want.items() if key[0] == local and key[2] == "in")
+        t.expect(seen[local, "in"] == size, f"{local}: {seen[local, 'in']} of {size} bytes came")
+    t.expect(tracer.read()[-1]["connections"] == 4, f"a pair of datagram sockets is no connection: {tracer.read()[-1]}")
