@@ -63,6 +63,8 @@ def smallest_buffer(t):
         moved = moved_by(flood)
     account_for(t, tracer, moved, 100_000)
     t.expect(tracer.read()[-1]["lost_events"] > 0, "the ring was never full: this showed nothing")
+    where = {rec["where"] for rec in tracer.read() if rec["type"] == "lost"}
+    t.expect((t.transport or "ring") in where, f"lost records tell of {where}")
 
 
 @live(perf=True)

@@ -2,6 +2,7 @@
 """Perf buffers, the second way of events: on every back end, chosen by itself, refused, and with processors that come and go."""
 import os
 import subprocess
+import time
 
 from harness.raw import Client
 from harness.registry import live
@@ -42,6 +43,26 @@ def perf(t):
             some(client, "second")
     t.expect(tracer.read()[0]["transport"] == "perf", f"{tracer.read()[0]}")
     t.check([ex.seen_as("server") for ex in t.account], tracer)
+
+
+@live(perf=True)
+def wakes_the_reader(t):
+    """After half a second of silence the tracer sleeps until something happens: a record comes at once, not when its timer is due"""
+    server = t.start(Nginx(t.folder))
+    tracer = t.trace(server.pids, out=subprocess.PIPE, clean=False)
+    delays = []
+    with Client(server.address, t.account) as client:
+        tracer.wait_live()
+        tracer.process.stdout.readline()
+        for i in range(5):
+            time.sleep(0.5)
+            client.ask("GET", f"/small?{i}")
+            begin = time.monotonic()
+            tracer.process.stdout.readline()
+            delays.append(time.monotonic() - begin)
+    tracer.stop()
+    t.note("after " + ", ".join(f"{delay * 1e3:.1f}" for delay in delays) + " ms")
+    t.expect(sorted(delays)[2] < 0.2, f"records came after {delays} s")
 
 
 @live(probes=False)
