@@ -129,6 +129,7 @@ px_inline void px_datagram_memory(struct px_rest *r, u32 shape, u64 regs)
 		return;
 	}
 	r->parts = 1;
+	r->mem.iov = 0;
 	if (shape == PX_SHAPE_BUF) /* MSG_TRUNC tells of more than there was room for */
 		r->want = px_min(r->want, PX_ARG2(regs));
 	else if (shape == PX_SHAPE_VEC)

@@ -186,7 +186,7 @@ int px_message(void *ctx)
 		*uses = 1;
 	if (r->head.dir == PX_ABI_IN && PX_ARG4(regs)) { /* a timeout: the call may end unseen */
 		state = PX_NUMBER_NEXT_OR_FIRST;
-		s = px_stack_take();
+		s = px_stack_take(ctx);
 	}
 	number = (int)px_forget((u64)px_message_number(&now, regs, r->head.sock_gen, s), id);
 	if (number >= 0 && !px_message_read(&m, &first, now.vector, (u64)number)) {

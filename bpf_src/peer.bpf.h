@@ -13,6 +13,7 @@
 #ifdef PX_DATAGRAM_COPY
 
 #define PX_ITER_UBUF 0 /* enum iter_type since kernel 6.4 */
+#define PX_SOCKADDR_ROOM 128 /* struct sockaddr_storage */
 #define PX_NAME_ROOM sizeof(struct px_name)
 
 /* struct msghdr, as far as it is looked at, in words. */
@@ -58,7 +59,7 @@ px_inline int px_header_name(const struct px_stack *s, const struct px_rest *r, 
 	const u64 *w;
 	u32 len;
 
-	if (i > PX_STACK_WORDS - PX_HEADER_WORDS)
+	if (i > PX_STACK_WORDS - PX_HEADER_WORDS || s->base + i * 8 < s->floor)
 		return 0;
 	w = s->word + i;
 	len = (u32)w[PX_HEADER_NAME_LEN];
@@ -73,11 +74,32 @@ px_inline int px_header_name(const struct px_stack *s, const struct px_rest *r, 
 	return !r->mem.buf || px_iter_fits(s, r, w);
 }
 
+/*
+ * What an earlier call left lies above the frames of this one, where the random space is, or inside
+ * of them where an array was not filled. Is the header whose name is at `at` such a leftover, or does
+ * it say the same as the lowest one? Of recvfrom() there is one such array: the name's own.
+ */
+px_inline int px_is_old(const struct px_stack *s, const struct px_rest *r, u64 at, u64 lowest,
+			u64 lowest_name)
+{
+	const u64 *a, *b;
+
+	if (!r->mem.iov && lowest - at >= PX_SOCKADDR_ROOM)
+		return 1;
+	PX_BARRIER(at);
+	PX_BARRIER(lowest_name);
+	if (at > sizeof(s->word) - PX_NAME_ROOM || lowest_name > sizeof(s->word) - PX_NAME_ROOM)
+		return 0;
+	a = (const u64 *)((const char *)s->word + (at & ~7ull));
+	b = (const u64 *)((const char *)s->word + (lowest_name & ~7ull));
+	return a[0] == b[0] && a[1] == b[1] && (a[0] & 0xffff) == PX_ABI_AF_INET;
+}
+
 /* The peer of r->head's datagram, if one can be found. */
 px_inline void px_find_peer(struct px_rest *r, struct px_stack *s)
 {
 	struct px_name name = {};
-	u64 at, known;
+	u64 at, known, lowest = 0;
 
 	/*
 	 * First what can be seen at once: a length of 16 or 28 behind a pointer into the stack.
@@ -95,9 +117,12 @@ px_inline void px_find_peer(struct px_rest *r, struct px_stack *s)
 			break;
 		if (!px_header_name(s, r, s->found[k], &at))
 			continue;
-		if (known && at != known - 1)
+		if (!known) {
+			lowest = px_forget(s->found[k] * 8, r->owner);
+			known = px_forget(at + 1, r->owner);
+		} else if (!px_is_old(s, r, at, lowest, known - 1)) {
 			return;
-		known = px_forget(at + 1, r->owner);
+		}
 	}
 	at = known - 1;
 	PX_BARRIER(at);
@@ -115,7 +140,7 @@ int px_peer(void *ctx)
 
 	if (!r || r->owner != bpf_get_current_pid_tgid())
 		return 0;
-	s = px_stack_take();
+	s = px_stack_take(ctx);
 	if (s)
 		px_find_peer(r, s);
 	if (px_ends_named(&r->head))

@@ -15,13 +15,14 @@
 struct px_stack {
 	u64 word[PX_STACK_WORDS];
 	u64 base; /* address of the first */
+	u64 floor; /* below this address nothing is in use any more */
 	u64 count; /* of what was found, of which the last PX_STACK_FOUND are kept */
 	u64 found[PX_STACK_FOUND];
 };
 BPF_PERCPU_ARRAY(stacks, struct px_stack, 1);
 
 /* The stack of this call, copied; NULL where it cannot be read. */
-px_inline struct px_stack *px_stack_take(void)
+px_inline struct px_stack *px_stack_take(void *ctx)
 {
 	u32 zero = 0;
 	struct px_stack *s = stacks.lookup(&zero);
@@ -30,6 +31,8 @@ px_inline struct px_stack *px_stack_take(void)
 		return 0;
 	/* What comes out of the map again is a number to the verifier, and no pointer. */
 	s->base = px_current_regs();
+	s->floor = px_ptr(
+		ctx); /* the arguments of a raw tracepoint are on the stack of who fires it */
 	s->base = *(volatile u64 *)&s->base - sizeof(s->word);
 	s->count = 0;
 	return px_probe_kernel(s->word, sizeof(s->word), (void *)*(volatile u64 *)&s->base) ? 0 : s;
