@@ -13,6 +13,22 @@
 #define px_inline static inline __attribute__((always_inline))
 
 /*
+ * Before a program: which of two processes compiles it (src/capture/loader_part.c); without PX_PART
+ * one compiles all.
+ */
+#define PX_LEFT_OUT static __attribute__((unused))
+#if defined(PX_PART) && PX_PART == 1
+#define PX_FIRST_PART
+#define PX_SECOND_PART PX_LEFT_OUT
+#elif defined(PX_PART)
+#define PX_FIRST_PART PX_LEFT_OUT
+#define PX_SECOND_PART
+#else
+#define PX_FIRST_PART
+#define PX_SECOND_PART
+#endif
+
+/*
  * Two ways to a field. A pointer that the verifier knows the type of (an argument of a BTF
  * tracepoint, the current task, what a helper made of them) is loaded from directly: 0 to 1 ns, a
  * bad pointer reads as 0. Any other pointer needs a helper call of 23 ns whatever the size, so

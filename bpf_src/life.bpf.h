@@ -60,7 +60,7 @@ px_inline void px_target_add(u32 tgid, u32 flags)
  * sched_process_fork(struct task_struct *parent, struct task_struct *child): before the child runs;
  * threads too.
  */
-int px_fork(u64 *ctx)
+PX_SECOND_PART int px_fork(u64 *ctx)
 {
 	u64 child = ctx[1];
 	u32 parent_id = px_current_id() >> 32, id;
@@ -82,7 +82,7 @@ int px_fork(u64 *ctx)
 }
 
 /* sched_process_exit(struct task_struct *p): each thread, before its files are closed. */
-int px_exit(u64 *ctx)
+PX_SECOND_PART int px_exit(u64 *ctx)
 {
 	u64 task = ctx[0];
 	u32 id, zero = 0;
@@ -153,7 +153,7 @@ px_inline int px_glob_matches(const char *comm)
  * task_rename(struct task_struct *task, const char *comm): by exec, prctl() or /proc/PID/comm,
  * before it is done.
  */
-int px_rename(u64 *ctx)
+PX_SECOND_PART int px_rename(u64 *ctx)
 {
 	u64 task = ctx[0];
 	char comm[PX_ABI_COMM_MAX] = {};
@@ -171,7 +171,7 @@ int px_rename(u64 *ctx)
 static long (*px_probe_path)(void *to, u32 size, const void *from) = (void *)115; /* bpf_probe_read_kernel_str */
 
 /* sched_process_exec(struct task_struct *p, pid_t old_pid, struct linux_binprm *bprm). */
-int px_exec(u64 *ctx)
+PX_SECOND_PART int px_exec(u64 *ctx)
 {
 	u64 task = ctx[0], bprm = ctx[2];
 	u64 inode = PX_LOAD(u64, PX_LOAD(u64, bprm, PX_OFF_linux_binprm_file), PX_OFF_file_f_inode);

@@ -168,7 +168,7 @@ px_inline int px_is_whole(u64 iov, u64 parts, u64 len)
  * The message of r->head has moved: find out which one it is, and where its bytes are. An event of
  * kind 0 only counts.
  */
-int px_message(void *ctx)
+PX_SECOND_PART int px_message(void *ctx)
 {
 	u64 regs = px_current_regs(), id = bpf_get_current_pid_tgid();
 	u32 zero = 0, *uses = px_uses_messages();

@@ -91,7 +91,7 @@ px_inline int px_datagrams_begin(void *ctx, const struct px_abi_event *h, u64 re
 #endif
 
 /* The bytes of a stream lie one behind the other, and the socket tells only where they end. */
-int px_sum(void *ctx)
+PX_SECOND_PART int px_sum(void *ctx)
 {
 	u32 zero = 0;
 	u64 sum = 0, n, ino;
@@ -268,7 +268,7 @@ px_inline void px_batch_step(void *ctx, struct px_batch *b)
 	px_batch_emit(ctx, b, len);
 }
 
-int px_batch(void *ctx)
+PX_SECOND_PART int px_batch(void *ctx)
 {
 	u32 zero = 0;
 	struct px_batch *b = batches.lookup(&zero);

@@ -132,7 +132,7 @@ px_inline void px_find_peer(struct px_rest *r, struct px_stack *s)
 	px_set_peer(&r->head, &name);
 }
 
-int px_peer(void *ctx)
+PX_SECOND_PART int px_peer(void *ctx)
 {
 	u32 zero = 0;
 	struct px_rest *r = rests.lookup(&zero);

@@ -43,7 +43,7 @@ px_inline void px_on_empty(void *ctx, u64 sk)
  * (struct sock *sk, int ret, int flags). Compiled once and loaded twice: half of the time to start
  * is compiling.
  */
-int px_sock_length(u64 *ctx)
+PX_FIRST_PART int px_sock_length(u64 *ctx)
 {
 	u32 dir = px_patched_dir();
 	u64 sk = ctx[0], regs;

@@ -112,7 +112,7 @@ px_inline int px_on_return(void *ctx, u64 regs, s64 ret)
 
 #ifdef PX_BACK_END_TRACEPOINT
 /* Raw tracepoint sys_exit (struct pt_regs *regs, long ret): one program for all calls. */
-int px_sys_exit(u64 *ctx)
+PX_FIRST_PART int px_sys_exit(u64 *ctx)
 {
 	if (!px_is_target(px_current_id() >> 32))
 		return 0;
@@ -122,7 +122,7 @@ int px_sys_exit(u64 *ctx)
 
 #ifdef PX_BACK_END_KPROBE
 /* kretprobe on the wrapper of each call. */
-int px_call_kretprobe(struct pt_regs *ctx)
+PX_FIRST_PART int px_call_kretprobe(struct pt_regs *ctx)
 {
 	if (!px_is_target(px_current_id() >> 32))
 		return 0;
@@ -137,13 +137,13 @@ int px_call_kretprobe(struct pt_regs *ctx)
  */
 BPF_PROG_ARRAY(body, 1);
 
-int px_call_body(u64 *ctx)
+PX_FIRST_PART int px_call_body(u64 *ctx)
 {
 	return px_on_return(ctx, ctx[0], (s64)ctx[1]);
 }
 
 /* fexit of a wrapper: (const struct pt_regs *regs), and the result behind it. */
-int px_call_fexit(u64 *ctx)
+PX_FIRST_PART int px_call_fexit(u64 *ctx)
 {
 	if (px_is_target(px_current_id() >> 32))
 		body.call(ctx, 0);

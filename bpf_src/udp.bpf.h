@@ -8,7 +8,7 @@
 
 #ifdef PX_DATAGRAM_COPY
 
-int px_datagram(void *ctx)
+PX_SECOND_PART int px_datagram(void *ctx)
 {
 	u64 regs = px_call_regs(ctx);
 	u32 zero = 0, nr, shape = PX_SHAPE_NONE;

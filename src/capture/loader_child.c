@@ -27,7 +27,8 @@
 #include "capture/loader_private.h"
 #include "capture/perf.h"
 
-#define CHILD_FLAGS 176
+#define CHILD_FLAGS 180
+#define CHILD_PART_FLAGS 4
 #define CHILD_PAGE_FLAGS 4
 #define CHILD_EVENT_MAX (68 << 10)	/* payload of the largest event: 64 kB of headers and what is around them */
 #define CHILD_EVENT_MAX_PERF (63 << 10)	/* the same where a record has to be smaller than 64 kB, with its heads */
@@ -114,6 +115,11 @@ static int child_open_bcc(struct px_child *c)
 		{ "bpf_function_start", &c->bcc.start },
 		{ "bpf_function_size", &c->bcc.size },
 		{ "bpf_table_fd", &c->bcc.table },
+		{ "bpf_num_tables", &c->bcc.tables },
+		{ "bpf_table_name", &c->bcc.table_name },
+		{ "bpf_table_fd_id", &c->bcc.table_fd },
+		{ "bpf_num_functions", &c->bcc.functions },
+		{ "bpf_function_name", &c->bcc.function_name },
 	};
 
 	if (!lib)
@@ -330,7 +336,7 @@ static int child_flags(struct px_child *c, enum px_probe probe, const char **fla
 	flags[n++] = child_flag(c, "-DPX_MOVED_MAX=%d", CHILD_SOCKETS_MAX);
 	n += child_target_flags(c, flags + n);
 	n += child_ends_flags(c, flags + n);
-	offsets = px_btf_defines(c->btf, flags + n, (size_t)(CHILD_FLAGS - n - CHILD_PAGE_FLAGS),
+	offsets = px_btf_defines(c->btf, flags + n, (size_t)(CHILD_FLAGS - n - CHILD_PAGE_FLAGS - CHILD_PART_FLAGS),
 				 &c->reply->error);
 	if (offsets < 0)
 		return -1;
@@ -442,7 +448,7 @@ static int child_events(struct px_child *c)
  * root; bpf_src/ names its helpers by number. So it compiles under another effective user id, with
  * all capabilities kept, where that is allowed. A change of the id forgets the parent-death signal.
  */
-static void *child_compile(struct px_child *c, const char *text, const char **flags, int count)
+void *px_child_compile(struct px_child *c, const char *text, const char **flags, int count)
 {
 	bool is_hidden = geteuid() == 0 && prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP) == 0 &&
 			 seteuid(CHILD_NOBODY) == 0;
@@ -459,7 +465,7 @@ static int child_make(struct px_child *c, enum px_probe probe)
 {
 	const char *flags[CHILD_FLAGS];
 	struct px_buf text = px_buf_of(1 << 20);
-	int count = child_flags(c, probe, flags);
+	int count = child_flags(c, probe, flags), result;
 	void *module;
 
 	if (count < 0)
@@ -468,14 +474,18 @@ static int child_make(struct px_child *c, enum px_probe probe)
 	    px_buf_append(&text, px_bytes_of("", 1)) < 0)
 		return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "no memory for %s",
 				    child_sources[probe]);
-	module = child_compile(c, text.ptr, flags, count);
+	px_part_start(c, text.ptr, flags, &count);
+	module = px_child_compile(c, text.ptr, flags, count);
+	result = px_part_finish(c, module);
 	child_phase(c, "compiled");
 	px_buf_fini(&text);
-	if (!module)
+	if (!module || result < 0)
 		return px_error_set(&c->reply->error, PX_EXIT_HOST,
 				    "please report this with the file named above",
 				    "the kernel side does not compile");
-	if (px_child_load(c, module, probe) < 0 || child_tables(c) < 0)
+	result = px_child_load(c, module, probe);
+	px_part_free(c);
+	if (result < 0 || child_tables(c) < 0)
 		return -1;
 	c->reply->probe = probe;
 	return 0;

@@ -116,10 +116,10 @@ struct load_job {
 static int load_make(struct px_child *c, void *module, const struct px_program *p, int target,
 		     int family, struct load_job *job)
 {
-	const void *code = c->bcc.start(module, p->function);
+	const struct bpf_insn *code;
 
 	*job = (struct load_job){ .p = p, .target = target, .fd = -1 };
-	job->count = c->bcc.size(module, p->function) / sizeof(struct bpf_insn);
+	code = px_child_code(c, module, p->function, &job->count);
 	if (!code || !job->count)
 		return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL,
 				    "the kernel side has no program %s", p->function);

@@ -3,6 +3,11 @@
 #ifndef PX_CAPTURE_LOADER_PRIVATE_H
 #define PX_CAPTURE_LOADER_PRIVATE_H
 
+#include <linux/bpf.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/types.h>
+
 #include "capture/btf.h"
 #include "capture/loader_child.h"
 #include "capture/pages.h"
@@ -16,6 +21,25 @@ struct px_child_bcc {
 	void *(*start)(void *module, const char *function);
 	size_t (*size)(void *module, const char *function);
 	int (*table)(void *module, const char *name);
+	size_t (*tables)(void *module);
+	const char *(*table_name)(void *module, size_t i);
+	int (*table_fd)(void *module, size_t i);
+	size_t (*functions)(void *module);
+	const char *(*function_name)(void *module, size_t i);
+};
+
+/* A program as it was compiled. */
+struct px_code {
+	char function[32];
+	struct bpf_insn *insns;
+	size_t count;
+};
+
+/* The programs that a process beside us compiles. */
+struct px_part {
+	pid_t pid;
+	int fd;			/* they come from here; -1: there is none */
+	struct px_code code[16];
 };
 
 struct px_child {
@@ -33,12 +57,34 @@ struct px_child {
 	char text[32][800];	/* flags made here */
 	size_t texts;
 	char *log;		/* PX_CHILD_LOG bytes */
+	struct px_part part;
 	struct load_ahead *ahead;	/* programs that the kernel has taken before they were asked for */
 	int families[PX_FAMILIES];	/* BTF ids of what the programs of each take; 0: none yet */
 };
 
 /* Say a sentence to the user: something could not be had. */
 PX_PRINTF(2, 3) void px_child_note(struct px_child *c, const char *fmt, ...);
+
+/* Compile. Returns libbcc's module, or NULL; what it had to say is on stderr. */
+void *px_child_compile(struct px_child *c, const char *text, const char **flags, int count);
+
+/*
+ * Leave half of the programs (PX_PART in bpf_src/) to another process, if there is a CPU for it;
+ * *flags get the word that ours compiles the rest, and need room for four more.
+ */
+void px_part_start(struct px_child *c, const char *text, const char **flags, int *count);
+
+/*
+ * Fetch them, or wait for its end only where module is NULL. Returns 0, or -1 if they did not
+ * compile.
+ */
+PX_MUST_USE int px_part_finish(struct px_child *c, void *module);
+
+void px_part_free(struct px_child *c);
+
+/* The code of a program, wherever it was compiled; NULL, *count 0: there is no such. */
+const struct bpf_insn *px_child_code(const struct px_child *c, void *module, const char *function,
+				     size_t *count);
 
 /*
  * Load every program of the back end out of a compiled module. Returns 0; -1 with reply->error
