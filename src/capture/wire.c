@@ -1,46 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "capture/wire.h"
 
-#include "capture/note.h"
 #include "capture/pcapng.h"
+#include "capture/wire_packet.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 #define WIRE_BUCKETS 4096u /* a power of two */
-#define WIRE_HEAD_MAX (14 + 40 + 20 + 8)
 
-#define IP_TCP 6
-#define IP_UDP 17
 #define TCP_PSH 0x08
 #define SOCK_DGRAM 2
 #define UNIX_PORT_FIRST 49152 /* of the range that no service has (RFC 6335) */
 #define UNIX_PORTS 16384
 #define UNIX_PEER_PORT 1
-
-/* One direction. */
-struct wire_dir {
-	uint32_t next; /* sequence number behind what was written, with is_known */
-	uint32_t acked; /* highest acknowledgment number written for it, with is_known */
-	bool is_known;
-	bool has_data;
-	bool has_fin; /* it stands at next */
-};
-
-struct px_wire_conn {
-	struct px_origin origin;
-	uint8_t family; /* of the packets: AF_INET or AF_INET6 */
-	uint16_t local_port, remote_port;
-	uint8_t local[16], remote[16];
-	struct wire_dir dirs[2]; /* by PX_ABI_IN, PX_ABI_OUT */
-	bool is_hidden;
-	bool has_packets;
-	/* The handshake waits for the first bytes: they tell its numbers. */
-	bool is_opening;
-	uint8_t client; /* PX_ABI_IN, PX_ABI_OUT: who sends the SYN */
-	uint64_t opening_ns;
-	struct px_wire_conn *hash_next; /* unless hidden */
-};
 
 static const uint8_t wire_mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
 
@@ -169,187 +142,19 @@ static void wire_conn_init(struct px_wire *w, struct px_wire_conn *c, const stru
 		wire_ends(c, h);
 }
 
-/* Packets */
-
-static char *wire_put_be16(char *to, uint32_t v)
-{
-	to[0] = (char)(v >> 8);
-	to[1] = (char)v;
-	return to + 2;
-}
-
-static char *wire_put_be32(char *to, uint32_t v)
-{
-	return wire_put_be16(wire_put_be16(to, v >> 16), v);
-}
-
-/*
- * The internet checksum (RFC 1071): 16-bit words, in any byte order as long as it is the same
- * everywhere.
- */
-static uint64_t wire_sum(uint64_t sum, const char *p, size_t n)
-{
-	uint32_t word;
-	uint16_t last = 0;
-
-	for (; n >= sizeof(word); p += sizeof(word), n -= sizeof(word)) {
-		memcpy(&word, p, sizeof(word));
-		sum += word;
-	}
-	while (n >= sizeof(last)) {
-		memcpy(&last, p, sizeof(last));
-		sum += last;
-		p += sizeof(last);
-		n -= sizeof(last);
-	}
-	if (n) {
-		last = 0;
-		memcpy(&last, p, 1);
-		sum += last;
-	}
-	return sum;
-}
-
-static void wire_put_checksum(char *to, uint64_t sum)
-{
-	uint16_t folded;
-
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	folded = (uint16_t)~sum;
-	memcpy(to, &folded, sizeof(folded));
-}
-
-struct wire_packet {
-	uint64_t ts_ns;
-	uint8_t dir; /* PX_ABI_IN, PX_ABI_OUT */
-	uint8_t protocol;
-	uint8_t flags; /* of TCP */
-	uint32_t seq, ack;
-	struct px_bytes data;
-	uint32_t len;
-	bool is_hidden;
-};
-
-/*
- * Ethernet and IP; the packet's payload has len bytes. Returns the end, and where the addresses
- * are.
- */
-static char *wire_put_ip(struct px_wire *w, const struct px_wire_conn *c,
-			 const struct wire_packet *p, uint32_t len, char *at, char **addresses)
-{
-	bool is_out = p->dir == PX_ABI_OUT;
-	const uint8_t *src = is_out ? c->local : c->remote, *dst = is_out ? c->remote : c->local;
-	size_t width = c->family == PX_ABI_AF_INET6 ? 16 : 4;
-
-	/* Locally administered addresses: the host's ends in 1, all others are 2. */
-	memcpy(at, is_out ? "\2\0\0\0\0\2\2\0\0\0\0\1" : "\2\0\0\0\0\1\2\0\0\0\0\2", 12);
-	at += 12;
-	if (width == 16) {
-		at = wire_put_be16(at, 0x86dd);
-		at = wire_put_be32(at, 0x60000000);
-		at = wire_put_be16(at, len);
-		*at++ = (char)p->protocol;
-		*at++ = 64;
-	} else {
-		char *ip = wire_put_be16(at, 0x0800);
-
-		at = wire_put_be16(ip, 0x4500);
-		at = wire_put_be16(at, 20 + len);
-		at = wire_put_be16(at, w->ip_id++);
-		at = wire_put_be16(at, 0x4000); /* not to be fragmented */
-		*at++ = 64;
-		*at++ = (char)p->protocol;
-		at = wire_put_be16(at, 0);
-		wire_put_checksum(at - 2,
-				  wire_sum(wire_sum(wire_sum(0, ip, 12), (const char *)src, 4),
-					   (const char *)dst, 4));
-	}
-	*addresses = at;
-	memcpy(at, src, width);
-	memcpy(at + width, dst, width);
-	return at + 2 * width;
-}
-
-static char *wire_put_tcp(const struct px_wire_conn *c, const struct wire_packet *p, char *at)
-{
-	bool is_out = p->dir == PX_ABI_OUT;
-	bool is_syn = p->flags & PX_TCP_SYN;
-
-	at = wire_put_be16(at, is_out ? c->local_port : c->remote_port);
-	at = wire_put_be16(at, is_out ? c->remote_port : c->local_port);
-	at = wire_put_be32(at, p->seq);
-	at = wire_put_be32(at, p->flags & PX_TCP_ACK ? p->ack : 0);
-	*at++ = is_syn ? 7 << 4 : 5 << 4;
-	*at++ = (char)p->flags;
-	at = wire_put_be16(at, 65535);
-	at = wire_put_be32(at, 0);
-	if (is_syn) { /* largest segment, window scale 14: no dissector shall find the window full */
-		memcpy(at, "\2\4\xff\xd7\1\3\3\xe", 8);
-		at += 8;
-	}
-	return at;
-}
-
-static void wire_put(struct px_wire *w, struct px_wire_conn *c, const struct wire_packet *p)
-{
-	char head[WIRE_HEAD_MAX], note[PX_NOTE_MAX], *addresses, *transport, *at;
-	uint32_t head_len = p->protocol == IP_UDP ? 8 : p->flags & PX_TCP_SYN ? 28 : 20;
-	struct px_pcapng_write block = {
-		.ts_ns = p->ts_ns,
-		.data = p->data,
-		.data_len = p->len,
-		.is_out = p->dir == PX_ABI_OUT,
-		.is_hidden = c->is_hidden || p->is_hidden,
-	};
-
-	transport = wire_put_ip(w, c, p, head_len + p->len, head, &addresses);
-	if (p->protocol == IP_UDP) {
-		at = wire_put_be16(transport, block.is_out ? c->local_port : c->remote_port);
-		at = wire_put_be16(at, block.is_out ? c->remote_port : c->local_port);
-		at = wire_put_be16(at, 8 + p->len);
-		at = wire_put_be16(at, 0);
-	} else {
-		at = wire_put_tcp(c, p, transport);
-	}
-	if (p->data.len == p->len && !block.is_hidden) {
-		uint64_t sum = wire_sum(0, addresses, (size_t)(at - addresses));
-		char *checksum = transport + (p->protocol == IP_UDP ? 6 : 16), pseudo[4];
-
-		wire_put_be16(wire_put_be16(pseudo, p->protocol), head_len + p->len);
-		sum = wire_sum(wire_sum(sum, pseudo, sizeof(pseudo)), p->data.ptr, p->data.len);
-		wire_put_checksum(checksum, sum);
-		if (p->protocol == IP_UDP && checksum[0] == 0 && checksum[1] == 0)
-			memset(checksum, 0xff, 2); /* 0 says that there is none (RFC 768) */
-	}
-	c->origin.dir = p->dir;
-	block.head = px_bytes_of(head, (size_t)(at - head));
-	block.comment = px_bytes_of(note, px_note_format(&c->origin, note));
-	c->has_packets = true;
-	c->origin.flags &= PX_ABI_F_TLS;
-	c->origin.lost = c->origin.error = 0;
-	c->origin.has_peer = c->origin.has_no_ack = c->origin.is_open = c->origin.is_end = false;
-	if (px_pcapng_write(&w->buf, &block) != 0)
-		w->dropped_packets++;
-	else if (block.is_hidden)
-		w->hidden_packets++;
-	else
-		w->packets++;
-}
-
 /*
  * The acknowledgment number for what dir sends: what was written of the other direction, the FIN
  * included.
  */
-static struct wire_packet wire_packet_of(const struct px_wire_conn *c, uint8_t dir, uint8_t flags,
-					 uint64_t ts_ns)
+static struct px_wire_packet wire_packet_of(const struct px_wire_conn *c, uint8_t dir,
+					    uint8_t flags, uint64_t ts_ns)
 {
-	const struct wire_dir *d = &c->dirs[dir], *other = &c->dirs[!dir];
+	const struct px_wire_dir *d = &c->dirs[dir], *other = &c->dirs[!dir];
 
-	return (struct wire_packet){
+	return (struct px_wire_packet){
 		.ts_ns = ts_ns,
 		.dir = dir,
-		.protocol = IP_TCP,
+		.protocol = PX_WIRE_TCP,
 		.flags = (uint8_t)(flags | (other->is_known ? PX_TCP_ACK : 0)),
 		.seq = d->next + d->has_fin,
 		.ack = other->next + other->has_fin,
@@ -359,46 +164,46 @@ static struct wire_packet wire_packet_of(const struct px_wire_conn *c, uint8_t d
 /* A packet without bytes for pxtrace alone. */
 static void wire_tell(struct px_wire *w, struct px_wire_conn *c, uint8_t dir, uint64_t ts_ns)
 {
-	struct wire_packet p = wire_packet_of(c, dir, 0, ts_ns);
+	struct px_wire_packet p = wire_packet_of(c, dir, 0, ts_ns);
 
 	p.is_hidden = true;
-	wire_put(w, c, &p);
+	px_wire_put(w, c, &p);
 }
 
 /* The three packets, with the numbers in front of what comes first in each direction. */
 static void wire_handshake(struct px_wire *w, struct px_wire_conn *c, uint32_t out, uint32_t in)
 {
-	struct wire_packet p;
+	struct px_wire_packet p;
 
 	c->is_opening = false;
-	c->dirs[PX_ABI_OUT] = (struct wire_dir){ .next = out, .acked = out, .is_known = true };
-	c->dirs[PX_ABI_IN] = (struct wire_dir){ .next = in, .acked = in, .is_known = true };
+	c->dirs[PX_ABI_OUT] = (struct px_wire_dir){ .next = out, .acked = out, .is_known = true };
+	c->dirs[PX_ABI_IN] = (struct px_wire_dir){ .next = in, .acked = in, .is_known = true };
 	p = wire_packet_of(c, c->client, PX_TCP_SYN, c->opening_ns);
 	p.seq--;
 	p.flags &= (uint8_t)~PX_TCP_ACK;
-	wire_put(w, c, &p);
+	px_wire_put(w, c, &p);
 	p = wire_packet_of(c, !c->client, PX_TCP_SYN, c->opening_ns);
 	p.seq--;
-	wire_put(w, c, &p);
+	px_wire_put(w, c, &p);
 	p = wire_packet_of(c, c->client, 0, c->opening_ns);
-	wire_put(w, c, &p);
+	px_wire_put(w, c, &p);
 }
 
 static void wire_open(struct px_wire *w, struct px_wire_conn *c, const struct px_abi_event *h,
 		      uint64_t ts_ns)
 {
-	struct wire_packet p;
+	struct px_wire_packet p;
 
 	if (c->has_packets)
 		return; /* too late to tell of it */
 	c->client = h->flags & PX_ABI_F_ACCEPT ? PX_ABI_IN : PX_ABI_OUT;
 	if (h->result < 0) {
-		c->dirs[c->client] = (struct wire_dir){ .next = h->pos, .is_known = true };
+		c->dirs[c->client] = (struct px_wire_dir){ .next = h->pos, .is_known = true };
 		p = wire_packet_of(c, c->client, PX_TCP_SYN, ts_ns);
 		p.seq--;
 		c->origin.error =
 			h->result < -PX_NOTE_ERROR_MAX ? PX_NOTE_ERROR_MAX : (uint32_t)-h->result;
-		wire_put(w, c, &p);
+		px_wire_put(w, c, &p);
 		return;
 	}
 	c->opening_ns = ts_ns;
@@ -416,7 +221,7 @@ static void wire_open(struct px_wire *w, struct px_wire_conn *c, const struct px
 static void wire_gap(struct px_wire *w, struct px_wire_conn *c, uint8_t dir, uint32_t seq,
 		     uint64_t ts_ns)
 {
-	struct wire_dir *d = &c->dirs[dir];
+	struct px_wire_dir *d = &c->dirs[dir];
 
 	c->origin.lost = seq - d->next;
 	d->next = seq;
@@ -427,7 +232,7 @@ static void wire_gap(struct px_wire *w, struct px_wire_conn *c, uint8_t dir, uin
 /* What the sender of this packet had received by then, as far as it was written. */
 static uint32_t wire_ack(struct px_wire_conn *c, const struct px_abi_event *h)
 {
-	struct wire_dir *other = &c->dirs[!h->dir];
+	struct px_wire_dir *other = &c->dirs[!h->dir];
 	uint32_t ack = h->peer_pos;
 
 	if (!(h->flags & PX_ABI_F_PEER_POS)) {
@@ -435,7 +240,7 @@ static uint32_t wire_ack(struct px_wire_conn *c, const struct px_abi_event *h)
 		return other->acked + other->has_fin;
 	}
 	if (!other->is_known)
-		*other = (struct wire_dir){ .next = ack, .acked = ack, .is_known = true };
+		*other = (struct px_wire_dir){ .next = ack, .acked = ack, .is_known = true };
 	if (wire_diff(ack, other->next) > 0) {
 		c->origin.has_peer = true;
 		c->origin.peer = ack;
@@ -451,7 +256,7 @@ static void wire_data(struct px_wire *w, struct px_wire_conn *c, const struct px
 		      uint32_t pos, uint64_t ts_ns)
 {
 	const struct px_abi_event *h = ev->hdr;
-	struct wire_dir *d = &c->dirs[h->dir];
+	struct px_wire_dir *d = &c->dirs[h->dir];
 	bool ends = ((h->flags & PX_ABI_F_FIN && !(h->flags & PX_ABI_F_MORE)) ||
 		     (h->len == 0 && h->dir == PX_ABI_IN)) &&
 		    !d->has_fin;
@@ -467,14 +272,14 @@ static void wire_data(struct px_wire *w, struct px_wire_conn *c, const struct px
 	}
 	if (h->flags & PX_ABI_F_LOST) {
 		if (!d->is_known)
-			*d = (struct wire_dir){ .next = pos, .acked = pos, .is_known = true };
+			*d = (struct px_wire_dir){ .next = pos, .acked = pos, .is_known = true };
 		if (wire_diff(pos + h->len, d->next) > 0)
 			wire_gap(w, c, h->dir, pos + h->len, ts_ns);
 		return;
 	}
 	if (h->len > 0) {
 		if (!d->is_known || (!d->has_data && wire_diff(pos, d->next) < 0))
-			*d = (struct wire_dir){ .next = pos, .acked = pos, .is_known = true };
+			*d = (struct px_wire_dir){ .next = pos, .acked = pos, .is_known = true };
 		if (wire_diff(pos, d->next) > 0)
 			wire_gap(w, c, h->dir, pos, ts_ns);
 		/*
@@ -483,7 +288,7 @@ static void wire_data(struct px_wire *w, struct px_wire_conn *c, const struct px
 		 */
 		d->has_data = true;
 	} else if (!d->is_known) {
-		*d = (struct wire_dir){ .next = pos, .acked = pos, .is_known = true };
+		*d = (struct px_wire_dir){ .next = pos, .acked = pos, .is_known = true };
 	}
 	ack = wire_ack(c, h);
 	has_peer = c->origin.has_peer;
@@ -491,7 +296,7 @@ static void wire_data(struct px_wire *w, struct px_wire_conn *c, const struct px
 	do {
 		uint32_t n =
 			h->len - done < PX_WIRE_PAYLOAD_MAX ? h->len - done : PX_WIRE_PAYLOAD_MAX;
-		struct wire_packet p = wire_packet_of(c, h->dir, 0, ts_ns);
+		struct px_wire_packet p = wire_packet_of(c, h->dir, 0, ts_ns);
 
 		c->origin.has_peer = has_peer;
 		p.ack = ack;
@@ -504,7 +309,7 @@ static void wire_data(struct px_wire *w, struct px_wire_conn *c, const struct px
 			p.flags |= PX_TCP_ACK;
 		else
 			c->origin.has_no_ack = true;
-		wire_put(w, c, &p);
+		px_wire_put(w, c, &p);
 		d->next += n;
 	} while (done < h->len);
 	d->has_fin = ends;
@@ -567,9 +372,11 @@ void px_wire_datagram(struct px_wire *w, const struct px_event *ev, uint64_t ts_
 {
 	const struct px_abi_event *h = ev->hdr;
 	struct px_wire_conn c = { 0 };
-	struct wire_packet p = {
-		.ts_ns = ts_ns, .dir = h->dir, .protocol = IP_UDP, .data = ev->data, .len = h->len
-	};
+	struct px_wire_packet p = { .ts_ns = ts_ns,
+				    .dir = h->dir,
+				    .protocol = PX_WIRE_UDP,
+				    .data = ev->data,
+				    .len = h->len };
 
 	if (h->kind != PX_ABI_DATA || h->type != SOCK_DGRAM)
 		return;
@@ -578,14 +385,14 @@ void px_wire_datagram(struct px_wire *w, const struct px_event *ev, uint64_t ts_
 	p.data = px_bytes_sub(p.data, 0, p.len);
 	wire_conn_init(w, &c, h);
 	wire_process(&c, h);
-	wire_put(w, &c, &p);
+	px_wire_put(w, &c, &p);
 }
 
 void px_wire_end(struct px_wire *w, struct px_wire_conn **slot, enum px_wire_end how,
 		 uint64_t ts_ns)
 {
 	struct px_wire_conn *c = *slot;
-	struct wire_packet p;
+	struct px_wire_packet p;
 
 	if (!c)
 		return;
@@ -596,11 +403,11 @@ void px_wire_end(struct px_wire *w, struct px_wire_conn **slot, enum px_wire_end
 		c->origin.is_end = true;
 		if (how == PX_WIRE_RESET) {
 			p = wire_packet_of(c, PX_ABI_IN, PX_TCP_RST, ts_ns);
-			wire_put(w, c, &p);
+			px_wire_put(w, c, &p);
 		} else if (how == PX_WIRE_CLOSED && !c->dirs[PX_ABI_OUT].has_fin &&
 			   !c->origin.is_packet) {
 			p = wire_packet_of(c, PX_ABI_OUT, PX_TCP_FIN, ts_ns);
-			wire_put(w, c, &p);
+			px_wire_put(w, c, &p);
 		} else {
 			wire_tell(w, c, PX_ABI_OUT, ts_ns);
 		}
