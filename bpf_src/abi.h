@@ -168,7 +168,7 @@ enum px_abi_turn {
 	PX_ABI_TURN_REST,	/* the next event of a call */
 	PX_ABI_TURN_DATAGRAM,	/* UDP */
 	PX_ABI_TURN_PEER,	/* who sent a datagram */
-	PX_ABI_TURN_MESSAGES,	/* recvmmsg and sendmmsg: all that they moved, or one message */
+	PX_ABI_TURN_MESSAGES,	/* recvmmsg and sendmmsg, a message at a time */
 	PX_ABI_TURN_SUM,	/* how much that is in all */
 	PX_ABI_TURN_BATCH,	/* the next of the messages */
 	PX_ABI_TURNS,
