@@ -40,10 +40,16 @@ px_inline int px_inside_call(u64 regs)
 #define PX_RESULT(regs) PX_REG(regs, ax)	/* of a function, in the registers a probe sees */
 #define PX_CALL_NR(regs) ((u32)PX_REG(regs, orig_ax))
 
-/* __USER32_CS: the task runs 32-bit code, whose calls have numbers of their own. */
+/*
+ * TS_COMPAT: the call came in by the way of 32-bit programs, where calls have numbers of their own.
+ * 64-bit programs can go that way, too.
+ */
 px_inline int px_regs_are_foreign(u64 regs)
 {
-	return (PX_REG(regs, cs) & 0xffff) == 0x23;
+	(void)regs;
+	return (PX_LOAD(u32, px_current(),
+			PX_OFF_task_struct_thread_info + PX_OFF_thread_info_status) &
+		2) != 0;
 }
 
 /*

@@ -82,6 +82,7 @@ static const struct btf_field {
 	{ "task_struct", "signal" },
 	{ "task_struct", "splice_pipe", true },
 	{ "task_struct", "tgid" },
+	{ "task_struct", "thread_info", true },
 	{ "task_struct", "thread_pid" },
 	{ "tcp_sock", "bytes_acked" },
 	{ "tcp_sock", "bytes_received" },
@@ -90,6 +91,7 @@ static const struct btf_field {
 	{ "tcp_sock", "snd_una" },
 	{ "tcp_sock", "urg_seq" },
 	{ "tcp_sock", "write_seq" },
+	{ "thread_info", "status", true },	/* of x86 */
 	{ "unix_address", "len" },
 	{ "unix_address", "name" },
 	{ "unix_sock", "addr" },
