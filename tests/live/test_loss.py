@@ -101,12 +101,9 @@ def crowded(t):
     t.check([ex.seen_as("server") for ex in t.account], tracer)
 
 
-@live()
-def moved_by_io_uring(t):
-    """Bytes that io_uring moves have no system call that describes them: that is said, and nothing is made of them"""
-    if open_text("/proc/sys/kernel/io_uring_disabled", "0") != "0":
-        raise Skip("io_uring is disabled here")
-    server = t.start(echo_id_server(t.folder, "uring"))
+def expect_foreign(t, server, name):
+    """What this server moves is told of by a note that has this name in it, and no message is made of it."""
+    t.start(server)
     with t.trace(server.pids, clean=False) as tracer:
         moved = moved_by(subprocess.Popen([echo_id_binary(), "client", str(server.address[1]), "1", "100"],
                                           stdout=subprocess.PIPE, text=True))
@@ -114,5 +111,23 @@ def moved_by_io_uring(t):
     notes = [r for r in tracer.read() if r["type"] == "note" and r["what"] == "foreign"]
     wrong = [r for r in tracer.messages() if r.get("op") and r["status"] == "200"]
     t.expect(not wrong, f"messages made of bytes that were not seen: {wrong[:2]}")
-    t.expect(len(notes) == 1 and "io_uring" in notes[0]["text"],
-             f"{moved} bytes went by io_uring, and it is not said: {notes} {tracer.errors}")
+    t.expect(len(notes) == 1 and name in notes[0]["text"],
+             f"{moved} bytes went by {name}, and it is not said: {notes} {tracer.errors}")
+
+
+@live()
+def moved_by_io_uring(t):
+    """Bytes that io_uring moves have no system call that describes them: that is said, and nothing is made of them"""
+    if open_text("/proc/sys/kernel/io_uring_disabled", "0") != "0":
+        raise Skip("io_uring is disabled here")
+    expect_foreign(t, echo_id_server(t.folder, "uring"), "io_uring")
+
+
+@live()
+def moved_by_32_bit_calls(t):
+    """The same of programs whose system calls are those of 32 bits"""
+    try:
+        server = echo_id_server(t.folder, "compat")
+    except RuntimeError:
+        raise Skip("this kernel has no 32-bit calls") from None
+    expect_foreign(t, server, "32-bit")

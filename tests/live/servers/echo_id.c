@@ -5,6 +5,7 @@
  *
  *   echo_id server PORT                 a thread per connection; GET /id/N is answered by N
  *   echo_id uring PORT                  the same, one connection after the other, its bytes moved by io_uring
+ *   echo_id compat PORT                 or by system calls of 32-bit programs; status 77 where there are none
  *   echo_id client PORT THREADS COUNT   each thread asks COUNT times; prints the bytes of all requests and answers
  */
 #define _GNU_SOURCE
@@ -65,12 +66,62 @@ static void ring_open(void)
 	ring.cqes = (struct io_uring_cqe *)(cq + p.cq_off.cqes);
 }
 
+#define LOW_SIZE 4096
+
+static char *low;	/* memory that a 32-bit program could have */
+
+/* read or write as 32-bit programs do it on x86: other numbers, another way in. */
+static ssize_t move_compat(int fd, int is_send, void *buf, size_t len)
+{
+	ssize_t n = -1;
+
+	if (len > LOW_SIZE)
+		len = LOW_SIZE;
+	if (is_send)
+		memcpy(low, buf, len);
+#ifdef __x86_64__
+	__asm__ volatile("int $0x80"
+			 : "=a"(n)
+			 : "0"((long)(is_send ? 4 : 3)), "b"((long)fd), "c"(low), "d"(len)
+			 : "memory", "r8", "r9", "r10", "r11");
+#else
+	(void)fd;
+#endif
+	if (n > 0 && !is_send)
+		memcpy(buf, low, (size_t)n);
+	return n;
+}
+
+static void no_compat(int sig)
+{
+	(void)sig;
+	_exit(77);
+}
+
+/* A read of nothing shows whether the kernel has such calls; where it has none, this is a fault. */
+static void compat_open(void)
+{
+#ifdef __x86_64__
+	low = mmap(NULL, LOW_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT,
+		   -1, 0);
+	if (low == MAP_FAILED)
+		die("mmap");
+	signal(SIGSEGV, no_compat);
+	if (move_compat(STDIN_FILENO, 0, low, 0) != 0)
+		no_compat(0);
+#else
+	no_compat(0);
+#endif
+}
+
 static ssize_t move(int fd, int is_send, void *buf, size_t len)
 {
 	unsigned tail, head;
 	struct io_uring_sqe *e;
 	int result;
 
+	if (low)
+		return move_compat(fd, is_send, buf, len);
 	if (ring.fd < 0)
 		return is_send ? send(fd, buf, len, 0) : recv(fd, buf, len, 0);
 	tail = *ring.sq_tail;
@@ -131,7 +182,7 @@ static void serve_all(void)
 
 		if (fd < 0)
 			continue;
-		if (ring.fd >= 0)
+		if (ring.fd >= 0 || low)
 			serve((void *)(long)fd);
 		else if (pthread_create(&thread, NULL, serve, (void *)(long)fd) == 0)
 			pthread_detach(thread);
@@ -188,6 +239,8 @@ int main(int argc, char **argv)
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	if (strcmp(argv[1], "uring") == 0)
 		ring_open();
+	if (strcmp(argv[1], "compat") == 0)
+		compat_open();
 	if (strcmp(argv[1], "client") != 0)
 		serve_all();
 	return argc == 5 && atoi(argv[3]) <= 64 ? ask_all(atoi(argv[3]), atol(argv[4])) : 2;
