@@ -11,6 +11,7 @@
 #include "sink/escape.h"
 #include "sink/text_aside.h"
 #include "sink/text_detail.h"
+#include "sink/text_sizes.h"
 #include "sink/when.h"
 
 #define TEXT_RECORD_MAX ((size_t)1 << 30)
@@ -19,7 +20,6 @@
 #define TEXT_WIDTH_LOCAL 120		/* a narrower terminal shows no local address */
 #define TEXT_WIDTH_SIZES 90		/* and one narrower than this no sizes */
 #define TEXT_SUMMARY_MIN 8		/* columns; better a line that wraps than one that says nothing */
-#define TEXT_TABLES 32			/* protocols whose size fields are remembered */
 
 /* A fixed column is made of short words; a peer that sends long ones gets them cut. */
 static const struct px_term_room text_word_room = { 64, 256 };
@@ -31,12 +31,6 @@ static const struct px_term_room text_word_room = { 64, 256 };
 #define TEXT_CYAN "\033[36m"
 #define TEXT_PLAIN "\033[0m"
 
-/* Where a protocol's table has the sizes of both sides; -1: nowhere. */
-struct text_sizes {
-	const struct px_field *fields;
-	int req, resp;
-};
-
 struct text_sink {
 	struct px_sink base;
 	struct px_out *out;
@@ -45,7 +39,7 @@ struct text_sink {
 	struct px_when when;
 	bool has_line;			/* first_ns and last_ns are known */
 	int64_t first_ns, last_ns;
-	struct text_sizes sizes[TEXT_TABLES];
+	struct px_text_sizes sizes;
 };
 
 /*
@@ -296,98 +290,6 @@ static int text_latency(struct text_sink *s, const struct px_record *r, enum px_
 	return text_colour_end(s, b, colour);
 }
 
-static const struct text_sizes *text_sizes(struct text_sink *s, const struct px_field *fields)
-{
-	static const struct text_sizes unknown = { NULL, -1, -1 };
-	struct text_sizes *t;
-
-	if (!fields)
-		return &unknown;
-	for (size_t i = 0; i < TEXT_TABLES; i++) {
-		t = &s->sizes[i];
-		if (t->fields == fields)
-			return t;
-		if (t->fields)
-			continue;
-		*t = (struct text_sizes){ fields, -1, -1 };
-		for (int f = 0; f < PX_PROTO_FIELDS_MAX && fields[f].type != PX_TYPE_NONE; f++) {
-			if (strcmp(fields[f].name, "bytes") != 0)
-				continue;
-			if (fields[f].side == PX_SIDE_REQ)
-				t->req = f;
-			else if (fields[f].side == PX_SIDE_RESP)
-				t->resp = f;
-		}
-		return t;
-	}
-	return &unknown;
-}
-
-/*
- * One of the two sizes: a side that is not there had no bytes; one whose size is unknown has "-".
- */
-static char *text_size(char *p, const struct px_record *r, bool is_there, int f)
-{
-	if (!is_there) {
-		*p++ = '0';
-	} else if (f < 0 || !(r->has_proto >> f & 1) || r->proto[f].is_null) {
-		*p++ = '-';
-	} else {
-		p = px_emit_i64(p, r->proto[f].i);
-	}
-	return p;
-}
-
-static int text_message_sizes(struct text_sink *s, const struct px_record *r, size_t *columns)
-{
-	const struct text_sizes *t = text_sizes(s, r->fields);
-	struct px_buf *b = &s->buf;
-	char *begin, *p;
-	int err = px_buf_reserve(b, TEXT_NUMBERS);
-
-	if (err)
-		return err;
-	begin = p = b->ptr + b->len;
-	*p++ = ' ';
-	if (r->flags & PX_FLAG_MID_STREAM)
-		*p++ = '~';
-	p = text_size(p, r, r->has_req, t->req);
-	*p++ = '/';
-	p = text_size(p, r, r->has_resp, t->resp);
-	b->len += (size_t)(p - begin);
-	*columns += (size_t)(p - begin);
-	return 0;
-}
-
-/* Requests first, as in the lines of messages: what a server received, else what was sent. */
-static int text_conn_sizes(struct text_sink *s, const struct px_record *r, size_t *columns)
-{
-	bool is_server = text_is(r, PX_F_ROLE, PX_BYTES("server"));
-	enum px_common order[2] = { is_server ? PX_F_BYTES_RECEIVED : PX_F_BYTES_SENT,
-				    is_server ? PX_F_BYTES_SENT : PX_F_BYTES_RECEIVED };
-	struct px_buf *b = &s->buf;
-	char *begin, *p;
-	int64_t n;
-	int err;
-
-	if (r->type == PX_RECORD_OPEN)
-		return text_put(b, PX_BYTES(" -"), columns);
-	err = px_buf_reserve(b, TEXT_NUMBERS);
-	if (err)
-		return err;
-	begin = p = b->ptr + b->len;
-	for (int i = 0; i < 2; i++) {
-		*p++ = i ? '/' : ' ';
-		if (text_int(r, order[i], &n))
-			p = px_emit_i64(p, n);
-		else
-			*p++ = '-';
-	}
-	b->len += (size_t)(p - begin);
-	*columns += (size_t)(p - begin);
-	return 0;
-}
-
 /* "http://api.example" in "GET http://api.example/users": where it is, if a path follows. */
 static bool text_find_host(struct px_bytes summary, size_t *from, size_t *to)
 {
@@ -460,7 +362,7 @@ static int text_message(struct text_sink *s, const struct px_record *r, bool sho
 	if (!err)
 		err = text_latency(s, r, PX_F_LATENCY_NS, columns);
 	if (!err && show_sizes)
-		err = text_message_sizes(s, r, columns);
+		err = px_text_message_sizes(&s->sizes, &s->buf, r, columns);
 	return err ? err : text_summary(s, r->summary, r->flags & PX_FLAG_GAP, columns);
 }
 
@@ -479,7 +381,7 @@ static int text_conn(struct text_sink *s, const struct px_record *r, bool show_s
 	if (!err)
 		err = text_latency(s, r, is_open ? PX_F_CONNECT_NS : PX_F_DURATION_NS, columns);
 	if (!err && show_sizes)
-		err = text_conn_sizes(s, r, columns);
+		err = px_text_conn_sizes(&s->buf, r, columns);
 	if (err)
 		return err;
 	if (is_open) {
