@@ -19,6 +19,9 @@
 #define MS 1000000ull
 #define PIPELINE_BATCH 16384		/* events between two looks at signals and outputs */
 #define PIPELINE_BUSY_NS (4 * MS)	/* between two batches while events flow: waking costs more than ten events */
+#define PIPELINE_FLOOD_NS (MS / 4)	/* the same while they pour */
+#define PIPELINE_FEW 16			/* events in a batch: the next may come later */
+#define PIPELINE_MANY 64		/* events in a batch: the next should come earlier */
 #define PIPELINE_CALM_NS (100 * MS)	/* after this time without an event, sleep until the kernel side wakes us */
 #define PIPELINE_IDLE_NS (1000 * MS)	/* how long such a sleep may take */
 #define PIPELINE_DRAIN_NS (1000 * MS)	/* for what is under way when the run ends */
@@ -41,6 +44,19 @@ int px_pipeline_signals(void)
 		return -errno;
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return fd < 0 ? -errno : fd;
+}
+
+/*
+ * How long to wait after a batch of count events. The traced process may wait for the CPU that we
+ * use, and who talks to it then waits as well: many short turns cost them less than few long ones.
+ */
+static uint64_t pipeline_pause(struct px_pipeline *p, size_t count)
+{
+	if (count > PIPELINE_MANY && p->pause_ns > PIPELINE_FLOOD_NS)
+		p->pause_ns /= 2;
+	else if (count < PIPELINE_FEW && p->pause_ns < PIPELINE_BUSY_NS)
+		p->pause_ns *= 2;
+	return p->pause_ns;
 }
 
 static void pipeline_exchange(void *ctx, struct px_conn *c, const struct px_exchange *ex)
@@ -324,7 +340,7 @@ static void pipeline_loop(struct px_pipeline *p)
 			/* more is there: go on */
 		} else if (calm < PIPELINE_CALM_NS || px_table_is_waiting(&p->table) ||
 			   p->gone_ns) {
-			pipeline_sleep(p, PIPELINE_BUSY_NS, false);
+			pipeline_sleep(p, pipeline_pause(p, count), false);
 		} else if (p->source->ops->arm(p->source)) {
 			uint64_t sleep_ns = PIPELINE_IDLE_NS;
 
@@ -469,6 +485,7 @@ int px_pipeline_run(const struct px_options *opt, struct px_source *source,
 		px_log(PX_LOG_WARN, "privileges are not given up: %s", strerror(-rc));
 	p.started_ns = px_clock_mono_ns();
 	p.last_event_ns = p.started_ns;
+	p.pause_ns = PIPELINE_BUSY_NS;
 	p.last_tick_ns = p.started_ns;
 	px_notes_begin(&p.notes, info->probe, info->transport, info->banner);
 	if (p.command && px_command_go(p.command, opt->command[0], &err) != 0) {

@@ -29,6 +29,7 @@ struct px_pipeline {
 	bool is_interrupted;		/* by SIGINT; the next one ends it at once */
 	uint64_t started_ns;	/* CLOCK_MONOTONIC */
 	uint64_t last_event_ns, last_tick_ns;
+	uint64_t pause_ns;	/* between two batches, while events flow */
 	uint64_t event_now_ns;	/* latest time in the source's clock */
 };
 
