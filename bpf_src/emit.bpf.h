@@ -22,7 +22,7 @@ px_inline void px_fill_process(struct px_abi_event *e)
 
 	e->pid = id >> 32;
 	e->tid = (u32)id;
-	e->uid = (u32)bpf_get_current_uid_gid();
+	e->uid = px_current_uid();
 	*(u64 *)e->comm = PX_LOAD(u64, leader, PX_OFF_task_struct_comm);
 	*(u64 *)(e->comm + 8) = PX_LOAD(u64, leader, PX_OFF_task_struct_comm + 8);
 }

@@ -24,7 +24,7 @@ px_inline void px_await(u64 sk, u64 ino)
 	a.since_ns = bpf_ktime_get_ns();
 	a.pid = id >> 32;
 	a.tid = (u32)id;
-	a.uid = (u32)bpf_get_current_uid_gid();
+	a.uid = px_current_uid();
 	a.comm[0] = PX_LOAD(u64, leader, PX_OFF_task_struct_comm);
 	a.comm[1] = PX_LOAD(u64, leader, PX_OFF_task_struct_comm + 8);
 	awaited.update(&key, &a);

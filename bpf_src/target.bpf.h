@@ -55,7 +55,7 @@ px_inline int px_is_target(u32 tgid)
 		return 0;
 #endif
 #ifdef PX_UID_TEST
-	u32 uid = (u32)bpf_get_current_uid_gid();
+	u32 uid = px_current_uid();
 
 	if (!PX_UID_TEST(uid))
 		return 0;

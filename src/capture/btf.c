@@ -15,6 +15,7 @@ static const struct btf_field {
 } btf_fields[] = {
 	{ "address_space", "host", true },
 	{ "address_space", "i_pages", true },
+	{ "cred", "euid" },
 	{ "file", "f_inode" },
 	{ "file", "f_mapping", true },
 	{ "file", "f_pos", true },
@@ -76,6 +77,7 @@ static const struct btf_field {
 	{ "super_block", "s_dev" },
 	{ "super_block", "s_magic", true },
 	{ "task_struct", "comm" },
+	{ "task_struct", "cred" },
 	{ "task_struct", "files" },
 	{ "task_struct", "group_leader" },
 	{ "task_struct", "pid" },
