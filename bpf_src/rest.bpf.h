@@ -254,7 +254,7 @@ px_inline struct px_abi_event *px_take(struct px_rest *r, u64 pieces, int *is_re
 }
 
 /* One turn: the next event of the call. */
-PX_FIRST_PART int px_turn(void *ctx)
+PX_SECOND_PART int px_turn(void *ctx)
 {
 	u32 zero = 0;
 	struct px_rest *r = rests.lookup(&zero);
