@@ -265,7 +265,7 @@ px_inline void px_batch_step(void *ctx, struct px_batch *b)
 	} else if (!is_over || !px_ends_named(&b->head)) {
 		return;
 	}
-	px_batch_emit(ctx, b, len);
+	px_batch_emit(ctx, b, px_forget(len, b->owner));
 }
 
 PX_SECOND_PART int px_batch(void *ctx)

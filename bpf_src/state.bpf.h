@@ -126,7 +126,7 @@ px_inline int px_on_closing(void *ctx, u64 sk, int is)
 }
 
 /* (struct sock *sk, int oldstate, int newstate) */
-PX_SECOND_PART int px_sock_state(u64 *ctx)
+PX_FIRST_PART int px_sock_state(u64 *ctx)
 {
 	u64 sk = ctx[0];
 	int was = (int)ctx[1], is = (int)ctx[2];

@@ -38,6 +38,7 @@ px_inline int px_return_data(void *ctx, const struct px_abi_call *call, u64 regs
 	}
 	if (!sk || !px_sock_look(&s, sk, ino, PX_UNTYPED))
 		return 0;
+	dir = (u32)px_forget(dir, s.noise) & 1;	/* here and below: branches meet */
 	if (px_is_datagram(&s)) {
 		if (ret < 0)
 			return 0;
@@ -46,6 +47,7 @@ px_inline int px_return_data(void *ctx, const struct px_abi_call *call, u64 regs
 	}
 	if (ret > 0 && call->what != PX_WHAT_MESSAGES && px_is_dropped(&s, dir, (u64)ret))
 		return 0;
+	ret = (s64)px_forget((u64)ret, s.noise);
 	px_fill(&h, &s, PX_ABI_DATA, 0, (s32)ret, PX_UNTYPED);
 	px_fill_ends(&h, &s, PX_UNTYPED);
 	if (px_is_datagram(&s))
@@ -59,6 +61,9 @@ px_inline int px_return_data(void *ctx, const struct px_abi_call *call, u64 regs
 	}
 	if (call->what == PX_WHAT_MESSAGES)
 		ret = 0;	/* that many messages; their bytes are not counted yet */
+	ret = (s64)px_forget((u64)ret, s.noise);
+	msg_flags = (u32)px_forget(msg_flags, s.noise);
+	s.protocol = (u16)px_forget(s.protocol, s.noise);
 	return px_on_data(ctx, &h, &s, dir, (u64)ret, msg_flags, regs, PX_UNTYPED);
 }
 

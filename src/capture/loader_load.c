@@ -5,6 +5,7 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -162,12 +163,27 @@ static void *load_ahead_some(void *arg)
 	return NULL;
 }
 
+/* What takes the verifier longest goes first: the hooked programs of the back end, then the table's order. */
+static int load_ahead_compare(const void *a, const void *b)
+{
+	const struct px_program *x = ((const struct load_job *)a)->p;
+	const struct px_program *y = ((const struct load_job *)b)->p;
+	int x_is_late = x->hook == PX_HOOK_TAIL || x->probe == PX_PROBE_AUTO;
+	int y_is_late = y->hook == PX_HOOK_TAIL || y->probe == PX_PROBE_AUTO;
+
+	return x_is_late != y_is_late ? x_is_late - y_is_late : (x > y) - (x < y);
+}
+
 static void load_ahead_run(struct load_ahead *a)
 {
 	pthread_t threads[LOAD_AHEAD_THREADS - 1];
-	size_t n = 0;
+	size_t n = 0, most = PX_COUNT(threads);
+	cpu_set_t cpus;
 
-	while (n < PX_COUNT(threads) && n + 1 < a->count &&
+	if (sched_getaffinity(0, sizeof(cpus), &cpus) == 0 && (size_t)CPU_COUNT(&cpus) <= most)
+		most = (size_t)CPU_COUNT(&cpus) - 1;
+	qsort(a->jobs, a->count, sizeof(a->jobs[0]), load_ahead_compare);
+	while (n < most && n + 1 < a->count &&
 	       pthread_create(&threads[n], NULL, load_ahead_some, a) == 0)
 		n++;
 	load_ahead_some(a);

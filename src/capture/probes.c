@@ -17,7 +17,7 @@
 /* What all back ends at the return of system calls jump to. */
 #define CALL_TAILS(probe)                                                                          \
 	TAIL(probe, "px_turn", REST), UDP_TAIL(probe, "px_datagram", DATAGRAM),                    \
-		TAIL(probe, "px_sum", SUM), TAIL(probe, "px_batch", BATCH)
+		TAIL(probe, "px_batch", BATCH), TAIL(probe, "px_sum", SUM)
 
 #define FEXIT(call)                                                                                \
 	{                                                                                          \
