@@ -67,16 +67,15 @@ static bool put_record(int lane, uint32_t type, const void *body, size_t len)
 /* An event of this time whose bytes all have the value `mark`. */
 static bool put(int lane, uint64_t ts, size_t len, char mark)
 {
-	struct {
-		uint32_t size, front;
-		struct px_abi_event h;
-		char bytes[1024];
-	} out = { .h = { .ts_ns = ts, .copied = (uint32_t)len, .tid = (uint32_t)lane } };
+	const struct px_abi_event h = { .ts_ns = ts, .copied = (uint32_t)len, .tid = (uint32_t)lane };
+	/* What the kernel makes of the size, and what stands before the event. */
+	const uint32_t front[2] = { (uint32_t)((4 + sizeof(h) + len + 4 + 7) / 8 * 8 - 4), 0 };
+	char out[sizeof(front) + sizeof(h) + 1024];
 
-	out.size = (uint32_t)(4 + sizeof(out.h) + len);
-	out.size = (out.size + 4 + 7) / 8 * 8 - 4;	/* what the kernel makes of it */
-	memset(out.bytes, mark, len);
-	return put_record(lane, PERF_RECORD_SAMPLE, &out, 8 + sizeof(out.h) + len);
+	memcpy(out, front, sizeof(front));
+	memcpy(out + sizeof(front), &h, sizeof(h));
+	memset(out + sizeof(front) + sizeof(h), mark, len);
+	return put_record(lane, PERF_RECORD_SAMPLE, out, sizeof(front) + sizeof(h) + len);
 }
 
 static void put_lost(int lane, uint64_t count)
