@@ -161,12 +161,12 @@ px_inline u64 px_current_id(void)
 #endif
 }
 
-/* The effective user id, by the host's numbers; the helper for it translates twice. */
+/* The real user id, by the host's numbers; the helper for it translates twice. */
 px_inline u32 px_current_uid(void)
 {
 	u64 cred = PX_LOAD(u64, px_current(), PX_OFF_task_struct_cred);
 
-	return PX_LOAD(u32, cred, PX_OFF_cred_euid);
+	return PX_LOAD(u32, cred, PX_OFF_cred_uid);
 }
 
 /*

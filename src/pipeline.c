@@ -19,7 +19,7 @@
 #define MS 1000000ull
 #define PIPELINE_BATCH 16384		/* events between two looks at signals and outputs */
 #define PIPELINE_BUSY_NS (4 * MS)	/* between two batches while events flow: waking costs more than ten events */
-#define PIPELINE_FLOOD_NS (MS / 4)	/* the same while they pour */
+#define PIPELINE_FLOOD_NS (MS / 2)	/* the same while they pour */
 #define PIPELINE_FEW 16			/* events in a batch: the next may come later */
 #define PIPELINE_MANY 64		/* events in a batch: the next should come earlier */
 #define PIPELINE_CALM_NS (100 * MS)	/* after this time without an event, sleep until the kernel side wakes us */

@@ -15,7 +15,7 @@ static const struct btf_field {
 } btf_fields[] = {
 	{ "address_space", "host", true },
 	{ "address_space", "i_pages", true },
-	{ "cred", "euid" },
+	{ "cred", "uid" },
 	{ "file", "f_inode" },
 	{ "file", "f_mapping", true },
 	{ "file", "f_pos", true },
