@@ -47,11 +47,13 @@ static bool redact_ends(struct px_bytes b, struct px_bytes end)
 bool http_is_secret_param(struct px_bytes name)
 {
 	static const struct px_bytes names[] = {
-		PX_BYTES("access_token"),
-		PX_BYTES("api_key"),
-		PX_BYTES("password"),
-		PX_BYTES("sig"),
-		PX_BYTES("x-amz-security-token"),
+		PX_BYTES("access_token"),  PX_BYTES("api_key"),
+		PX_BYTES("apikey"),	   PX_BYTES("auth_token"),
+		PX_BYTES("client_secret"), PX_BYTES("id_token"),
+		PX_BYTES("passwd"),	   PX_BYTES("password"),
+		PX_BYTES("pwd"),	   PX_BYTES("refresh_token"),
+		PX_BYTES("secret"),	   PX_BYTES("sig"),
+		PX_BYTES("token"),	   PX_BYTES("x-amz-security-token"),
 	};
 	char flat[NAME_MAX_LEN];
 
