@@ -32,6 +32,7 @@
 	defined(PX_OFF_xa_node_shift) && defined(PX_OFF_xa_node_slots) &&                          \
 	defined(PX_OFF_file_f_mapping) && defined(PX_OFF_file_f_pos) &&                            \
 	defined(PX_OFF_page_mapping) && defined(PX_OFF_super_block_s_magic)
+#define PX_PAGES_READ
 
 /* uapi/linux/magic.h */
 #define PX_OVERLAYFS_MAGIC 0x794c7630
@@ -210,23 +211,6 @@ px_inline int px_gather_pages(char *to, struct px_rest *r, u64 n, u64 last)
 		r->skip += take;
 	}
 	return 1;
-}
-
-#else
-
-px_inline int px_pages_find(struct px_rest *r)
-{
-	(void)r;
-	return 0;
-}
-
-px_inline int px_gather_pages(char *to, struct px_rest *r, u64 n, u64 last)
-{
-	(void)to;
-	(void)r;
-	(void)n;
-	(void)last;
-	return 0;
 }
 
 #endif

@@ -26,7 +26,9 @@ px_inline u64 px_page_address(u64 page)
 #include "cache.bpf.h"
 #endif
 
-#else
+#endif
+
+#ifndef PX_PAGES_READ
 
 px_inline int px_pages_find(struct px_rest *r)
 {

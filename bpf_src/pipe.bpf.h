@@ -8,6 +8,8 @@
 
 #include "pages.bpf.h"
 
+#define PX_PAGES_READ
+
 /*
  * sendfile() moves pages through a pipe that its thread keeps for that, splice() out of one that
  * the process made. While bytes go from there into a socket (splice_to_socket(), kernel 6.5), the

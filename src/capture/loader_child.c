@@ -370,7 +370,6 @@ static int child_target_tables(struct px_child *c)
 /* Fill the maps that the programs only read. */
 static int child_tables(struct px_child *c)
 {
-
 	for (const struct px_call *call = px_calls; call->name; call++) {
 		uint32_t nr = (uint32_t)call->nr;
 
@@ -378,7 +377,6 @@ static int child_tables(struct px_child *c)
 			return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "call %s: %s",
 					    call->name, strerror(errno));
 	}
-
 	return child_target_tables(c);
 }
 

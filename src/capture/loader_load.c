@@ -145,7 +145,10 @@ static void load_run(struct load_job *job, bool debug, char *log, uint32_t log_s
 	job->fd = bpf_prog_load(type, job->p->function, "GPL", job->code, job->count, &opts);
 }
 
-/* Programs that the kernel looks at several at a time: a third of the time to start is the verifier's. */
+/*
+ * Programs that the kernel looks at several at a time: a third of the time to start is the
+ * verifier's.
+ */
 struct load_ahead {
 	bool debug;
 	size_t count;
@@ -163,7 +166,10 @@ static void *load_ahead_some(void *arg)
 	return NULL;
 }
 
-/* What takes the verifier longest goes first: the hooked programs of the back end, then the table's order. */
+/*
+ * What takes the verifier longest goes first: the hooked programs of the back end, then the table's
+ * order.
+ */
 static int load_ahead_compare(const void *a, const void *b)
 {
 	const struct px_program *x = ((const struct load_job *)a)->p;

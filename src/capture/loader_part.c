@@ -19,7 +19,10 @@
 #define PART_NAME 32
 #define PART_BYTES_MAX (8 << 20)
 
-/* What comes over the pipe: a head, `maps` times part_map, `programs` times part_program with its code behind it. */
+/*
+ * What comes over the pipe: a head, `maps` times part_map, `programs` times part_program with its
+ * code behind it.
+ */
 struct part_head {
 	uint32_t maps;
 	uint32_t programs;

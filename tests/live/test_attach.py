@@ -31,6 +31,24 @@ def older_connection(t):
     t.check([ex.seen_as("server") for ex in t.account], tracer)
 
 
+@live()
+def one_processor(t):
+    """A tracer that may use one CPU compiles all by itself: calls of either half of its programs are seen"""
+    server = t.start(Nginx(t.folder, sendfile="on"))
+    cpus = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cpus)})
+    try:
+        tracer = t.trace(server.pids)
+    finally:
+        os.sched_setaffinity(0, cpus)
+    with tracer:
+        with Client(server.address, t.account) as client:
+            for i in range(3):
+                client.ask("GET", f"/small?{i}")
+                client.ask("GET", f"/page?{i}")
+    t.check([ex.seen_as("server") for ex in t.account], tracer)
+
+
 @live(vm=True, perf=True)
 def blocked_at_attach(t):
     """A server blocked in accept() and, in other threads, in read() when the tracer comes"""
