@@ -83,7 +83,17 @@ static int field_index(const struct px_field *fields, enum px_side side, struct 
 	return -1;
 }
 
-/* The same, where name may also be that of a map, a dot and one of its members. */
+static bool field_has_member(const struct px_field *f, struct px_bytes name)
+{
+	if (f->type != PX_TYPE_OBJECTS)
+		return f->type == PX_TYPE_MAP;
+	for (const struct px_field *m = f->members; m->type != PX_TYPE_NONE; m++)
+		if (px_bytes_eq(px_bytes_str(m->name), name))
+			return true;
+	return false;
+}
+
+/* The same, where name may also be that of a map or of objects, a dot and one of their members. */
 static bool field_find_side(const struct px_field *fields, enum px_side side, struct px_bytes name,
 			    struct px_field_ref *out)
 {
@@ -95,7 +105,7 @@ static bool field_find_side(const struct px_field *fields, enum px_side side, st
 		if (dot + 1 >= name.len)
 			return false;
 		i = field_index(fields, side, px_bytes_sub(name, 0, dot));
-		if (i < 0 || fields[i].type != PX_TYPE_MAP)
+		if (i < 0 || !field_has_member(&fields[i], px_bytes_sub(name, dot + 1, SIZE_MAX)))
 			return false;
 		out->member = px_bytes_sub(name, dot + 1, SIZE_MAX);
 	} else {
@@ -148,23 +158,41 @@ const char *px_type_name(enum px_type type)
 		return "map";
 	case PX_TYPE_LIST:
 		return "list";
+	case PX_TYPE_OBJECTS:
+		return "objects";
 	case PX_TYPE_NONE:
 		break;
 	}
 	return "none";
 }
 
-static int field_print(struct px_buf *out, const struct px_field *f)
+/* One line; `of` is the field that f is a member of, or NULL. */
+static int field_print_line(struct px_buf *out, const struct px_field *f, const struct px_field *of)
 {
 	static const char *const prefixes[] = {
 		[PX_SIDE_COMMON] = "",
 		[PX_SIDE_REQ] = "req.",
 		[PX_SIDE_RESP] = "resp.",
 	};
-	int width = 26 - (int)strlen(prefixes[f->side]);
+	const char *side = prefixes[of ? of->side : f->side];
+	size_t taken = strlen(side) + (of ? strlen(of->name) + 1 : 0);
+	int width = taken < 26 ? 26 - (int)taken : 0;
 
-	return px_buf_printf(out, "%s%-*s %-6s  %-5s  %s\n", prefixes[f->side], width, f->name,
-			     px_type_name(f->type), f->unit ? f->unit : "-", f->help);
+	return px_buf_printf(out, "%s%s%s%-*s %-7s  %-5s  %s\n", side, of ? of->name : "",
+			     of ? "." : "", width, f->name, px_type_name(f->type),
+			     f->unit ? f->unit : "-", f->help);
+}
+
+/* A field and, where it is made of objects, their members behind it. */
+static int field_print(struct px_buf *out, const struct px_field *f)
+{
+	int err = field_print_line(out, f, NULL);
+
+	if (f->type != PX_TYPE_OBJECTS)
+		return err;
+	for (const struct px_field *m = f->members; !err && m->type != PX_TYPE_NONE; m++)
+		err = field_print_line(out, m, f);
+	return err;
 }
 
 int px_fields_print(struct px_buf *out, const struct px_field_group *groups, size_t count)

@@ -15,6 +15,7 @@ enum px_type {
 	PX_TYPE_TIME,		/* nanoseconds since 1970; JSON: RFC 3339 UTC with 9 decimals */
 	PX_TYPE_MAP,		/* names to texts */
 	PX_TYPE_LIST,		/* texts */
+	PX_TYPE_OBJECTS,	/* a list of objects, all with the same members */
 };
 
 enum px_side {
@@ -29,7 +30,14 @@ struct px_field {
 	enum px_side side;
 	const char *unit;	/* "ns", "us", "bytes" or NULL */
 	const char *help;	/* one sentence, no full stop */
+	/*
+	 * PX_TYPE_OBJECTS: a table of its own, ended as all are, of at most PX_MEMBERS_MAX rows;
+	 * not of maps or of objects again.
+	 */
+	const struct px_field *members;
 };
+
+#define PX_MEMBERS_MAX 16
 
 /*
  * Keys of the record itself, in the order in which they are printed. Index into px_common_fields.
@@ -108,12 +116,14 @@ struct px_field_ref {
 	const struct px_field *field;
 	unsigned int index;	/* into px_common_fields or into the protocol's table */
 	bool is_common;
-	struct px_bytes member;	/* of a map, "host" in "req.headers.host"; empty: the field itself */
+	/* Of a map, "host" in "req.headers.host", or of each object; empty: the field itself. */
+	struct px_bytes member;
 };
 
 /*
  * Find a field as filters, --fields and SQL name it: "status", "req.method", "req_method",
- * "req.headers.host"; a bare name is the common key, else the request's, else the response's.
+ * "req.headers.host", "resp.answers.data"; a bare name is the common key, else the request's, else
+ * the response's. Of a map any member is found, of objects those that they can have.
  *
  * fields  the protocol's table, or NULL to look among the common keys only
  *

@@ -24,6 +24,8 @@ struct px_pair {
 	struct px_bytes name, value;
 };
 
+struct px_object;
+
 /* Which member counts is said by the type of the field that it belongs to. */
 struct px_value {
 	bool is_null;
@@ -39,7 +41,17 @@ struct px_value {
 			const struct px_bytes *items;	/* an item with ptr NULL is null; an empty text has a ptr */
 			size_t count;
 		} list;
+		struct {
+			const struct px_object *items;
+			size_t count;
+		} objects;
 	};
+};
+
+/* One of PX_TYPE_OBJECTS. */
+struct px_object {
+	uint64_t has;			/* a bit for each member that is present */
+	const struct px_value *values;	/* by index into px_field.members */
 };
 
 #define PX_PROTO_FIELDS_MAX 64
@@ -170,6 +182,15 @@ static inline void px_record_put_map(struct px_record *r, unsigned int f,
 
 	v->map.pairs = pairs;
 	v->map.count = count;
+}
+
+static inline void px_record_put_objects(struct px_record *r, unsigned int f,
+					 const struct px_object *items, size_t count)
+{
+	struct px_value *v = px_record_place(r, f);
+
+	v->objects.items = items;
+	v->objects.count = count;
 }
 
 /* Set PX_F_FLAGS, and r->flags, from a set of px_flag bits; no memory is needed. */

@@ -27,6 +27,7 @@ struct json_key {
 	char text[JSON_KEY];
 	size_t len;	/* 0: the name is too long for this */
 	struct px_bytes name;
+	struct json_key *members;	/* of objects */
 };
 
 struct json_table {
@@ -58,6 +59,26 @@ static void json_key_init(struct json_key *key, const char *name)
 	key->len = (size_t)(p - key->text);
 }
 
+static void json_table_free(struct json_table *t)
+{
+	if (!t)
+		return;
+	for (unsigned int i = 0; i < PX_PROTO_FIELDS_MAX; i++)
+		free(t->keys[i].members);
+	free(t);
+}
+
+/* The keys of objects; false without memory. */
+static bool json_key_members(struct json_key *key, const struct px_field *members)
+{
+	key->members = calloc(PX_MEMBERS_MAX, sizeof(*key->members));
+	if (!key->members)
+		return false;
+	for (unsigned int i = 0; i < PX_MEMBERS_MAX && members[i].type != PX_TYPE_NONE; i++)
+		json_key_init(&key->members[i], members[i].name);
+	return true;
+}
+
 static struct json_table *json_table_new(const struct px_field *fields)
 {
 	struct json_table *t = calloc(1, sizeof(*t));
@@ -67,6 +88,11 @@ static struct json_table *json_table_new(const struct px_field *fields)
 	t->fields = fields;
 	for (unsigned int i = 0; i < PX_PROTO_FIELDS_MAX && fields[i].type != PX_TYPE_NONE; i++) {
 		json_key_init(&t->keys[i], fields[i].name);
+		if (fields[i].type == PX_TYPE_OBJECTS &&
+		    !json_key_members(&t->keys[i], fields[i].members)) {
+			json_table_free(t);
+			return NULL;
+		}
 		if (fields[i].side == PX_SIDE_REQ)
 			t->req_mask |= (uint64_t)1 << i;
 		else if (fields[i].side == PX_SIDE_RESP)
@@ -82,7 +108,7 @@ static const struct json_table *json_table(struct json_sink *s, const struct px_
 	while (i < JSON_TABLES - 1 && s->tables[i] && s->tables[i]->fields != fields)
 		i++;
 	if (!s->tables[i] || s->tables[i]->fields != fields) {
-		free(s->tables[i]); /* the last one makes way when there are too many */
+		json_table_free(s->tables[i]); /* the last one makes way when there are too many */
 		s->tables[i] = json_table_new(fields);
 	}
 	return s->tables[i];
@@ -323,6 +349,9 @@ static char *json_int(char *p, const struct px_field *f, int64_t i)
 	return p + 1;
 }
 
+static char *json_objects(struct json_sink *s, char *p, const struct json_key *key,
+			  const struct px_field *f, const struct px_value *v);
+
 static inline __attribute__((always_inline)) char *json_field(struct json_sink *s, char *p,
 							      const struct json_key *key,
 							      const struct px_field *f,
@@ -351,6 +380,8 @@ static inline __attribute__((always_inline)) char *json_field(struct json_sink *
 		return p + 1;
 	case PX_TYPE_MAP:
 		return json_map(b, p, v);
+	case PX_TYPE_OBJECTS:
+		return json_objects(s, p, key, f, v);
 	default:
 		return NULL;
 	}
@@ -369,6 +400,31 @@ static char *json_fields(struct json_sink *s, char *p, uint64_t mask, const stru
 		p = json_field(s, p, &keys[i], &fields[i], &values[i]);
 	}
 	return p;
+}
+
+/* [{"a":1},{"a":2}] behind the key. */
+static char *json_objects(struct json_sink *s, char *p, const struct json_key *key,
+			  const struct px_field *f, const struct px_value *v)
+{
+	struct px_buf *b = &s->buf;
+	size_t begin = (size_t)(p - b->ptr);
+
+	for (size_t i = 0; i < v->objects.count; i++) {
+		const struct px_object *o = &v->objects.items[i];
+		size_t object;
+
+		p = json_room(b, p, 1);
+		if (!p)
+			return NULL;
+		*p++ = ',';
+		object = (size_t)(p - b->ptr);
+		p = json_fields(s, p, o->has, key->members, f->members, o->values);
+		if (p)
+			p = json_close(b, p, object, "{}");
+		if (!p)
+			return NULL;
+	}
+	return json_close(b, p, begin, "[]");
 }
 
 /* ,"req":{...} */

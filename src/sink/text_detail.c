@@ -163,7 +163,30 @@ static int detail_begin(struct px_buf *out, char mark, struct px_bytes name)
 	return err ? err : px_term_append(out, name, 0, PX_TERM_ROOM_ALL, NULL);
 }
 
-/* A line per member of a map and per item of a list. */
+/* answers[0]: name=a.example type=A */
+static int detail_objects(struct px_buf *out, char mark, const struct px_field *f,
+			  const struct px_value *v)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < v->objects.count; i++) {
+		const struct px_object *o = &v->objects.items[i];
+
+		err = detail_begin(out, mark, px_bytes_str(f->name));
+		if (!err)
+			err = px_buf_printf(out, "[%zu]:", i);
+		for (uint64_t rest = o->has; !err && rest; rest &= rest - 1) {
+			unsigned int m = (unsigned int)__builtin_ctzll(rest);
+
+			err = detail_scalar(out, &f->members[m], &o->values[m]);
+		}
+		if (!err)
+			err = px_buf_append(out, PX_BYTES("\n"));
+	}
+	return err;
+}
+
+/* A line per member of a map, per item of a list and per object. */
 static int detail_many(struct px_buf *out, char mark, const struct px_field *f,
 		       const struct px_value *v)
 {
@@ -171,6 +194,8 @@ static int detail_many(struct px_buf *out, char mark, const struct px_field *f,
 
 	if (v->is_null)
 		return 0;
+	if (f->type == PX_TYPE_OBJECTS)
+		return detail_objects(out, mark, f, v);
 	if (f->type == PX_TYPE_MAP) {
 		for (size_t i = 0; !err && i < v->map.count; i++) {
 			err = detail_begin(out, mark, v->map.pairs[i].name);
@@ -247,7 +272,8 @@ static int detail_side(struct px_buf *out, const struct px_record *r, enum px_si
 			unsigned int i = (unsigned int)__builtin_ctzll(rest);
 			const struct px_field *f = &r->fields[i];
 			const struct px_value *v = &r->proto[i];
-			bool is_many = f->type == PX_TYPE_MAP || f->type == PX_TYPE_LIST;
+			bool is_many = f->type == PX_TYPE_MAP || f->type == PX_TYPE_LIST ||
+				       f->type == PX_TYPE_OBJECTS;
 			bool is_body = f->type == PX_TYPE_BODY;
 
 			if (f->side != side)

@@ -53,12 +53,12 @@ static uint64_t fuzz_mix(uint64_t h, const void *p, size_t n)
 	return h * 31 + n;
 }
 
-static uint64_t fuzz_mix_value(uint64_t h, enum px_type type, const struct px_value *v)
+static uint64_t fuzz_mix_value(uint64_t h, const struct px_field *f, const struct px_value *v)
 {
 	h = fuzz_mix(h, &v->is_null, sizeof(v->is_null));
 	if (v->is_null)
 		return h;
-	switch (type) {
+	switch (f->type) {
 	case PX_TYPE_STR:
 	case PX_TYPE_BODY:
 		return fuzz_mix(h, v->s.ptr, v->s.len);
@@ -73,6 +73,15 @@ static uint64_t fuzz_mix_value(uint64_t h, enum px_type type, const struct px_va
 	case PX_TYPE_LIST:
 		for (size_t i = 0; i < v->list.count; i++)
 			h = fuzz_mix(h, v->list.items[i].ptr, v->list.items[i].len);
+		return h;
+	case PX_TYPE_OBJECTS:
+		for (size_t i = 0; i < v->objects.count; i++)
+			for (uint64_t rest = v->objects.items[i].has; rest; rest &= rest - 1) {
+				unsigned int m = (unsigned int)__builtin_ctzll(rest);
+
+				h = fuzz_mix_value(h + m, &f->members[m],
+						   &v->objects.items[i].values[m]);
+			}
 		return h;
 	default:
 		return fuzz_mix(h, &v->i, sizeof(v->i));
@@ -119,11 +128,11 @@ static uint64_t fuzz_digest(const struct px_parser *parser, struct px_frame *f)
 	h = fuzz_mix(h, record.raw_resp.head.ptr, record.raw_resp.head.len);
 	for (int i = 0; i < PX_COMMON_COUNT; i++)
 		if (px_record_has(&record, (enum px_common)i))
-			h = fuzz_mix_value(h + (uint64_t)i, px_common_fields[i].type,
+			h = fuzz_mix_value(h + (uint64_t)i, &px_common_fields[i],
 					   &record.common[i]);
 	for (int i = 0; parser->fields[i].type != PX_TYPE_NONE; i++)
 		if (record.has_proto >> i & 1)
-			h = fuzz_mix_value(h + 100 + (uint64_t)i, parser->fields[i].type,
+			h = fuzz_mix_value(h + 100 + (uint64_t)i, &parser->fields[i],
 					   &record.proto[i]);
 	px_arena_reset(&arena);
 	px_arena_pool_fini(&pool);

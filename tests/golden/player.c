@@ -38,11 +38,11 @@ static uint64_t digest_text(uint64_t h, struct px_bytes b)
 	return digest_bytes(h, b.ptr, b.len);
 }
 
-static uint64_t digest_value(uint64_t h, enum px_type type, const struct px_value *v)
+static uint64_t digest_value(uint64_t h, const struct px_field *f, const struct px_value *v)
 {
 	if (v->is_null)
 		return h * 31 + 1;
-	switch (type) {
+	switch (f->type) {
 	case PX_TYPE_STR:
 	case PX_TYPE_BODY:
 		return digest_text(h, v->s);
@@ -56,6 +56,15 @@ static uint64_t digest_value(uint64_t h, enum px_type type, const struct px_valu
 	case PX_TYPE_LIST:
 		for (size_t i = 0; i < v->list.count; i++)
 			h = digest_text(h, v->list.items[i]);
+		return h;
+	case PX_TYPE_OBJECTS:
+		for (size_t i = 0; i < v->objects.count; i++)
+			for (uint64_t rest = v->objects.items[i].has; rest; rest &= rest - 1) {
+				unsigned int m = (unsigned int)__builtin_ctzll(rest);
+
+				h = digest_value(h + m, &f->members[m],
+						 &v->objects.items[i].values[m]);
+			}
 		return h;
 	default:
 		return digest_bytes(h, &v->i, sizeof(v->i));
@@ -87,7 +96,7 @@ static uint64_t digest_times(const struct px_record *r)
 
 	for (int i = 0; i < PX_COMMON_COUNT; i++)
 		if (px_record_has(r, (enum px_common)i) && is_time(i))
-			h = digest_value(h + (uint64_t)i, px_common_fields[i].type, &r->common[i]);
+			h = digest_value(h + (uint64_t)i, &px_common_fields[i], &r->common[i]);
 	return h;
 }
 
@@ -97,10 +106,10 @@ static uint64_t digest_record(const struct px_record *r)
 
 	for (int i = 0; i < PX_COMMON_COUNT; i++)
 		if (px_record_has(r, (enum px_common)i) && is_digested(i))
-			h = digest_value(h + (uint64_t)i, px_common_fields[i].type, &r->common[i]);
+			h = digest_value(h + (uint64_t)i, &px_common_fields[i], &r->common[i]);
 	for (int i = 0; r->fields[i].type != PX_TYPE_NONE; i++)
 		if (r->has_proto >> i & 1)
-			h = digest_value(h + 100 + (uint64_t)i, r->fields[i].type, &r->proto[i]);
+			h = digest_value(h + 100 + (uint64_t)i, &r->fields[i], &r->proto[i]);
 	h = digest_text(digest_text(h, r->raw_req.head), r->raw_resp.head);
 	return digest_text(digest_text(h, r->raw_req.body), r->raw_resp.body);
 }

@@ -8,6 +8,11 @@
 #include <stdlib.h>
 
 /* Small stand-in for a protocol's table. */
+static const struct px_field answer_members[] = {
+	{ "name", PX_TYPE_STR, .help = "owner" },
+	{ "ttl", PX_TYPE_INT, .unit = "s", .help = "life" },
+	{ .type = PX_TYPE_NONE },
+};
 static const struct px_field fields[] = {
 	{ "method", PX_TYPE_STR, PX_SIDE_REQ, NULL, "how" },
 	{ "headers", PX_TYPE_MAP, PX_SIDE_REQ, NULL, "request headers" },
@@ -15,6 +20,7 @@ static const struct px_field fields[] = {
 	{ "status_code", PX_TYPE_INT, PX_SIDE_RESP, NULL, "outcome" },
 	{ "bytes", PX_TYPE_INT, PX_SIDE_RESP, "bytes", "size of the response" },
 	{ "ok_rows", PX_TYPE_INT, PX_SIDE_RESP, NULL, "rows" },
+	{ "answers", PX_TYPE_OBJECTS, PX_SIDE_RESP, NULL, "records", answer_members },
 	{ .type = PX_TYPE_NONE },
 };
 
@@ -141,6 +147,10 @@ static const struct {
 	{ "req_headers.x-a.b", 1, false, "x-a.b" },
 	{ "headers.host", 1, false, "host" },
 	{ "headers.", -1, false, "" },
+	{ "resp.answers", 6, false, "" },
+	{ "resp.answers.ttl", 6, false, "ttl" },
+	{ "answers.name", 6, false, "name" },
+	{ "answers.nosuch", -1, false, "" },
 	{ "method.x", -1, false, "" },		/* not a map */
 	{ "resp.method", -1, false, "" },
 	{ "req.status_code", -1, false, "" },
@@ -207,12 +217,15 @@ START_TEST(list_of_fields)
 	ck_assert_int_eq(px_buf_append(&out, PX_BYTES("\0")), 0);
 	ck_assert_ptr_nonnull(
 		strstr(out.ptr,
-		       "\nlatency_ns                 int     ns     first request byte to last"));
+		       "\nlatency_ns                 int      ns     first request byte to last"));
 	ck_assert_ptr_nonnull(
-		strstr(out.ptr, "\n\nsample\nreq.method                 string  -      how\n"
-				"req.headers                map     -      request headers\n"
-				"req.bytes                  int     bytes  size of the request\n"
-				"resp.status_code           int     -      outcome\n"));
+		strstr(out.ptr, "\n\nsample\nreq.method                 string   -      how\n"
+				"req.headers                map      -      request headers\n"
+				"req.bytes                  int      bytes  size of the request\n"
+				"resp.status_code           int      -      outcome\n"));
+	ck_assert_ptr_nonnull(strstr(out.ptr, "resp.answers               objects  -      records\n"
+					      "resp.answers.name          string   -      owner\n"
+					      "resp.answers.ttl           int      s      life\n"));
 	px_buf_fini(&out);
 	out = px_buf_of(100);
 	ck_assert_int_eq(px_fields_print(&out, &group, 1), -ENOBUFS);

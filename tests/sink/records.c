@@ -60,6 +60,27 @@ static const struct {
 	{ "where", PX_BYTES("output") },
 };
 
+static struct px_value value_of(const struct px_field *f);
+
+/* An object with each member there is; the text `odd`, if there is such a member, is no UTF-8. */
+static struct px_value objects_of(const struct px_field *f, unsigned int odd)
+{
+	/* In turn: as many as a record may have at a time. */
+	static struct px_value values[PX_PROTO_FIELDS_MAX][PX_MEMBERS_MAX];
+	static struct px_object objects[PX_PROTO_FIELDS_MAX];
+	static unsigned int next;
+	unsigned int turn = next++ % PX_PROTO_FIELDS_MAX;
+
+	objects[turn] = (struct px_object){ .values = values[turn] };
+	for (unsigned int i = 0; f->members[i].type != PX_TYPE_NONE; i++) {
+		values[turn][i] = value_of(&f->members[i]);
+		if (i == odd)
+			values[turn][i].s = PX_BYTES("\x80");
+		objects[turn].has |= UINT64_C(1) << i;
+	}
+	return (struct px_value){ .objects = { &objects[turn], 1 } };
+}
+
 static struct px_value value_of(const struct px_field *f)
 {
 	static const struct px_pair pairs[] = { { PX_BYTES("host"), PX_BYTES("a") },
@@ -75,6 +96,8 @@ static struct px_value value_of(const struct px_field *f)
 		return (struct px_value){ .map = { pairs, PX_COUNT(pairs) } };
 	case PX_TYPE_LIST:
 		return (struct px_value){ .list = { items, PX_COUNT(items) } };
+	case PX_TYPE_OBJECTS:
+		return objects_of(f, PX_MEMBERS_MAX);
 	default:
 		break;
 	}
@@ -148,6 +171,15 @@ int main(void)
 				sink->ops->record(sink, &r);
 			}
 			for (unsigned int f = 0; parser->fields[f].type != PX_TYPE_NONE; f++) {
+				const struct px_field *m = parser->fields[f].members;
+
+				for (unsigned int i = 0; m && m[i].type != PX_TYPE_NONE; i++) {
+					if (!is_free_text(&m[i]))
+						continue;
+					fill(&r, row, parser, ++seq);
+					px_record_put(&r, f, objects_of(&parser->fields[f], i));
+					sink->ops->record(sink, &r);
+				}
 				if (!is_free_text(&parser->fields[f]))
 					continue;
 				fill(&r, row, parser, ++seq);

@@ -36,10 +36,18 @@ enum sample_field {
 	SF_RESP_BODY,
 	SF_RESP_BODY_BYTES,
 	SF_RESP_BODY_TRUNCATED,
+	SF_ANSWERS,
 	SF_COUNT,
 };
 
 /* clang-format off */
+static const struct px_field sample_members[] = {
+	{ "name", PX_TYPE_STR, .help = "name" },
+	{ "ttl", PX_TYPE_INT, .unit = "s", .help = "life" },
+	{ "columns", PX_TYPE_LIST, .help = "names" },
+	{ .type = PX_TYPE_NONE },
+};
+
 static const struct px_field sample_fields[SF_COUNT + 1] = {
 	[SF_REQ_VERSION] = { "version", PX_TYPE_STR, PX_SIDE_REQ, NULL, "version" },
 	[SF_METHOD] = { "method", PX_TYPE_STR, PX_SIDE_REQ, NULL, "method" },
@@ -63,6 +71,7 @@ static const struct px_field sample_fields[SF_COUNT + 1] = {
 	[SF_RESP_BODY] = { "body", PX_TYPE_BODY, PX_SIDE_RESP, NULL, "body" },
 	[SF_RESP_BODY_BYTES] = { "body_bytes", PX_TYPE_INT, PX_SIDE_RESP, "bytes", "size of the body" },
 	[SF_RESP_BODY_TRUNCATED] = { "body_truncated", PX_TYPE_BOOL, PX_SIDE_RESP, NULL, "cut" },
+	[SF_ANSWERS] = { "answers", PX_TYPE_OBJECTS, PX_SIDE_RESP, NULL, "answers", sample_members },
 	[SF_COUNT] = { .type = PX_TYPE_NONE },
 };
 /* clang-format on */

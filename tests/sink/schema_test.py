@@ -55,6 +55,16 @@ def keys_of(schema, definition):
     return keys
 
 
+def names_of(defs, properties):
+    """Names as --list-fields has them: those of objects and, behind a dot, of their members."""
+    for name, definition in properties.items():
+        yield name
+        items = definition.get("items", {})
+        if "$ref" in items:
+            items = defs[items["$ref"].rsplit("/", 1)[1]]
+        yield from (f"{name}.{member}" for member in items.get("properties", {}))
+
+
 def check_names(schema, groups):
     defs = schema["$defs"]
     types = schema["properties"]["type"]["enum"]
@@ -64,7 +74,7 @@ def check_names(schema, groups):
     for proto in protocols:
         for side in ("req", "resp"):
             mine = {n.split(".", 1)[1] for n in groups[proto] if n.startswith(side + ".")}
-            theirs = set(defs[f"{proto}_{side}"]["properties"])
+            theirs = set(names_of(defs, defs[f"{proto}_{side}"]["properties"]))
             check(mine == theirs, f"{proto} {side}: {sorted(mine ^ theirs)}")
     for t in ("message", "close"):
         check(sorted(defs[t]["properties"]["proto"]["enum"]) == sorted(protocols), f"proto of {t}")
@@ -74,8 +84,10 @@ def flatten(record):
     for key, value in record.items():
         yield key
         if key in ("req", "resp") and value:
-            for inner in value:
+            for inner, content in value.items():
                 yield f"{key}.{inner}"
+                if isinstance(content, list):
+                    yield from (f"{key}.{inner}.{m}" for item in content if isinstance(item, dict) for m in item)
 
 
 def check_lines(validator, lines, groups):

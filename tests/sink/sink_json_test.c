@@ -105,6 +105,15 @@ static const struct px_bytes good_items[] = {
 static const struct px_bytes bad_items[] = { PX_BYTES("ok"), PX_BYTES("\xff"), { NULL, 0 } };
 static const struct px_pair bad_pairs[] = { { PX_BYTES("x-name"), PX_BYTES("\xc3(") },
 					    { PX_BYTES("x\x80\"y"), PX_BYTES("v") } };
+static const struct px_value first_object[] = {
+	{ .s = PX_BYTES("a b") },
+	{ .i = 60 },
+	{ .list = { good_items, 2 } },
+};
+static const struct px_value second_object[] = { { .s = PX_BYTES("\xff") }, { .is_null = true } };
+static const struct px_object objects[] = { { 0x7, first_object },
+					    { 0x3, second_object },
+					    { 0, NULL } };
 static const struct {
 	enum sample_field f;
 	struct px_value v;
@@ -128,6 +137,12 @@ static const struct {
 	  "{\"params_b64\":[\"b2s=\",\"/w==\",null]}" },
 	{ SF_PARAMS, { .list = { NULL, 0 } }, "{\"params\":[]}" },
 	{ SF_REQ_HEADERS, { .map = { NULL, 0 } }, "{\"headers\":{}}" },
+	{ SF_ANSWERS,
+	  { .objects = { objects, PX_COUNT(objects) } },
+	  "{\"answers\":[{\"name\":\"a b\",\"ttl\":60,\"columns\":[\"7\",\"\"]},"
+	  "{\"name_b64\":\"/w==\",\"ttl\":null},{}]}" },
+	{ SF_ANSWERS, { .objects = { NULL, 0 } }, "{\"answers\":[]}" },
+	{ SF_ANSWERS, { .is_null = true }, "{\"answers\":null}" },
 	{ SF_REQ_HEADERS,
 	  { .map = { bad_pairs, PX_COUNT(bad_pairs) } },
 	  "{\"headers\":{\"x-name_b64\":\"wyg=\",\"x\\\\x80\\\\x22y\":\"v\"}}" },

@@ -128,6 +128,16 @@ END_TEST
 static const struct px_bytes items[] = { PX_BYTES("7"), { NULL, 0 }, PX_BYTES("a\x1b b") };
 static const struct px_pair pairs[] = { { PX_BYTES("x-a\nb"), PX_BYTES("1\r\n2\xe2\x80\xae") } };
 
+static const struct px_value first_object[] = {
+	{ .s = PX_BYTES("a b") },
+	{ .i = 60 },
+	{ .list = { items, 2 } },
+};
+static const struct px_value second_object[] = { { .s = PX_BYTES("\xff") }, { .is_null = true } };
+static const struct px_object objects[] = { { 0x7, first_object },
+					    { 0x3, second_object },
+					    { 0, NULL } };
+
 static const struct {
 	enum sample_field f;
 	struct px_value v;
@@ -148,6 +158,12 @@ static const struct {
 	  1,
 	  "    > x-a\\nb: 1\\r\\n2\\u202e\n" },
 	{ SF_REQ_HEADERS, { .is_null = true }, 1, "" },
+	{ SF_ANSWERS,
+	  { .objects = { objects, PX_COUNT(objects) } },
+	  1,
+	  "    < answers[0]: name=\"a b\" ttl=60 columns=7,\n"
+	  "    < answers[1]: name=\\xff ttl=-\n    < answers[2]:\n" },
+	{ SF_ANSWERS, { .is_null = true }, 1, "" },
 	{ SF_REQ_BODY, { .s = PX_BYTES("text") }, 1, "" },
 	{ SF_REQ_BODY, { .s = PX_BYTES("") }, 2, "" },
 	{ SF_REQ_BODY,

@@ -24,43 +24,78 @@ void px_dump_text(struct px_buf *out, struct px_bytes text)
 	}
 }
 
+/* A value without its name; a list on one line. */
+static void dump_scalar(struct px_buf *out, enum px_type type, const struct px_value *v)
+{
+	if (v->is_null) {
+		dump_add(out, "null");
+		return;
+	}
+	switch (type) {
+	case PX_TYPE_BOOL:
+		dump_add(out, v->b ? "true" : "false");
+		break;
+	case PX_TYPE_INT:
+	case PX_TYPE_TIME:
+		if (px_buf_printf(out, "%lld", (long long)v->i) != 0)
+			abort();
+		break;
+	case PX_TYPE_LIST:
+		for (size_t i = 0; i < v->list.count; i++) {
+			dump_add(out, i ? "," : "");
+			px_dump_text(out, v->list.items[i]);
+		}
+		break;
+	default:
+		px_dump_text(out, v->s);
+	}
+}
+
+static void dump_name(struct px_buf *out, const char *prefix, const struct px_field *f)
+{
+	dump_add(out, prefix);
+	dump_add(out, f->name);
+}
+
+/* answers: name=a.example type=A */
+static void dump_object(struct px_buf *out, const struct px_field *members,
+			const struct px_object *o)
+{
+	for (uint64_t rest = o->has; rest; rest &= rest - 1) {
+		unsigned int m = (unsigned int)__builtin_ctzll(rest);
+
+		dump_name(out, " ", &members[m]);
+		dump_add(out, "=");
+		dump_scalar(out, members[m].type, &o->values[m]);
+	}
+}
+
 static void dump_value(struct px_buf *out, const char *prefix, const struct px_field *f,
 		       struct px_value v)
 {
-	size_t count = f->type == PX_TYPE_MAP	 ? v.map.count
-		       : f->type == PX_TYPE_LIST ? v.list.count
-						 : 1;
+	bool is_map = f->type == PX_TYPE_MAP, is_list = f->type == PX_TYPE_LIST;
+	bool is_objects = f->type == PX_TYPE_OBJECTS;
+	size_t count = v.is_null    ? 1
+		       : is_map	    ? v.map.count
+		       : is_list    ? v.list.count
+		       : is_objects ? v.objects.count
+				    : 1;
 
 	for (size_t i = 0; i < count; i++) {
-		dump_add(out, prefix);
-		dump_add(out, f->name);
-		if (f->type == PX_TYPE_MAP && !v.is_null) {
+		dump_name(out, prefix, f);
+		if (is_map && !v.is_null) {
 			dump_add(out, ".");
 			px_dump_text(out, v.map.pairs[i].name);
 		}
-		dump_add(out, ": ");
-		if (v.is_null) {
-			dump_add(out, "null");
-		} else {
-			switch (f->type) {
-			case PX_TYPE_MAP:
-				px_dump_text(out, v.map.pairs[i].value);
-				break;
-			case PX_TYPE_LIST:
-				px_dump_text(out, v.list.items[i]);
-				break;
-			case PX_TYPE_BOOL:
-				dump_add(out, v.b ? "true" : "false");
-				break;
-			case PX_TYPE_INT:
-			case PX_TYPE_TIME:
-				if (px_buf_printf(out, "%lld", (long long)v.i) != 0)
-					abort();
-				break;
-			default:
-				px_dump_text(out, v.s);
-			}
-		}
+		dump_add(out, is_objects ? ":" : ": ");
+		if (v.is_null || !(is_map || is_list || is_objects))
+			dump_scalar(out, f->type, &v);
+		else if (is_map)
+			px_dump_text(out, v.map.pairs[i].value);
+		else if (is_list)
+			px_dump_text(out, v.list.items[i]);
+		else
+			dump_object(out, f->members, &v.objects.items[i]);
 		dump_add(out, "\n");
 	}
 }
