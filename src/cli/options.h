@@ -158,6 +158,9 @@ struct px_kind {
 	const char *form;	/* how it is written: the cure */
 	const char *(*text)(uint64_t value, char out[PX_ARG_TEXT]);	/* writes min and max */
 	enum px_complete complete;
+	const char *items;	/* of a list that may be full, "ports"; NULL: the option is given again and again */
+	int items_max;
+	bool is_counted;	/* how often it is given matters, not a value */
 };
 
 struct px_option {
@@ -173,6 +176,8 @@ struct px_option {
 	const char *const *words;	/* that the value may be */
 	const char *left_out;	/* what "[=WHEN]" means when it is left out */
 };
+
+#define PX_OPTIONS_MAX 96
 
 /* Ended by a row without letter and name. */
 extern const struct px_option px_options_table[];
