@@ -466,6 +466,7 @@ int px_pipeline_run(const struct px_options *opt, struct px_source *source,
 		.opt = opt, .report = &p.report, .table = &p.table, .is_live = p.is_live
 	};
 	px_report_init(&p.report, !opt->json, opt->no_redact);
+	p.report.record.redact_literals = opt->redact_literals;
 	p.report.record.no_details =
 		!px_options_print(opt) || !(opt->json || opt->verbose || opt->dump);
 	p.report.with_conns = opt->conns;

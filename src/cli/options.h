@@ -82,6 +82,7 @@ struct px_options {
 	const char *file_command;	/* -z: run with the name of each file that a rotation has finished */
 
 	bool no_redact;
+	bool redact_literals;
 	bool quiet;
 	bool debug;
 	bool line_buffered;		/* accepted, changes nothing */

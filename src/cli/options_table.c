@@ -273,6 +273,7 @@ const struct px_option px_options_table[] = {
 	{ 'z', NULL,       "COMMAND",      PX_GROUP_FILES, "run COMMAND with the name of each file that -C or -G has ended", &kind_command, OPT(file_command) },
 
 	{ 0,   "no-redact", NULL,          PX_GROUP_SAFETY, "show passwords, tokens and cookies as they are", &kind_flag, OPT(no_redact) },
+	{ 0,   "redact-literals", NULL,    PX_GROUP_SAFETY, "hide literals in SQL and values of parameters, too", &kind_flag, OPT(redact_literals) },
 
 	{ 'q', NULL,       NULL,           PX_GROUP_MISC, "on standard error nothing but errors", &kind_flag, OPT(quiet) },
 	{ 0,   "debug",    NULL,           PX_GROUP_MISC, "on standard error what pxtrace itself does", &kind_flag, OPT(debug) },

@@ -89,6 +89,7 @@ struct px_record {
 	bool has_req, has_resp;		/* false: null in JSON */
 	bool want_summary;		/* set before describe(): the summary will be looked at */
 	bool no_redact;			/* set before describe(): leave secrets as they are */
+	bool redact_literals;		/* set before describe(): literals in SQL and parameter values go, too */
 	bool no_details;		/* set before describe(): of the fields only `bytes` will be looked at */
 	struct px_bytes summary;	/* free text that ends the text line, no control characters escaped yet */
 	struct px_raw raw_req, raw_resp;
@@ -100,8 +101,8 @@ struct px_record {
 };
 
 /*
- * Empty the record for reuse: of what was in it only want_summary, no_redact, no_details and the
- * arena stay, and the arena is reset. `type` is set and `ok` is true, as every record has both.
+ * Empty the record for reuse: of what was in it only what is set before describe() and the arena
+ * stay, and the arena is reset. `type` is set and `ok` is true, as every record has both.
  */
 void px_record_clear(struct px_record *r, enum px_record_type type);
 

@@ -52,7 +52,8 @@ START_TEST(defaults)
 	ck_assert_uint_eq(o.verbose, 0);
 	ck_assert_uint_eq(o.time_style, 0);
 	ck_assert_int_eq(o.dump, 0);
-	ck_assert(!o.json && !o.is_wide && !o.conns && !o.no_redact && !o.quiet && !o.debug);
+	ck_assert(!o.json && !o.is_wide && !o.conns && !o.quiet && !o.debug);
+	ck_assert(!o.no_redact && !o.redact_literals);
 }
 END_TEST
 
@@ -98,13 +99,14 @@ START_TEST(everything)
 	ck_assert_uint_eq(o.duration_ns, 1500000000);
 
 	o = options_of(
-		"-A|-X|-s|0|--probe|tracepoint|--buffer=1M|-o|out.json|-q|--debug|--no-redact|--wide|--conns|-l|-r|-");
+		"-A|-X|-s|0|--probe|tracepoint|--buffer=1M|-o|out.json|-q|--debug|--no-redact|--redact-literals|--wide|--conns|-l|-r|-");
 	ck_assert_int_eq(o.dump, 'X');
 	ck_assert_uint_eq(o.snaplen, 0);
 	ck_assert_int_eq(o.probe, PX_PROBE_OPTION_TRACEPOINT);
 	ck_assert_uint_eq(o.buffer_size, 1 << 20);
 	ck_assert_str_eq(o.output_file, "out.json");
 	ck_assert(o.quiet && o.debug && o.no_redact && o.is_wide && o.conns && o.line_buffered);
+	ck_assert(o.redact_literals);
 	ck_assert_str_eq(o.read_file, "-");
 
 	o = options_of("--color|never|-p|7");

@@ -92,7 +92,7 @@ static void fuzz_print(const struct px_exchange *ex)
 {
 	struct px_buf text = px_buf_of(SIZE_MAX / 2);
 
-	px_dump_exchange(&text, ex, false, true, FUZZ_POOL);
+	px_dump_exchange(&text, ex, PX_DUMP_RAW, FUZZ_POOL);
 	fprintf(stderr, "%.*s\n", (int)text.len, text.ptr);
 	px_buf_fini(&text);
 }

@@ -35,6 +35,7 @@ START_TEST(clear_leaves_type_and_ok)
 	r.arena = &arena;
 	r.want_summary = true;
 	r.no_redact = true;
+	r.redact_literals = true;
 	ck_assert_ptr_nonnull(px_arena_alloc(&arena, 100));
 	px_record_int(&r, PX_F_PID, 1);
 	px_record_put_int(&r, 2, 1);
@@ -54,7 +55,7 @@ START_TEST(clear_leaves_type_and_ok)
 	ck_assert(!r.has_req && !r.has_resp && !r.raw_resp.is_cut);
 	ck_assert_uint_eq(r.summary.len + r.raw_req.head.len + r.flags, 0);
 	ck_assert_uint_eq(arena.held, 0);
-	ck_assert(r.want_summary && r.no_redact && r.arena == &arena);
+	ck_assert(r.want_summary && r.no_redact && r.redact_literals && r.arena == &arena);
 	px_arena_pool_fini(&pool);
 }
 END_TEST

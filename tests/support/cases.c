@@ -26,7 +26,8 @@ struct case_step {
 struct case_one {
 	char name[128];
 	struct px_parse_limits limits;
-	bool is_joined, is_server, is_tls, no_redact, raw;
+	bool is_joined, is_server, is_tls;
+	unsigned int how;	/* enum px_dump_how */
 	struct case_step steps[CASE_STEPS_MAX];
 	size_t count;
 	bool is_closed;		/* the next data line begins a step of its own */
@@ -120,9 +121,11 @@ static void case_line(struct case_one *c, char *line)
 	} else if (strcmp(line, "tls") == 0) {
 		c->is_tls = true;
 	} else if (strcmp(line, "no-redact") == 0) {
-		c->no_redact = true;
+		c->how |= PX_DUMP_SECRETS;
+	} else if (strcmp(line, "redact-literals") == 0) {
+		c->how |= PX_DUMP_NO_LITERALS;
 	} else if (strcmp(line, "raw") == 0) {
-		c->raw = true;
+		c->how |= PX_DUMP_RAW;
 	} else if (strncmp(line, "limits:", 7) == 0) {
 		char *at;
 
@@ -190,7 +193,7 @@ static void case_dump(struct px_buf *out, const struct case_one *c, const struct
 		.flags = (request ? request->flags : 0) | (response ? response->flags : 0),
 	};
 
-	px_dump_exchange(out, &ex, c->no_redact, c->raw, CASE_POOL);
+	px_dump_exchange(out, &ex, c->how, CASE_POOL);
 	case_append(out, "\n", 1);
 }
 

@@ -8,6 +8,7 @@
  *	server                                 the traced process is the server; else it is the client
  *	tls                                    plaintext from a TLS library
  *	no-redact
+ *	redact-literals
  *	raw                                    show the raw bytes too
  *	> GET / HTTP/1.1\r\n                   from client to server; \r \n \\ \xNN
  *	>* 1000 x                              the same text a thousand times

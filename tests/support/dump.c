@@ -108,7 +108,7 @@ static void dump_raw(struct px_buf *out, const char *name, const struct px_raw *
 	dump_add(out, raw->is_cut ? " (cut)\n" : "\n");
 }
 
-void px_dump_exchange(struct px_buf *out, const struct px_exchange *ex, bool no_redact, bool raw,
+void px_dump_exchange(struct px_buf *out, const struct px_exchange *ex, unsigned int how,
 		      size_t pool_bytes)
 {
 	struct px_record *rec = calloc(1, sizeof(*rec));
@@ -123,7 +123,8 @@ void px_dump_exchange(struct px_buf *out, const struct px_exchange *ex, bool no_
 	px_record_clear(rec, PX_RECORD_MESSAGE);
 	rec->fields = ex->parser->fields;
 	rec->want_summary = true;
-	rec->no_redact = no_redact;
+	rec->no_redact = how & PX_DUMP_SECRETS;
+	rec->redact_literals = how & PX_DUMP_NO_LITERALS;
 	ex->parser->describe(ex, rec);
 	if (rec->summary.len > 0) {
 		dump_add(out, "summary: ");
@@ -137,9 +138,9 @@ void px_dump_exchange(struct px_buf *out, const struct px_exchange *ex, bool no_
 		if (rec->has_proto >> i & 1)
 			dump_value(out, rec->fields[i].side == PX_SIDE_REQ ? "req." : "resp.",
 				   &rec->fields[i], rec->proto[i]);
-	if (raw && rec->has_req)
+	if (how & PX_DUMP_RAW && rec->has_req)
 		dump_raw(out, "raw req: ", &rec->raw_req);
-	if (raw && rec->has_resp)
+	if (how & PX_DUMP_RAW && rec->has_resp)
 		dump_raw(out, "raw resp: ", &rec->raw_resp);
 	px_arena_reset(&arena);
 	px_arena_pool_fini(&pool);

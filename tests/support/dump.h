@@ -9,12 +9,19 @@
 /* Bytes with everything that is not printable ASCII escaped as in C. */
 void px_dump_text(struct px_buf *out, struct px_bytes text);
 
+enum px_dump_how {
+	PX_DUMP_SECRETS = 1,	/* as with --no-redact */
+	PX_DUMP_NO_LITERALS = 2, /* as with --redact-literals */
+	PX_DUMP_RAW = 4,	/* the raw bytes, too */
+};
+
 /*
  * What parser->describe() makes of the exchange: common keys, `req.NAME` and `resp.NAME`, the
- * summary, and the raw bytes when `raw` is set. Memory for the record comes from a pool of
- * pool_bytes.
+ * summary. Memory for the record comes from a pool of pool_bytes.
+ *
+ * how  bits of enum px_dump_how
  */
-void px_dump_exchange(struct px_buf *out, const struct px_exchange *ex, bool no_redact, bool raw,
+void px_dump_exchange(struct px_buf *out, const struct px_exchange *ex, unsigned int how,
 		      size_t pool_bytes);
 
 #endif

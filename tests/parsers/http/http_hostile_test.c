@@ -96,7 +96,7 @@ static struct px_buf record_of_last(size_t pool)
 		ex.request = last;
 	else
 		ex.response = last;
-	px_dump_exchange(&text, &ex, false, false, pool);
+	px_dump_exchange(&text, &ex, 0, pool);
 	ck_assert_int_eq(px_buf_append(&text, px_bytes_of("", 1)), 0);
 	return text;
 }

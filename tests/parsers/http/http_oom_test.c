@@ -110,7 +110,7 @@ static struct px_buf run(size_t frame_pool, size_t record_pool)
 
 		ex.request = i < count[PX_DIR_OUT] ? frames[PX_DIR_OUT][i] : NULL;
 		ex.response = i < count[PX_DIR_IN] ? frames[PX_DIR_IN][i] : NULL;
-		px_dump_exchange(&text, &ex, false, true, record_pool);
+		px_dump_exchange(&text, &ex, PX_DUMP_RAW, record_pool);
 	}
 	for (int dir = 0; dir < 2; dir++)
 		for (size_t i = 0; i < count[dir]; i++)
