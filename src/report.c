@@ -133,6 +133,10 @@ void px_report_exchange(struct px_report *r, struct px_conn *c, const struct px_
 	if ((req && req->has_stream) || (resp && resp->has_stream))
 		px_record_int(rec, PX_F_STREAM,
 			      req && req->has_stream ? req->stream : resp->stream);
+	if (req && req->kind == PX_FRAME_ONE_WAY)
+		px_record_str(rec, PX_F_DIR,
+			      (req->dir == PX_DIR_IN) != report_is_swapped(c) ? PX_BYTES("in")
+									      : PX_BYTES("out"));
 	px_record_str(rec, PX_F_PROTO, px_bytes_str(ex->parser->name));
 	rec->fields = ex->parser->fields;
 	rec->has_req = req != NULL;
