@@ -40,6 +40,23 @@ struct px_batch {
 };
 BPF_PERCPU_ARRAY(batches, struct px_batch, 1);
 
+/*
+ * What no event has told of yet is told without its bytes: there are too many pieces, or px_batch()
+ * is not loaded yet.
+ */
+px_inline void px_batch_give_up(void *ctx, struct px_batch *b)
+{
+	if (b->is_dgram) {
+		px_count(PX_COUNT_COPY_FAULT, b->messages + b->is_open);
+		return;
+	}
+	b->head.flags &= ~PX_ABI_F_MORE;
+	b->head.len = (u32)b->todo;
+	b->head.copied = 0;
+	px_count(PX_COUNT_UNCOPIED_BYTES, b->todo);
+	px_push(ctx, &b->head);
+}
+
 /* The call moved h->result messages. */
 px_inline struct px_batch *px_batch_begin(const struct px_abi_event *h, u64 regs, u64 want)
 {
@@ -85,6 +102,7 @@ px_inline int px_datagrams_begin(void *ctx, const struct px_abi_event *h, u64 re
 	b->no_bytes = PX_DATAGRAM_COPY == 0;
 	__builtin_memcpy(&b->each, h, PX_HEAD);
 	turn.call(ctx, PX_ABI_TURN_BATCH);
+	px_batch_give_up(ctx, b);	/* a tail call returns only if it failed */
 	return 0;
 }
 
@@ -152,6 +170,7 @@ PX_SECOND_PART int px_sum(void *ctx)
 			b->no_bytes = 1;
 	}
 	turn.call(ctx, PX_ABI_TURN_BATCH);
+	px_batch_give_up(ctx, b);
 	return 0;
 }
 
@@ -295,16 +314,7 @@ PX_SECOND_PART int px_batch(void *ctx)
 	}
 	if (++b->turns < PX_BATCH_TURNS)
 		turn.call(ctx, PX_ABI_TURN_BATCH);
-	/* Too many pieces. */
-	if (b->is_dgram) {
-		px_count(PX_COUNT_COPY_FAULT, b->messages + b->is_open);
-		return 0;
-	}
-	b->head.flags &= ~PX_ABI_F_MORE;
-	b->head.len = (u32)b->todo;
-	b->head.copied = 0;
-	px_count(PX_COUNT_UNCOPIED_BYTES, b->todo);
-	px_push(ctx, &b->head);
+	px_batch_give_up(ctx, b);	/* too many pieces */
 	return 0;
 }
 

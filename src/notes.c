@@ -161,8 +161,7 @@ static size_t notes_targets(const struct px_options *o, struct px_buf *text,
 	return count;
 }
 
-void px_notes_begin(struct px_notes *n, const char *probe, const char *transport,
-		    const char *banner)
+void px_notes_begin(struct px_notes *n, const char *probe, const char *transport)
 {
 	struct px_bytes targets[NOTES_TARGETS];
 	struct px_buf text = px_buf_of(1 << 20);
@@ -175,6 +174,4 @@ void px_notes_begin(struct px_notes *n, const char *probe, const char *transport
 	px_report_start(n->report, &start);
 	px_buf_fini(&text);
 	px_report_flush(n->report);
-	if (banner)
-		px_log(PX_LOG_NOTE, "%s", banner);
 }

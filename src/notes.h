@@ -20,9 +20,8 @@ struct px_notes {
 	bool told_spliced;	/* that bytes leave sockets in such a way, perhaps */
 };
 
-/* The start record, which tells probe and transport (NULL with files), and the banner (or NULL). */
-void px_notes_begin(struct px_notes *n, const char *probe, const char *transport,
-		    const char *banner);
+/* The start record, which tells probe and transport (NULL with files). */
+void px_notes_begin(struct px_notes *n, const char *probe, const char *transport);
 
 /* Once, if there is nothing to see: why. */
 void px_notes_explain(struct px_notes *n, int64_t wall_ns);

@@ -183,12 +183,12 @@ static void pipeline_sleep(struct px_pipeline *p, uint64_t timeout_ns, bool is_a
 {
 	struct timespec ts = { .tv_sec = (time_t)(timeout_ns / 1000000000ull),
 			       .tv_nsec = (long)(timeout_ns % 1000000000ull) };
-	struct pollfd few[9], *fds = few;
+	struct pollfd few[10], *fds = few;
 	nfds_t count = 0;
 	size_t first_pid;
 
-	if (p->pid_count + 5 > PX_COUNT(few)) {
-		fds = malloc((p->pid_count + 5) * sizeof(*fds));
+	if (p->pid_count + 6 > PX_COUNT(few)) {
+		fds = malloc((p->pid_count + 6) * sizeof(*fds));
 		if (!fds)
 			return;
 	}
@@ -201,6 +201,8 @@ static void pipeline_sleep(struct px_pipeline *p, uint64_t timeout_ns, bool is_a
 	if (p->outputs.save && px_save_fd_wants_write(p->outputs.save) >= 0)
 		fds[count++] = (struct pollfd){ .fd = px_save_fd_wants_write(p->outputs.save),
 						.events = POLLOUT };
+	if (p->banner)
+		fds[count++] = (struct pollfd){ .fd = px_live_rest_fd(p->source), .events = POLLIN };
 	first_pid = count;
 	for (size_t i = 0; i < p->pid_count; i++)
 		fds[count++] = (struct pollfd){ .fd = p->pid_fds[i], .events = POLLIN };
@@ -300,6 +302,19 @@ static void pipeline_look_for_targets(struct px_pipeline *p, uint64_t now_ns)
 		pipeline_stop(p, "target exited");
 }
 
+/* Say that everything is set up, once it is. wait: come back only then. */
+static void pipeline_complete(struct px_pipeline *p, bool wait)
+{
+	const char *note;
+
+	if (!p->banner || !px_live_is_whole(p->source, wait, &note))
+		return;
+	if (note[0])
+		px_log(PX_LOG_WARN, "%s", note);
+	px_log(PX_LOG_NOTE, "%s", p->banner);
+	p->banner = NULL;
+}
+
 static void pipeline_loop(struct px_pipeline *p)
 {
 	size_t count;
@@ -325,6 +340,7 @@ static void pipeline_loop(struct px_pipeline *p)
 			pipeline_signals(p);
 			continue;
 		}
+		pipeline_complete(p, false);
 		if (count > 0)
 			p->last_event_ns = now;
 		calm = now - p->last_event_ns;
@@ -458,7 +474,8 @@ int px_pipeline_run(const struct px_options *opt, struct px_source *source,
 				 .signal_fd = signal_fd,
 				 .is_live = info->probe != NULL,
 				 .ends_with_targets = info->ends_with_targets,
-				 .command = info->command };
+				 .command = info->command,
+				 .banner = info->banner };
 	int code = PX_EXIT_FAILED, rc;
 	struct px_error err;
 
@@ -488,7 +505,8 @@ int px_pipeline_run(const struct px_options *opt, struct px_source *source,
 	p.last_event_ns = p.started_ns;
 	p.pause_ns = PIPELINE_BUSY_NS;
 	p.last_tick_ns = p.started_ns;
-	px_notes_begin(&p.notes, info->probe, info->transport, info->banner);
+	px_notes_begin(&p.notes, info->probe, info->transport);
+	pipeline_complete(&p, p.command != NULL);
 	if (p.command && px_command_go(p.command, opt->command[0], &err) != 0) {
 		px_error_print(&err);
 		code = (int)err.code;
@@ -497,6 +515,9 @@ int px_pipeline_run(const struct px_options *opt, struct px_source *source,
 	}
 
 	pipeline_loop(&p);
+	if (p.banner) /* it was over sooner */
+		px_log(PX_LOG_NOTE, "%s", p.banner);
+	p.banner = NULL;
 	pipeline_finish(&p);
 	p.report.wall_offset_ns = source->wall_offset_ns;
 	px_table_fini(&p.table);

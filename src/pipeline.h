@@ -23,6 +23,7 @@ struct px_pipeline {
 	size_t pid_count, pids_left;
 	struct px_command *command;	/* under trace, or NULL */
 	bool is_live;
+	const char *banner;	/* to be shown when everything is set up; NULL: it was */
 	bool ends_with_targets;
 	uint64_t gone_ns;	/* when the last of them was seen to be gone */
 	const char *stop_reason;	/* set: the run ends */

@@ -391,6 +391,22 @@ static void live_tell_time(struct live *l)
 	__atomic_store_n(&l->shared->wall_offset_ns, offset, __ATOMIC_RELAXED);
 }
 
+bool px_live_is_whole(struct px_source *src, bool wait, const char **note)
+{
+	struct px_loaded *loaded = &live_of(src)->loaded;
+
+	*note = "";
+	if (!px_loader_rest(loaded, wait))
+		return false;
+	*note = loaded->notes[0];
+	return true;
+}
+
+int px_live_rest_fd(const struct px_source *src)
+{
+	return px_loader_rest_fd(&((const struct live *)src)->loaded);
+}
+
 void px_live_tick(struct px_source *src)
 {
 	struct live *l = live_of(src);

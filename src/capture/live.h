@@ -50,6 +50,17 @@ PX_MUST_USE int px_live_open(const struct px_live_options *opt, struct px_source
 			     struct px_live_info *info, struct px_error *err);
 
 /*
+ * All probes are live when px_live_open() is back, but programs that few calls need are still being
+ * loaded: until they are there, what recvmmsg and sendmmsg move is told without its bytes. Returns
+ * true when they are, with a sentence in *note about what could not be had, or an empty one. wait:
+ * come back only then.
+ */
+bool px_live_is_whole(struct px_source *src, bool wait, const char **note);
+
+/* To be polled for input while that is false; -1 afterwards. */
+int px_live_rest_fd(const struct px_source *src);
+
+/*
  * Tell the kernel side how much of a socket's large calls (above 4096 bytes) it has to copy, or that
  * it is to be dropped, which is said once and for good; NULL: all again. src is one that
  * px_live_open() made, sock_id a connection's. Returns 0 or a negative errno.

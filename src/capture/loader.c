@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,17 +53,6 @@ static void loader_keep_log(int log, struct px_error *err)
 		 strchr(err->cause, '\n') ? "\n" : " ", path);
 }
 
-static void loader_show_log(int log)
-{
-	char block[4096];
-	off_t at = 0;
-	ssize_t n;
-
-	while ((n = pread(log, block, sizeof(block), at)) > 0 &&
-	       write(STDERR_FILENO, block, (size_t)n) == n)
-		at += n;
-}
-
 static int loader_receive(int sock, struct px_load_reply *reply, int fds[PX_REPLY_FDS],
 			  size_t *fd_count)
 {
@@ -93,6 +83,51 @@ static int loader_receive(int sock, struct px_load_reply *reply, int fds[PX_REPL
 	return 0;
 }
 
+/* The child at work. */
+struct px_loading {
+	pid_t pid;
+	int sock, log;
+	off_t shown;	/* bytes of the log */
+	bool debug;
+	char dir[128];
+};
+
+static void loader_show_log(struct px_loading *ld)
+{
+	char block[4096];
+	ssize_t n;
+
+	while ((n = pread(ld->log, block, sizeof(block), ld->shown)) > 0 &&
+	       write(STDERR_FILENO, block, (size_t)n) == n)
+		ld->shown += n;
+}
+
+static void loading_init(struct px_loading *ld)
+{
+	*ld = (struct px_loading){ .pid = -1, .sock = -1, .log = -1 };
+}
+
+/* Wait for the child's end, or bring it about, and clean up behind it. Returns its status. */
+static int loading_end(struct px_loading *ld, bool kill_it)
+{
+	int status = 0;
+
+	if (ld->pid > 0 && kill_it)
+		kill(ld->pid, SIGKILL);
+	while (ld->pid > 0 && waitpid(ld->pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (ld->debug && ld->log >= 0)
+		loader_show_log(ld);
+	if (ld->dir[0])
+		nftw(ld->dir, loader_remove, 8, FTW_DEPTH | FTW_PHYS);
+	if (ld->sock >= 0)
+		close(ld->sock);
+	if (ld->log >= 0)
+		close(ld->log);
+	loading_init(ld);
+	return status;
+}
+
 static void loaded_init(struct px_loaded *l)
 {
 	memset(l, 0, sizeof(*l));
@@ -102,8 +137,17 @@ static void loaded_init(struct px_loaded *l)
 		l->programs[i] = -1;
 }
 
+static void loaded_end_rest(struct px_loaded *l, bool kill_it)
+{
+	if (l->rest)
+		loading_end(l->rest, kill_it);
+	free(l->rest);
+	l->rest = NULL;
+}
+
 void px_loaded_close(struct px_loaded *l)
 {
+	loaded_end_rest(l, true);
 	for (size_t i = 0; i < PX_MAPS; i++)
 		if (l->maps[i] >= 0)
 			close(l->maps[i]);
@@ -135,46 +179,42 @@ static void loader_in_child(const struct px_load_request *req, const char *dir, 
 	_exit(px_loader_child(req, dir, sock));
 }
 
-int px_loader_run(const struct px_load_request *req, struct px_loaded *out, struct px_error *err)
+static int loader_start(const struct px_load_request *req, struct px_loading *ld,
+			struct px_error *err)
 {
-	int pair[2] = { -1, -1 }, log = -1, status = 0, result = -1, fds[PX_REPLY_FDS];
-	struct px_load_reply *reply = calloc(1, sizeof(*reply));
-	char dir[128];
-	size_t fd_count = 0, next = 0;
-	pid_t parent = getpid(), child;
+	int pair[2];
+	pid_t parent = getpid();
 
-	loaded_init(out);
-	snprintf(dir, sizeof(dir), "%.90s/pxtrace-XXXXXX", loader_tmp());
-	if (!reply || !mkdtemp(dir)) {
-		px_error_set(err, PX_EXIT_FAILED, "set TMPDIR to a directory that can be written",
-			     "cannot make a directory in %s: %s", loader_tmp(), strerror(errno));
-		free(reply);
-		return -1;
+	ld->debug = req->debug;
+	snprintf(ld->dir, sizeof(ld->dir), "%.90s/pxtrace-XXXXXX", loader_tmp());
+	if (!mkdtemp(ld->dir)) {
+		ld->dir[0] = '\0';
+		return px_error_set(err, PX_EXIT_FAILED,
+				    "set TMPDIR to a directory that can be written",
+				    "cannot make a directory in %s: %s", loader_tmp(),
+				    strerror(errno));
 	}
-	log = memfd_create("pxtrace-load", MFD_CLOEXEC);
-	if (log < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ||
-	    (child = fork()) < 0) {
-		px_error_set(err, PX_EXIT_FAILED, NULL, "cannot start the loader: %s",
-			     strerror(errno));
-		goto out;
-	}
-	if (child == 0)
-		loader_in_child(req, dir, pair[1], log, parent);
+	ld->log = memfd_create("pxtrace-load", MFD_CLOEXEC);
+	if (ld->log < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return px_error_set(err, PX_EXIT_FAILED, NULL, "cannot start the loader: %s",
+				    strerror(errno));
+	ld->sock = pair[0];
+	ld->pid = fork();
+	if (ld->pid == 0)
+		loader_in_child(req, ld->dir, pair[1], ld->log, parent);
 	close(pair[1]);
-	pair[1] = -1;
-	if (loader_receive(pair[0], reply, fds, &fd_count) < 0)
-		reply->failed = 1;
-	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-		;
-	if (reply->failed) {
-		*err = reply->error;
-		if (!err->cause[0])
-			loader_child_failed(status, err);
-		loader_keep_log(log, err);
-		goto out;
-	}
-	if (req->debug)
-		loader_show_log(log);
+	if (ld->pid < 0)
+		return px_error_set(err, PX_EXIT_FAILED, NULL, "cannot start the loader: %s",
+				    strerror(errno));
+	return 0;
+}
+
+/* Take over what came with the reply. */
+static void loader_take(struct px_loaded *out, const struct px_load_reply *reply, const int *fds,
+			size_t fd_count)
+{
+	size_t next = 0;
+
 	out->probe = reply->probe;
 	out->transport = reply->transport;
 	memcpy(out->notes, reply->notes, sizeof(out->notes));
@@ -186,14 +226,73 @@ int px_loader_run(const struct px_load_request *req, struct px_loaded *out, stru
 		else
 			out->programs[i - PX_MAPS] = fds[next++];
 	}
+}
+
+int px_loader_run(const struct px_load_request *req, struct px_loaded *out, struct px_error *err)
+{
+	struct px_load_reply *reply = calloc(1, sizeof(*reply));
+	int fds[PX_REPLY_FDS], status, log, result = -1;
+	size_t fd_count = 0;
+
+	loaded_init(out);
+	out->rest = malloc(sizeof(*out->rest));
+	if (!reply || !out->rest) {
+		px_error_set(err, PX_EXIT_FAILED, NULL, "no memory");
+		goto out;
+	}
+	loading_init(out->rest);
+	if (loader_start(req, out->rest, err) < 0)
+		goto out;
+	if (loader_receive(out->rest->sock, reply, fds, &fd_count) < 0)
+		reply->failed = 1;
+	if (reply->failed) {
+		out->rest->debug = false;	/* a file will have it */
+		log = fcntl(out->rest->log, F_DUPFD_CLOEXEC, 0);
+		status = loading_end(out->rest, false);
+		*err = reply->error;
+		if (!err->cause[0])
+			loader_child_failed(status, err);
+		if (log >= 0) {
+			loader_keep_log(log, err);
+			close(log);
+		}
+		goto out;
+	}
+	if (req->debug)
+		loader_show_log(out->rest);
+	loader_take(out, reply, fds, fd_count);
 	result = 0;
 out:
-	nftw(dir, loader_remove, 8, FTW_DEPTH | FTW_PHYS);
-	for (size_t i = 0; i < 2; i++)
-		if (pair[i] >= 0)
-			close(pair[i]);
-	if (log >= 0)
-		close(log);
+	if (result < 0)
+		px_loaded_close(out);
 	free(reply);
 	return result;
+}
+
+bool px_loader_rest(struct px_loaded *l, bool wait)
+{
+	struct px_load_reply *reply;
+	struct pollfd p = { .fd = px_loader_rest_fd(l), .events = POLLIN };
+	int fds[PX_REPLY_FDS];
+	size_t fd_count;
+
+	if (!l->rest)
+		return true;
+	if (!wait && poll(&p, 1, 0) == 0)
+		return false;
+	reply = calloc(1, sizeof(*reply));
+	memset(l->notes, 0, sizeof(l->notes));
+	if (!reply || loader_receive(l->rest->sock, reply, fds, &fd_count) < 0)
+		snprintf(l->notes[0], sizeof(l->notes[0]),
+			 "the loader did not come to its end: what recvmmsg and sendmmsg move is not shown");
+	else
+		memcpy(l->notes, reply->notes, sizeof(l->notes));
+	free(reply);
+	loaded_end_rest(l, false);
+	return true;
+}
+
+int px_loader_rest_fd(const struct px_loaded *l)
+{
+	return l->rest ? l->rest->sock : -1;
 }

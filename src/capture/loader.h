@@ -40,6 +40,8 @@ struct px_load_request {
 	bool debug;		/* what compiler and verifier say goes to stderr even if all went well */
 };
 
+struct px_loading;
+
 /* What the child handed over. Descriptors are -1 where there is none. */
 struct px_loaded {
 	enum px_probe probe;			/* never PX_PROBE_AUTO */
@@ -47,15 +49,28 @@ struct px_loaded {
 	int maps[PX_MAPS];
 	int programs[PX_PROGRAMS_MAX];		/* by index in px_programs[] */
 	char notes[4][160];			/* what could not be had; ended by an empty one */
+	struct px_loading *rest;		/* the child, still loading programs that are in no hurry; NULL: all done */
 };
 
 /*
- * Takes about 0.2 s: libbcc is opened, the sources are compiled, the programs verified.
+ * All that is hooked is there when this returns, and can be attached; for the rest see
+ * px_loader_rest(). Takes about 0.2 s: libbcc is opened, the sources are compiled, the programs verified.
  * Returns 0; -1 with err filled, the whole of what compiler or verifier said then being in a file
  * that err names.
  */
 PX_MUST_USE int px_loader_run(const struct px_load_request *req, struct px_loaded *out,
 			      struct px_error *err);
+
+/*
+ * Are the late programs there (px_program.late)? wait: come back only then. Returns true once, with
+ * what could not be had in l->notes, and from then on; l->rest is NULL then.
+ */
+bool px_loader_rest(struct px_loaded *l, bool wait);
+
+/* To be polled for input while there is a rest; else -1. */
+int px_loader_rest_fd(const struct px_loaded *l);
+
+/* Ends the child, too. */
 void px_loaded_close(struct px_loaded *l);
 
 #endif

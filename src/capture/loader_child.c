@@ -464,8 +464,8 @@ static int child_make(struct px_child *c, enum px_probe probe)
 	const char *flags[CHILD_FLAGS];
 	struct px_buf text = px_buf_of(1 << 20);
 	int count = child_flags(c, probe, flags), result;
-	void *module;
 
+	px_part_free(c);
 	if (count < 0)
 		return -1;
 	if (px_bpf_text(&text, child_sources[probe]) < 0 ||
@@ -473,17 +473,15 @@ static int child_make(struct px_child *c, enum px_probe probe)
 		return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "no memory for %s",
 				    child_sources[probe]);
 	px_part_start(c, text.ptr, flags, &count);
-	module = px_child_compile(c, text.ptr, flags, count);
-	result = px_part_finish(c, module);
+	c->module = px_child_compile(c, text.ptr, flags, count);
+	result = px_part_finish(c, c->module);
 	child_phase(c, "compiled");
 	px_buf_fini(&text);
-	if (!module || result < 0)
+	if (!c->module || result < 0)
 		return px_error_set(&c->reply->error, PX_EXIT_HOST,
 				    "please report this with the file named above",
 				    "the kernel side does not compile");
-	result = px_child_load(c, module, probe);
-	px_part_free(c);
-	if (result < 0 || child_tables(c) < 0)
+	if (px_child_load(c, probe) < 0 || child_tables(c) < 0)
 		return -1;
 	c->reply->probe = probe;
 	return 0;
@@ -638,5 +636,10 @@ int px_loader_child(const struct px_load_request *req, const char *dir, int sock
 	    child_cgroups(&c) < 0 || child_choose(&c) < 0)
 		c.reply->failed = 1;
 	child_phase(&c, "done");
+	if (child_send(&c, sock) != 0 || c.reply->failed)
+		return 1;
+	*c.reply = (struct px_load_reply){ .probe = c.reply->probe };
+	px_child_load_late(&c);
+	child_phase(&c, "late programs");
 	return child_send(&c, sock);
 }

@@ -21,7 +21,8 @@ struct px_load_reply {
 };
 
 /*
- * Compile and load in dir, an empty private directory, and send the reply over sock.
+ * Compile and load in dir, an empty private directory, and send the reply over sock; if it did not
+ * fail, another one when the late programs are loaded too, in which only `notes` counts.
  * Returns the child's exit status. What the compiler and the verifier say goes to stderr.
  */
 int px_loader_child(const struct px_load_request *req, const char *dir, int sock);

@@ -313,7 +313,8 @@ static int load_tails(struct px_child *c, void *module, enum px_probe probe, int
 	for (size_t i = 0; i < px_program_count; i++) {
 		const struct px_program *p = &px_programs[i];
 
-		if (p->probe == probe && p->hook == PX_HOOK_TAIL && load_is_wanted(c, p) &&
+		if (p->probe == probe && p->hook == PX_HOOK_TAIL && !p->late &&
+		    load_is_wanted(c, p) &&
 		    load_tail_call(c, module, p, target, family) < 0)
 			return -1;
 	}
@@ -335,6 +336,7 @@ static int load_family(struct px_child *c, void *module, enum px_probe probe, in
 		if (c->families[i])
 			continue;
 		c->families[i] = takes;
+		c->family_targets[i] = target;
 		return load_tails(c, module, probe, target, i) < 0 ? -1 : i;
 	}
 	return px_error_set(&c->reply->error, PX_EXIT_HOST, NULL,
@@ -410,6 +412,8 @@ static void load_ahead(struct px_child *c, void *module, enum px_probe probe)
 		const struct px_program *p = &px_programs[i];
 		int target;
 
+		if (p->late)
+			continue;
 		if (p->probe == probe && p->hook == PX_HOOK_TAIL && load_is_wanted(c, p))
 			target = first;
 		else if (load_has_program(c, probe, p) && p->probe != PX_PROBE_FENTRY)
@@ -456,10 +460,26 @@ static int load_all(struct px_child *c, void *module, enum px_probe probe)
 	return hooked ? 0 : -1;
 }
 
-int px_child_load(struct px_child *c, void *module, enum px_probe probe)
+int px_child_load(struct px_child *c, enum px_probe probe)
 {
-	int rc = load_all(c, module, probe);
+	int rc = load_all(c, c->module, probe);
 
 	load_ahead_free(c);
 	return rc;
+}
+
+void px_child_load_late(struct px_child *c)
+{
+	for (size_t i = 0; i < px_program_count; i++) {
+		const struct px_program *p = &px_programs[i];
+
+		if (p->probe != c->reply->probe || !p->late || !load_is_wanted(c, p))
+			continue;
+		for (int f = 0; f < PX_FAMILIES && c->families[f]; f++) {
+			if (load_tail_call(c, c->module, p, c->family_targets[f], f) == 0)
+				continue;
+			px_child_note(c, "%.150s", c->reply->error.cause);
+			break;
+		}
+	}
 }

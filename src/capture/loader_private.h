@@ -59,7 +59,9 @@ struct px_child {
 	char *log;		/* PX_CHILD_LOG bytes */
 	struct px_part part;
 	struct load_ahead *ahead;	/* programs that the kernel has taken before they were asked for */
+	void *module;		/* of libbcc, what all programs come from */
 	int families[PX_FAMILIES];	/* BTF ids of what the programs of each take; 0: none yet */
+	int family_targets[PX_FAMILIES];	/* and of what its first program hangs on */
 };
 
 /* Say a sentence to the user: something could not be had. */
@@ -90,6 +92,9 @@ const struct bpf_insn *px_child_code(const struct px_child *c, void *module, con
  * Load every program of the back end out of a compiled module. Returns 0; -1 with reply->error
  * filled.
  */
-PX_MUST_USE int px_child_load(struct px_child *c, void *module, enum px_probe probe);
+PX_MUST_USE int px_child_load(struct px_child *c, enum px_probe probe);
+
+/* The late programs of what was loaded; what cannot be had becomes a note. */
+void px_child_load_late(struct px_child *c);
 
 #endif

@@ -14,10 +14,16 @@
 			.when = PX_WHEN_DATAGRAMS                                                  \
 	}
 
+/* What takes the verifier long and is rarely jumped to. */
+#define LATE_TAIL(probe, function, turn)                                                           \
+	{                                                                                          \
+		probe, PX_HOOK_TAIL, function, "turn", true, true, .slot = PX_ABI_TURN_##turn      \
+	}
+
 /* What all back ends at the return of system calls jump to. */
 #define CALL_TAILS(probe)                                                                          \
 	TAIL(probe, "px_turn", REST), UDP_TAIL(probe, "px_datagram", DATAGRAM),                    \
-		TAIL(probe, "px_batch", BATCH), TAIL(probe, "px_sum", SUM)
+		LATE_TAIL(probe, "px_batch", BATCH), TAIL(probe, "px_sum", SUM)
 
 #define FEXIT(call)                                                                                \
 	{                                                                                          \
@@ -29,19 +35,19 @@
  * first call comes.
  */
 const struct px_program px_programs[] = {
-	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_fork", "sched_process_fork", false, 0,
+	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_fork", "sched_process_fork", false, false, 0,
 	  PX_WHEN_TARGETS_CHANGE },
-	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_exit", "sched_process_exit", false, 0,
+	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_exit", "sched_process_exit", false, false, 0,
 	  PX_WHEN_TARGETS_CHANGE },
-	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_rename", "task_rename", false, 0, PX_WHEN_COMM },
-	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_exec", "sched_process_exec", false, 0, PX_WHEN_EXE },
+	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_rename", "task_rename", false, false, 0, PX_WHEN_COMM },
+	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_exec", "sched_process_exec", false, false, 0, PX_WHEN_EXE },
 
 	TAIL(PX_PROBE_SOCK, "px_turn", REST),
 	UDP_TAIL(PX_PROBE_SOCK, "px_datagram", DATAGRAM),
 	TAIL(PX_PROBE_SOCK, "px_message", MESSAGES),
 	UDP_TAIL(PX_PROBE_SOCK, "px_peer", PEER),
-	{ PX_PROBE_SOCK, PX_HOOK_RAW, "px_sock_length", "sock_send_length", false, PX_ABI_OUT },
-	{ PX_PROBE_SOCK, PX_HOOK_RAW, "px_sock_length", "sock_recv_length", false, PX_ABI_IN },
+	{ PX_PROBE_SOCK, PX_HOOK_RAW, "px_sock_length", "sock_send_length", false, false, PX_ABI_OUT },
+	{ PX_PROBE_SOCK, PX_HOOK_RAW, "px_sock_length", "sock_recv_length", false, false, PX_ABI_IN },
 
 	CALL_TAILS(PX_PROBE_TRACEPOINT),
 	{ PX_PROBE_TRACEPOINT, PX_HOOK_RAW, "px_sys_exit", "sys_exit", false },

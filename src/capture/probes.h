@@ -50,6 +50,7 @@ struct px_program {
 	const char *function;	/* in bpf_src/ */
 	const char *target;	/* tracepoint, system call without its prefix (NULL: each in px_calls[]), or map */
 	bool optional;		/* what it adds can be done without */
+	bool late;		/* PX_HOOK_TAIL: loaded when the probes are live already; who jumps there can do without */
 	unsigned dir;		/* replaces PX_ABI_PATCH_DIR in the code */
 	enum px_when when;
 	unsigned slot;		/* PX_HOOK_TAIL: its place in the map */

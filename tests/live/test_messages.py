@@ -4,10 +4,12 @@ import collections
 import os
 import struct
 import subprocess
+import sys
+import time
 
 from harness.capture import packets, transport
 from harness.registry import live
-from harness.servers import LIVE, c_binary
+from harness.servers import LIVE, Nginx, c_binary
 from harness.tracer import SLOW
 
 
@@ -93,6 +95,39 @@ def every_message(t):
     t.expect(not missing and not extra, f"of {want.total()} datagrams missing {missing}, invented {extra}")
     notes = [r for r in tracer.read() if r["type"] == "note"]
     t.expect(not notes, f"{notes}")
+
+
+class Early:
+    """tests/live/servers/early.py, asking all the time."""
+
+    def __init__(self, address):
+        self.process = subprocess.Popen([sys.executable, f"{LIVE}/servers/early.py", address[0], str(address[1])],
+                                        stdout=subprocess.PIPE)
+        self.process.stdout.readline()
+
+    @property
+    def pids(self):
+        return [self.process.pid]
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+
+@live()
+def while_it_starts(t):
+    """recvmmsg and sendmmsg while the programs that read their bytes are still being loaded: nothing invented, all there later"""
+    server = t.start(Nginx(t.folder))
+    client = t.start(Early(server.address))
+    for _ in range(3):
+        with t.trace(client.pids, clean=False) as tracer:
+            time.sleep(0.4 * SLOW)
+        whole = [m for m in tracer.messages() if m["req"] and m["resp"] and not {"gap", "unpaired", "noreply"} & set(m["flags"])]
+        ids = [int(m["req"]["query"][len("id="):]) for m in whole]
+        t.expect(len(ids) > 20 and ids == list(range(ids[0], ids[0] + len(ids))), f"not one after the other: {ids[:80]}")
+        t.expect(all(m["status"] == "200" and m["resp"]["body_bytes"] == whole[0]["resp"]["body_bytes"] for m in whole),
+                 f"another answer: {whole[:2]}")
+        t.expect(len(tracer.messages()) - len(whole) <= 60, f"in pieces: {len(tracer.messages()) - len(whole)} of {len(whole)}")
 
 
 @live()
