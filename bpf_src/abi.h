@@ -11,6 +11,7 @@ enum px_abi_kind {
 	PX_ABI_CLOSE = 3,	/* the socket is gone, or the last close of it was seen */
 	PX_ABI_NAMES = 4,	/* the payload is a struct px_abi_names: paths of a UNIX socket */
 	PX_ABI_PROC = 5,	/* a traced process forked, changed its program or ended */
+	PX_ABI_TIE = 6,		/* this socket is the one that a TLS library uses for a context; payload: px_abi_tie */
 };
 
 /* Directions as the traced process sees them. */
@@ -56,6 +57,7 @@ enum px_abi_kind {
  * len        bytes that this event stands for; copied <= len of them are here
  * result     DATA: the call's return value; OPEN: 0 or -errno
  *            PX_ABI_F_FILE: how long before ts_ns the file had changed last, ms: during the call, perhaps
+ * syscall_nr of plaintext (PX_ABI_F_TLS): enum px_abi_tls_lib
  * addresses  network byte order; IPv4 in the first four bytes; ports in host byte order
  */
 struct px_abi_event {
@@ -94,6 +96,40 @@ struct px_abi_open {
 	__u64 connect_ns;	/* from the first SYN to the outcome */
 };
 _Static_assert(sizeof(struct px_abi_open) == 8, "px_abi_open is shared with user space");
+
+/*
+ * Payload of PX_ABI_TIE. From here on the socket's own bytes are ciphertext, and events with
+ * PX_ABI_F_TLS tell of what is inside. pos and peer_pos of the event: where the count of plaintext
+ * bytes stands, outgoing and incoming. PX_ABI_F_START: it was a handshake, so nothing came before.
+ */
+struct px_abi_tie {
+	__u64 untied_id;	/* sock_id of what was told of this context before; see PX_ABI_UNTIED */
+};
+_Static_assert(sizeof(struct px_abi_tie) == 8, "px_abi_tie is shared with user space");
+
+/* In sock_id: no socket, but the address of a TLS context whose socket is not known. */
+#define PX_ABI_UNTIED (1ull << 63)
+
+enum px_abi_tls_lib {
+	PX_TLS_UNKNOWN,
+	PX_TLS_OPENSSL,
+	PX_TLS_BORINGSSL,
+	PX_TLS_GNUTLS,
+	PX_TLS_NSS,
+	PX_TLS_GO,
+	PX_TLS_WOLFSSL,
+	PX_TLS_MBEDTLS,
+	PX_TLS_LIBS,
+};
+
+/*
+ * What a function of a TLS library does; comes with each hit of its probe. The library's number is
+ * above it. Functions take (context, buffer, length) and return how many bytes moved.
+ */
+#define PX_ABI_TLS_OUT 0x1	/* bytes go out */
+#define PX_ABI_TLS_COUNT_AT 0x2	/* returns 1, and the number of bytes where a fourth argument points */
+#define PX_ABI_TLS_SILENT 0x4	/* moves none: a handshake, or a look at bytes to come */
+#define PX_ABI_TLS_LIB_SHIFT 8
 
 /*
  * Payload of PX_ABI_NAMES: sun_path as the kernel keeps it; abstract names begin with a 0 byte; len

@@ -17,6 +17,9 @@
 #define PX_ARG5(regs) PX_REG(regs, user_regs.regs[5])
 #define PX_RESULT(regs) PX_REG(regs, user_regs.regs[0])	/* of a function, in the registers a probe sees */
 #define PX_CALL_NR(regs) ((u32)PX_LOAD(u32, regs, __builtin_offsetof(struct pt_regs, syscallno)))
+#define PX_FN_ARG(regs, n) PX_REG(regs, user_regs.regs[n])	/* of a function of the program */
+#define PX_FN_SP(regs) PX_REG(regs, user_regs.sp)
+#define PX_FN_RETURN_ADDRESS 0	/* bytes of the stack that a return takes away */
 
 /* PSR_MODE32_BIT: the task runs 32-bit code, whose calls have numbers of their own. */
 px_inline int px_regs_are_foreign(u64 regs)
@@ -39,6 +42,14 @@ px_inline int px_inside_call(u64 regs)
 #define PX_ARG5(regs) PX_REG(regs, r9)
 #define PX_RESULT(regs) PX_REG(regs, ax)	/* of a function, in the registers a probe sees */
 #define PX_CALL_NR(regs) ((u32)PX_REG(regs, orig_ax))
+#define PX_FN_ARG(regs, n)                                                                         \
+	PX_LOAD(u64, regs,                                                                         \
+		(n) == 0   ? __builtin_offsetof(struct pt_regs, di)                                \
+		: (n) == 1 ? __builtin_offsetof(struct pt_regs, si)                                \
+		: (n) == 2 ? __builtin_offsetof(struct pt_regs, dx)                                \
+			   : __builtin_offsetof(struct pt_regs, cx))
+#define PX_FN_SP(regs) PX_REG(regs, sp)
+#define PX_FN_RETURN_ADDRESS 8
 
 /*
  * TS_COMPAT: the call came in by the way of 32-bit programs, where calls have numbers of their own.

@@ -19,6 +19,10 @@ bool px_event_of(const void *ptr, size_t size, struct px_event *out)
 		if (hdr->copied < sizeof(struct px_abi_names))
 			return false;
 		break;
+	case PX_ABI_TIE:
+		if (hdr->copied < sizeof(struct px_abi_tie))
+			return false;
+		break;
 	case PX_ABI_OPEN:
 	case PX_ABI_CLOSE:
 	case PX_ABI_PROC:

@@ -217,6 +217,7 @@ static void loader_take(struct px_loaded *out, const struct px_load_reply *reply
 
 	out->probe = reply->probe;
 	out->transport = reply->transport;
+	out->uprobe_multi = reply->uprobe_multi;
 	memcpy(out->notes, reply->notes, sizeof(out->notes));
 	for (size_t i = 0; i < PX_REPLY_FDS && next < fd_count; i++) {
 		if (!reply->has[i])

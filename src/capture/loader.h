@@ -37,6 +37,7 @@ struct px_load_request {
 	uint32_t copy_max;	/* bytes of one call that are copied */
 	bool datagrams;		/* UDP, too */
 	uint32_t datagram_max;	/* bytes of one datagram that are copied; 0: its size is enough */
+	const struct px_loaded *base;	/* load the part for TLS libraries, which shares the maps of this; else NULL */
 	bool debug;		/* what compiler and verifier say goes to stderr even if all went well */
 };
 
@@ -48,6 +49,7 @@ struct px_loaded {
 	enum px_transport transport;		/* never PX_TRANSPORT_AUTO */
 	int maps[PX_MAPS];
 	int programs[PX_PROGRAMS_MAX];		/* by index in px_programs[] */
+	bool uprobe_multi;			/* those at functions are for all places at once */
 	char notes[4][160];			/* what could not be had; ended by an empty one */
 	struct px_loading *rest;		/* the child, still loading programs that are in no hurry; NULL: all done */
 };

@@ -34,6 +34,7 @@
 #define CHILD_EVENT_MAX_PERF (63 << 10)	/* the same where a record has to be smaller than 64 kB, with its heads */
 #define CHILD_SOCKETS_MAX 65536		/* that the kernel side keeps something about */
 #define CHILD_TARGETS_MAX 65536
+#define CHILD_TIES_MAX 16384		/* contexts of TLS libraries whose socket is kept */
 #define CHILD_NOBODY 65534
 
 static const char *const child_sources[PX_PROBES] = {
@@ -487,6 +488,38 @@ static int child_make(struct px_child *c, enum px_probe probe)
 	return 0;
 }
 
+/* The part for TLS libraries, beside the back end that is in use already. */
+static int child_make_tls(struct px_child *c)
+{
+	const struct px_loaded *base = c->req->base;
+	const char *flags[CHILD_FLAGS + 4];
+	struct px_buf text = px_buf_of(1 << 20);
+	int count;
+
+	for (size_t i = 0; i < PX_MAPS; i++)
+		c->fds[i] = base->maps[i];
+	c->reply->probe = base->probe;
+	c->reply->transport = base->transport;
+	c->leaves_pages = true;
+	c->reply->uprobe_multi = px_btf_has_field(c->btf, "bpf_uprobe_multi_link", "path");
+	count = child_flags(c, base->probe, flags);
+	if (count < 0)
+		return -1;
+	flags[count++] = child_flag(c, "-DPX_TIES_MAX=%d", CHILD_TIES_MAX);
+	flags[count++] = "-UPX_MOVED_MAX";	/* this map is not used */
+	flags[count++] = "-DPX_MOVED_MAX=1";
+	if (px_bpf_text(&text, "tls.bpf.c") < 0 || px_buf_append(&text, px_bytes_of("", 1)) < 0)
+		return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "no memory for tls.bpf.c");
+	c->module = px_child_compile(c, text.ptr, flags, count);
+	child_phase(c, "TLS part compiled");
+	px_buf_fini(&text);
+	if (!c->module)
+		return px_error_set(&c->reply->error, PX_EXIT_HOST,
+				    "please report this with the file named above",
+				    "the part for TLS libraries does not compile");
+	return px_child_load(c, base->probe);
+}
+
 /* Cheap reasons against a back end; what they let pass may still fail to load. */
 static bool child_can(const struct px_child *c, enum px_probe probe)
 {
@@ -632,8 +665,11 @@ int px_loader_child(const struct px_load_request *req, const char *dir, int sock
 	setrlimit(RLIMIT_MEMLOCK, &unlimited);	/* before 5.11 maps were charged to it */
 	snprintf(headers, sizeof(headers), "%s/kheaders", dir);
 	setenv("BCC_KERNEL_SOURCE", headers, 1);
-	if (child_prepare(&c) < 0 || child_unpack(&c) < 0 || child_events(&c) < 0 ||
-	    child_cgroups(&c) < 0 || child_choose(&c) < 0)
+	if (child_prepare(&c) < 0 || child_unpack(&c) < 0)
+		c.reply->failed = 1;
+	else if (req->base)
+		c.reply->failed = child_make_tls(&c) < 0;
+	else if (child_events(&c) < 0 || child_cgroups(&c) < 0 || child_choose(&c) < 0)
 		c.reply->failed = 1;
 	child_phase(&c, "done");
 	if (child_send(&c, sock) != 0 || c.reply->failed)

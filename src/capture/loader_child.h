@@ -17,6 +17,7 @@ struct px_load_reply {
 	enum px_probe probe;
 	enum px_transport transport;
 	bool has[PX_REPLY_FDS];	/* maps first, then programs */
+	bool uprobe_multi;
 	char notes[4][160];
 };
 

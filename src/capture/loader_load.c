@@ -79,12 +79,26 @@ static int load_target(struct px_child *c, enum px_probe probe, const char *targ
 			    probe == PX_PROBE_FENTRY ? "system call" : "tracepoint", target);
 }
 
+/* Lead an instruction that takes a map of the module to the one of this name that is in use. */
+static void load_share_map(const struct px_child *c, void *module, struct bpf_insn *insn)
+{
+	if (insn->code != (BPF_LD | BPF_IMM | BPF_DW) || insn->src_reg != BPF_PSEUDO_MAP_FD)
+		return;
+	for (size_t i = 0; i < PX_MAPS; i++)
+		if (load_maps[i] && c->fds[i] >= 0 &&
+		    c->bcc.table(module, load_maps[i]) == insn->imm) {
+			insn->imm = c->fds[i];
+			return;
+		}
+}
+
 /*
  * A copy of the code made to fit: the program's constants put in, and the tail calls of the first
  * family led to this one's. NULL without memory.
  */
-static struct bpf_insn *load_fitted(const struct px_child *c, const struct bpf_insn *code,
-				    size_t count, const struct px_program *p, int family)
+static struct bpf_insn *load_fitted(const struct px_child *c, void *module,
+				    const struct bpf_insn *code, size_t count,
+				    const struct px_program *p, int family)
 {
 	struct bpf_insn *own = calloc(count, sizeof(*own));
 
@@ -93,6 +107,8 @@ static struct bpf_insn *load_fitted(const struct px_child *c, const struct bpf_i
 		if (code[i].code == (BPF_ALU64 | BPF_MOV | BPF_K) &&
 		    code[i].imm == PX_ABI_PATCH_DIR)
 			own[i].imm = (int)p->dir;
+		if (c->req->base)
+			load_share_map(c, module, &own[i]);
 		if (code[i].code != (BPF_LD | BPF_IMM | BPF_DW) ||
 		    code[i].src_reg != BPF_PSEUDO_MAP_FD || family <= 0)
 			continue;
@@ -109,6 +125,7 @@ struct load_job {
 	const struct px_program *p;
 	int target;	/* BTF id of what it hangs on; 0 for none */
 	int fd;
+	bool is_multi;	/* at functions: for all places at once */
 	size_t count;
 	struct bpf_insn *code;
 	char log[LOAD_AHEAD_LOG];
@@ -119,12 +136,17 @@ static int load_make(struct px_child *c, void *module, const struct px_program *
 {
 	const struct bpf_insn *code;
 
-	*job = (struct load_job){ .p = p, .target = target, .fd = -1 };
+	*job = (struct load_job){ .p = p,
+				  .target = target,
+				  .fd = -1,
+				  .is_multi = c->reply->uprobe_multi &&
+					      (p->hook == PX_HOOK_UPROBE ||
+					       p->hook == PX_HOOK_URETPROBE) };
 	code = px_child_code(c, module, p->function, &job->count);
 	if (!code || !job->count)
 		return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL,
 				    "the kernel side has no program %s", p->function);
-	job->code = load_fitted(c, code, job->count, p, family);
+	job->code = load_fitted(c, module, code, job->count, p, family);
 	if (!job->code)
 		return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "no memory");
 	return 0;
@@ -136,11 +158,16 @@ static void load_run(struct load_job *job, bool debug, char *log, uint32_t log_s
 		    .attach_btf_id = (uint32_t)job->target,
 		    .log_level = debug ? 4 : 0 /* the verifier's statistics */);
 	enum bpf_prog_type type =
-		job->p->probe == PX_PROBE_KPROBE ? BPF_PROG_TYPE_KPROBE : BPF_PROG_TYPE_TRACING;
+		job->p->probe == PX_PROBE_KPROBE || job->p->hook == PX_HOOK_UPROBE ||
+				job->p->hook == PX_HOOK_URETPROBE
+			? BPF_PROG_TYPE_KPROBE
+			: BPF_PROG_TYPE_TRACING;
 
 	if (type == BPF_PROG_TYPE_TRACING)
 		opts.expected_attach_type =
 			job->p->probe == PX_PROBE_FENTRY ? BPF_TRACE_FEXIT : BPF_TRACE_RAW_TP;
+	if (job->is_multi)
+		opts.expected_attach_type = (enum bpf_attach_type)PX_ATTACH_UPROBE_MULTI;
 	log[0] = '\0';
 	job->fd = bpf_prog_load(type, job->p->function, "GPL", job->code, job->count, &opts);
 }
@@ -290,7 +317,10 @@ static int load_family_maps(struct px_child *c, int family)
 static bool load_is_wanted(const struct px_child *c, const struct px_program *p)
 {
 	const struct px_targets *t = c->req->targets;
+	bool is_tls = c->req->base != NULL;
 
+	if (is_tls != (p->when >= PX_WHEN_TLS))
+		return false;
 	switch (p->when) {
 	case PX_WHEN_TARGETS_CHANGE:
 		return px_targets_change(t);
@@ -300,6 +330,11 @@ static bool load_is_wanted(const struct px_child *c, const struct px_program *p)
 		return t->exe_count != 0;
 	case PX_WHEN_DATAGRAMS:
 		return c->req->datagrams;
+	case PX_WHEN_TLS_SOCK:
+		return c->reply->probe == PX_PROBE_SOCK;
+	case PX_WHEN_TLS_CALLS:
+		return c->reply->probe != PX_PROBE_SOCK;
+	case PX_WHEN_TLS:
 	case PX_WHEN_ALWAYS:
 		break;
 	}
@@ -434,7 +469,7 @@ static int load_all(struct px_child *c, void *module, enum px_probe probe)
 {
 	size_t hooked = 0;
 
-	for (size_t i = 0; i < PX_MAPS; i++) {
+	for (size_t i = 0; i < PX_MAPS && !c->req->base; i++) {
 		if (!load_has_map(c, probe, i))
 			continue;
 		c->fds[i] = c->bcc.table(module, load_maps[i]);
@@ -457,7 +492,7 @@ static int load_all(struct px_child *c, void *module, enum px_probe probe)
 			return -1;
 		px_child_note(c, "%.150s", c->reply->error.cause);
 	}
-	return hooked ? 0 : -1;
+	return hooked || c->req->base ? 0 : -1;
 }
 
 int px_child_load(struct px_child *c, enum px_probe probe)

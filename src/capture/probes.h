@@ -32,6 +32,8 @@ enum px_hook {
 	PX_HOOK_RAW,		/* raw tracepoint, typed by BTF */
 	PX_HOOK_FEXIT,		/* return of a system call's wrapper, by trampoline */
 	PX_HOOK_KRETPROBE,	/* the same by kretprobe */
+	PX_HOOK_UPROBE,		/* entry of functions of a TLS library */
+	PX_HOOK_URETPROBE,	/* their return */
 	PX_HOOK_TAIL,		/* not attached: the others jump there; target is the map that leads to it */
 };
 
@@ -42,6 +44,9 @@ enum px_when {
 	PX_WHEN_COMM,		/* targets by name */
 	PX_WHEN_EXE,		/* targets by program */
 	PX_WHEN_DATAGRAMS,	/* UDP is asked for */
+	PX_WHEN_TLS,		/* in the part of its own for TLS libraries */
+	PX_WHEN_TLS_SOCK,	/* the same, under back end `sock` */
+	PX_WHEN_TLS_CALLS,	/* the same, under the others */
 };
 
 struct px_program {
@@ -60,6 +65,8 @@ extern const struct px_program px_programs[];
 extern const size_t px_program_count;
 
 #define PX_PROGRAMS_MAX 64
+
+#define PX_ATTACH_UPROBE_MULTI 48	/* BPF_TRACE_UPROBE_MULTI of enum bpf_attach_type, kernel 6.6 */
 
 /* What the kernel puts before the name of a system call to name the function that serves it. */
 #if defined(__aarch64__)
