@@ -38,6 +38,7 @@ struct live {
 	struct px_source src;	/* first: a px_source is cast back */
 	struct px_loaded loaded;
 	struct px_links links;
+	struct px_tls_watch *watch;	/* or NULL */
 	struct ring_buffer *ring;	/* one of the two is there */
 	struct px_perf *perf;
 	bool is_stopped;
@@ -182,7 +183,7 @@ static int live_take(void *ctx, const void *data, size_t size)
 		return 0;
 	if (l->loaded.probe == PX_PROBE_SOCK)
 		l->spliced += ev.hdr->syscall_nr == SYS_splice;
-	if (l->loaded.probe == PX_PROBE_SOCK &&
+	if (l->loaded.probe == PX_PROBE_SOCK && ev.hdr->kind != PX_ABI_TIE &&
 	    (ev.hdr->flags & (PX_ABI_F_START | PX_ABI_F_NEWPOS)))
 		live_first_event(l, &ev);
 	else
@@ -302,6 +303,8 @@ static void live_stop(struct px_source *src)
 	struct live *l = live_of(src);
 
 	px_detach(&l->links);
+	px_tls_watch_stop(l->watch);
+	l->watch = NULL;
 	l->is_stopped = true;
 }
 
@@ -312,6 +315,7 @@ static void live_free(struct px_source *src)
 	if (!l)
 		return;
 	px_detach(&l->links);
+	px_tls_watch_stop(l->watch);
 	ring_buffer__free(l->ring);
 	px_perf_free(l->perf);
 	if (l->shared)
@@ -544,6 +548,11 @@ static void live_note(const struct px_load_request *req, const struct live *l, c
 		snprintf(info->notes[n], sizeof(info->notes[0]), "%s", note);
 }
 
+struct px_tls_watch *px_live_tls(struct px_source *src)
+{
+	return live_of(src)->watch;
+}
+
 int px_live_open(const struct px_live_options *opt, struct px_source **out,
 		 struct px_live_info *info, struct px_error *err)
 {
@@ -559,6 +568,10 @@ int px_live_open(const struct px_live_options *opt, struct px_source **out,
 		.debug = opt->debug,
 	};
 	struct live *l = calloc(1, sizeof(*l));
+	const struct px_tls_watch_options watch = { .request = &req,
+						    .loaded = &l->loaded,
+						    .ahead = opt->tls_ahead,
+						    .file = opt->tls_file };
 	size_t processes = 0;
 	char note[200];
 
@@ -581,6 +594,8 @@ int px_live_open(const struct px_live_options *opt, struct px_source **out,
 	l->src.wall_offset_ns = live_wall_offset();
 	live_note(&req, l, note, info);
 	info->processes = processes;
+	if (opt->tls)
+		l->watch = px_tls_watch_start(&watch);
 	*out = &l->src;
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include "capture/probes.h"
 #include "capture/source.h"
 #include "capture/target.h"
+#include "capture/tls_watch.h"
 
 struct px_live_options {
 	const struct px_targets *targets;	/* has to stay until px_live_open() is back */
@@ -16,6 +17,9 @@ struct px_live_options {
 	uint32_t snaplen;	/* bytes the user keeps of a message; 0: the copy limit alone decides */
 	bool datagrams;		/* UDP is to be seen, too */
 	uint32_t datagram_max;	/* with datagrams, bytes of each that anybody looks at; 0: sizes are enough */
+	bool tls;		/* look into TLS libraries */
+	bool tls_ahead;		/* those that processes to come may use have to be looked into before */
+	const char *tls_file;	/* one more of them, or NULL */
 	bool debug;		/* what compiler and verifier say goes to stderr */
 };
 
@@ -72,6 +76,9 @@ int px_live_control(struct px_source *src, uint64_t sock_id, const struct px_abi
  * forgets it.
  */
 void px_live_dropped(struct px_source *src, uint64_t sock_id, uint64_t bytes[2]);
+
+/* Who looks into TLS libraries; NULL: nobody. */
+struct px_tls_watch *px_live_tls(struct px_source *src);
 
 /*
  * Have all processes ended that the table of targets ever held? False where there is no such table.

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "capture/tls_scan.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "capture/elf.h"
+
+#define SCAN_SEEN_MAX 65536
+#define SCAN_CACHE "/etc/ld.so.cache"
+#define SCAN_CACHE_MAX (16 << 20)
+
+/* A file as /proc/PID/maps names it. */
+struct px_tls_seen {
+	uint64_t dev, ino;
+};
+
+void px_tls_scan_init(struct px_tls_scan *s, px_tls_object_fn fn, void *ctx)
+{
+	*s = (struct px_tls_scan){ .fn = fn, .ctx = ctx };
+}
+
+void px_tls_scan_fini(struct px_tls_scan *s)
+{
+	free(s->seen);
+	s->seen = NULL;
+}
+
+/* Returns whether it is met for the first time. */
+static bool scan_is_new(struct px_tls_scan *s, uint64_t dev, uint64_t ino)
+{
+	struct px_tls_seen *grown;
+
+	for (size_t i = 0; i < s->count; i++)
+		if (s->seen[i].dev == dev && s->seen[i].ino == ino)
+			return false;
+	if (s->count == s->room) {
+		if (s->room >= SCAN_SEEN_MAX)
+			return false;
+		s->room = s->room ? 2 * s->room : 256;
+		grown = realloc(s->seen, s->room * sizeof(*grown));
+		if (!grown) {
+			s->room = s->count;
+			return false;
+		}
+		s->seen = grown;
+	}
+	s->seen[s->count++] = (struct px_tls_seen){ dev, ino };
+	return true;
+}
+
+static bool scan_library(const struct px_elf *e, const struct px_tls_library *l, bool is_program,
+			 uint64_t *offsets)
+{
+	const char *names[PX_TLS_FUNCTIONS_MAX + 1];
+	uint64_t found[PX_TLS_FUNCTIONS_MAX + 1] = { 0 };
+	const char *mark = l->mark ? l->mark : l->functions[0].name;
+	size_t n = 0;
+
+	memset(offsets, 0, sizeof(*offsets) * PX_TLS_FUNCTIONS_MAX);
+	for (; l->functions[n].name; n++)
+		names[n] = l->functions[n].name;
+	if (px_elf_exported(e, mark)) {
+		for (size_t i = 0; i < n; i++)
+			offsets[i] = px_elf_exported(e, names[i]);
+		return offsets[0] != 0;
+	}
+	if (!is_program)
+		return false;
+	names[n] = mark;
+	px_elf_local(e, names, n + 1, found);
+	memcpy(offsets, found, n * sizeof(*found));
+	return found[n] && offsets[0];
+}
+
+/* A file that is open, and is a program rather than a library of one. */
+static void scan_open_file(struct px_tls_scan *s, int fd, const char *name, bool is_program)
+{
+	struct px_tls_object o = { .name = name };
+	struct px_elf e;
+
+	if (px_elf_open(&e, fd) < 0)
+		return;
+	snprintf(o.path, sizeof(o.path), "/proc/self/fd/%d", fd);
+	for (o.library = px_tls_libraries; o.library->name; o.library++)
+		if (scan_library(&e, o.library, is_program, o.offsets))
+			break;
+	if (o.library->name)
+		s->fn(s->ctx, &o);
+}
+
+void px_tls_scan_process(struct px_tls_scan *s, uint32_t pid)
+{
+	char path[96], line[4400];
+	bool is_first = true;
+	FILE *maps;
+
+	snprintf(path, sizeof(path), "/proc/%u/maps", pid);
+	maps = fopen(path, "re");
+	if (!maps)
+		return;
+	/* START-END PERMS OFFSET MAJOR:MINOR INODE NAME; the program itself comes before its libraries. */
+	while (fgets(line, sizeof(line), maps)) {
+		uint64_t start, end, ino;
+		unsigned int major, minor;
+		char perms[5];
+		int at = 0, fd;
+
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %*x %x:%x %" SCNu64 " %n", &start,
+			   &end, perms, &major, &minor, &ino, &at) < 6 ||
+		    perms[2] != 'x' || ino == 0)
+			continue;
+		line[strcspn(line, "\n")] = '\0';
+		if (scan_is_new(s, makedev(major, minor), ino)) {
+			snprintf(path, sizeof(path), "/proc/%u/map_files/%" PRIx64 "-%" PRIx64, pid,
+				 start, end);
+			fd = open(path, O_RDONLY | O_CLOEXEC);
+			if (fd >= 0) {
+				scan_open_file(s, fd, line + at, is_first);
+				close(fd);
+			}
+		}
+		is_first = false;
+	}
+	fclose(maps);
+}
+
+void px_tls_scan_file(struct px_tls_scan *s, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0)
+		return;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && scan_is_new(s, st.st_dev, st.st_ino))
+		scan_open_file(s, fd, path, true);
+	close(fd);
+}
+
+/*
+ * The dynamic linker's list: glibc, elf/cache.c (dl-cache.h). A head of 48 bytes with the number of
+ * entries behind its magic, entries of 24 bytes with the offsets of name and path from the head on.
+ */
+struct scan_cache_entry {
+	int32_t flags;
+	uint32_t name, path;
+	uint32_t os_version;
+	uint64_t hwcap;
+};
+
+static void scan_cache(struct px_tls_scan *s, const char *text, size_t size)
+{
+	static const char magic[] = "glibc-ld.so.cache1.1";
+	const size_t head = 48;
+	uint32_t count;
+
+	if (size < head || memcmp(text, magic, sizeof(magic) - 1) != 0)
+		return;
+	memcpy(&count, text + sizeof(magic) - 1, sizeof(count));
+	for (size_t i = 0; i < count && head + (i + 1) * sizeof(struct scan_cache_entry) <= size; i++) {
+		struct scan_cache_entry e;
+
+		memcpy(&e, text + head + i * sizeof(e), sizeof(e));
+		if (e.name >= size || e.path >= size)
+			continue;
+		for (const struct px_tls_library *l = px_tls_libraries; l->name; l++)
+			if (l->soname && strncmp(text + e.name, l->soname, strlen(l->soname)) == 0)
+				px_tls_scan_file(s, text + e.path);
+	}
+}
+
+void px_tls_scan_installed(struct px_tls_scan *s)
+{
+	int fd = open(SCAN_CACHE, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	char *text;
+
+	if (fd < 0)
+		return;
+	if (fstat(fd, &st) == 0 && st.st_size > 0 && st.st_size < SCAN_CACHE_MAX) {
+		text = calloc(1, (size_t)st.st_size + 1);
+		if (text && read(fd, text, (size_t)st.st_size) == st.st_size)
+			scan_cache(s, text, (size_t)st.st_size);
+		free(text);
+	}
+	close(fd);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which files that processes run have a TLS library in them. */
+#ifndef PX_CAPTURE_TLS_SCAN_H
+#define PX_CAPTURE_TLS_SCAN_H
+
+#include "capture/tls_table.h"
+
+/* A file with the functions of a library in it; lent for the length of a call. */
+struct px_tls_object {
+	const struct px_tls_library *library;
+	uint64_t offsets[PX_TLS_FUNCTIONS_MAX];	/* by row of library->functions; 0: it has no such function */
+	const char *name;	/* its path as its process has it */
+	char path[40];		/* by which this process gets at it, whatever became of that name */
+};
+
+typedef void (*px_tls_object_fn)(void *ctx, const struct px_tls_object *o);
+
+struct px_tls_seen;
+
+/* What has been looked at, and need not be again. */
+struct px_tls_scan {
+	struct px_tls_seen *seen;
+	size_t count, room;
+	px_tls_object_fn fn;
+	void *ctx;
+};
+
+void px_tls_scan_init(struct px_tls_scan *s, px_tls_object_fn fn, void *ctx);
+void px_tls_scan_fini(struct px_tls_scan *s);
+
+/*
+ * Look at the files that process pid has mapped to run, and call fn for each that has a library in
+ * it and was not met before. They are opened through the process: other roots and deleted files are
+ * no obstacle.
+ */
+void px_tls_scan_process(struct px_tls_scan *s, uint32_t pid);
+
+/* The same for one file by its name. */
+void px_tls_scan_file(struct px_tls_scan *s, const char *path);
+
+/* And for the libraries that the dynamic linker would find on this host by their usual names. */
+void px_tls_scan_installed(struct px_tls_scan *s);
+
+#endif

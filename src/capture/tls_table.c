@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "capture/tls_table.h"
+
+#define IN(name) { name, 0, false }
+#define OUT(name) { name, PX_ABI_TLS_OUT, false }
+#define IN_AT(name) { name, PX_ABI_TLS_COUNT_AT, false }
+#define OUT_AT(name) { name, PX_ABI_TLS_OUT | PX_ABI_TLS_COUNT_AT, false }
+#define SILENT(name) { name, PX_ABI_TLS_SILENT, false }
+#define FREE(name) { name, 0, true }
+
+/* clang-format off */
+#define OPENSSL_FUNCTIONS                                                                          \
+	IN("SSL_read"), OUT("SSL_write"), IN_AT("SSL_read_ex"), OUT_AT("SSL_write_ex"),            \
+	OUT_AT("SSL_write_ex2"), IN_AT("SSL_read_early_data"), OUT_AT("SSL_write_early_data"),     \
+	SILENT("SSL_peek"), SILENT("SSL_peek_ex"), SILENT("SSL_do_handshake"), FREE("SSL_free")
+
+const struct px_tls_library px_tls_libraries[] = {
+	{ PX_TLS_BORINGSSL, "BoringSSL", NULL, "SSL_early_data_accepted", { OPENSSL_FUNCTIONS } },
+	{ PX_TLS_OPENSSL, "OpenSSL", "libssl.so", NULL, { OPENSSL_FUNCTIONS } },
+	{ PX_TLS_GNUTLS, "GnuTLS", "libgnutls.so", NULL, {
+		IN("gnutls_record_recv"), OUT("gnutls_record_send"), IN("gnutls_record_recv_seq"),
+		OUT("gnutls_record_send2"), OUT("gnutls_record_send_range"),
+		IN("gnutls_record_recv_early_data"), OUT("gnutls_record_send_early_data"),
+		SILENT("gnutls_handshake"), SILENT("gnutls_record_uncork"), FREE("gnutls_deinit") } },
+	{ PX_TLS_WOLFSSL, "wolfSSL", "libwolfssl.so", NULL, {
+		IN("wolfSSL_read"), OUT("wolfSSL_write"), SILENT("wolfSSL_peek"), SILENT("wolfSSL_connect"),
+		SILENT("wolfSSL_accept"), SILENT("wolfSSL_negotiate"), FREE("wolfSSL_free") } },
+	{ PX_TLS_MBEDTLS, "Mbed TLS", "libmbedtls.so", NULL, {
+		IN("mbedtls_ssl_read"), OUT("mbedtls_ssl_write"), SILENT("mbedtls_ssl_handshake"),
+		SILENT("mbedtls_ssl_handshake_step"), FREE("mbedtls_ssl_free"),
+		FREE("mbedtls_ssl_session_reset") } },
+	{ 0 },
+};
+/* clang-format on */
+
+static const char *const tls_names[PX_TLS_LIBS] = {
+	[PX_TLS_OPENSSL] = "openssl", [PX_TLS_BORINGSSL] = "boringssl", [PX_TLS_GNUTLS] = "gnutls",
+	[PX_TLS_NSS] = "nss",	      [PX_TLS_GO] = "go",		[PX_TLS_WOLFSSL] = "wolfssl",
+	[PX_TLS_MBEDTLS] = "mbedtls",
+};
+
+const char *px_tls_lib_name(unsigned lib)
+{
+	return lib < PX_TLS_LIBS ? tls_names[lib] : NULL;
+}

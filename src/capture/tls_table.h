@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The TLS libraries that are known: which functions to look at, and how they take their bytes. */
+#ifndef PX_CAPTURE_TLS_TABLE_H
+#define PX_CAPTURE_TLS_TABLE_H
+
+#include "abi.h"
+#include "base/bytes.h"
+
+#define PX_TLS_FUNCTIONS_MAX 16
+
+struct px_tls_function {
+	const char *name;
+	unsigned what;	/* PX_ABI_TLS_OUT and the others of bpf_src/abi.h */
+	bool is_free;	/* gives its first argument, a context, back */
+};
+
+struct px_tls_library {
+	enum px_abi_tls_lib lib;
+	const char *name;	/* for people */
+	const char *soname;	/* how its file begins, to find it before anybody uses it; NULL: no library of its own */
+	const char *mark;	/* only this library has a function of that name; NULL: the first of functions tells */
+	struct px_tls_function functions[PX_TLS_FUNCTIONS_MAX];	/* ended by one without a name */
+};
+
+/* Ended by one without a name. Of two that a file may be, the one with a mark comes first. */
+extern const struct px_tls_library px_tls_libraries[];
+
+/* "openssl" for PX_TLS_OPENSSL; the words of the record's tls_lib. NULL: unknown. */
+const char *px_tls_lib_name(unsigned lib);
+
+#endif

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "capture/tls_watch.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "capture/attach.h"
+#include "capture/attach_uprobe.h"
+#include "capture/procs.h"
+#include "capture/tls_scan.h"
+
+#define WATCH_TICK_MS 500	/* between two looks at the table of targets */
+#define WATCH_OBJECTS 64
+#define WATCH_LINKS 1024
+
+struct px_tls_watch {
+	pid_t pid;
+	int sock;
+	bool has_ended;
+};
+
+/* A library that has been found and waits for the programs to be loaded. */
+struct watch_object {
+	struct px_tls_object o;
+	int fd;		/* keeps the file */
+	char name[128];
+};
+
+/* The process that watches. */
+struct watch {
+	const struct px_tls_watch_options *opt;
+	int sock;
+	struct px_tls_scan scan;
+	struct watch_object waiting[WATCH_OBJECTS];
+	size_t waiting_count;
+	struct px_loaded loaded;
+	bool is_loaded, has_failed;
+	struct px_links raw;
+	int links[WATCH_LINKS];
+	size_t link_count, probe_count;
+	uint32_t *pids;		/* targets that have been looked at, of the table */
+	size_t pid_count, pid_room;
+};
+
+static void watch_say(const struct watch *w, enum px_tls_note_kind kind, const char *text)
+{
+	struct px_tls_note note = { .kind = kind,
+				    .probes = (uint32_t)(w->probe_count + w->raw.count) };
+
+	snprintf(note.text, sizeof(note.text), "%s", text);
+	if (send(w->sock, &note, sizeof(note), MSG_NOSIGNAL) < 0)
+		_exit(0);	/* nobody is there any more */
+}
+
+/* "OpenSSL 3 (/usr/lib/x86_64-linux-gnu/libssl.so.3)": the version is that of the file's name. */
+static void watch_describe(const struct watch_object *o, char *text, size_t size)
+{
+	const char *version = strstr(o->name, ".so.");
+
+	snprintf(text, size, "%s%s%.8s (%s)", o->o.library->name, version ? " " : "",
+		 version ? version + 4 : "", o->name);
+}
+
+static void watch_found(void *ctx, const struct px_tls_object *o)
+{
+	struct watch *w = ctx;
+	struct watch_object *to = &w->waiting[w->waiting_count];
+	char text[200];
+
+	if (w->waiting_count == WATCH_OBJECTS)
+		return;
+	to->fd = open(o->path, O_RDONLY | O_CLOEXEC);
+	if (to->fd < 0)
+		return;
+	to->o = *o;
+	snprintf(to->name, sizeof(to->name), "%s", o->name);
+	snprintf(to->o.path, sizeof(to->o.path), "/proc/self/fd/%d", to->fd);
+	w->waiting_count++;
+	watch_describe(to, text, sizeof(text));
+	watch_say(w, PX_TLS_FOUND, text);
+}
+
+/* The program for a hook, as it was loaded. */
+static int watch_program(const struct watch *w, const char *function)
+{
+	for (size_t i = 0; i < px_program_count; i++)
+		if (strcmp(px_programs[i].function, function) == 0 && w->loaded.programs[i] >= 0)
+			return w->loaded.programs[i];
+	return -1;
+}
+
+/* The functions of o that a program is for. */
+static int watch_hang(struct watch *w, const struct watch_object *o, const char *function,
+		      bool is_free, bool is_return, int pid)
+{
+	struct px_uprobes u = { .program = watch_program(w, function),
+				.is_multi = w->loaded.uprobe_multi,
+				.path = o->o.path,
+				.is_return = is_return,
+				.pid = pid };
+	int links;
+
+	for (size_t i = 0; o->o.library->functions[i].name; i++) {
+		const struct px_tls_function *f = &o->o.library->functions[i];
+
+		if (!o->o.offsets[i] || f->is_free != is_free)
+			continue;
+		u.offsets[u.count] = o->o.offsets[i];
+		u.cookies[u.count++] = f->what | (unsigned)o->o.library->lib
+							 << PX_ABI_TLS_LIB_SHIFT;
+	}
+	if (!u.count)
+		return 0;
+	if (w->link_count + PX_UPROBES_MAX > WATCH_LINKS)
+		return -ENOSPC;
+	links = px_uprobes_attach(&u, w->links + w->link_count);
+	if (links < 0)
+		return links;
+	w->link_count += (size_t)links;
+	w->probe_count += u.count;
+	return 0;
+}
+
+/* The processes that a probe is for: one where that is all there is, else whoever has the file. */
+static int watch_pid(const struct watch *w)
+{
+	const struct px_targets *t = w->opt->request->targets;
+
+	return !px_targets_use_map(t) && t->pid_count == 1 && !t->pid_ns ? (int)t->pids[0] : -1;
+}
+
+/* First the end of calls, then their beginning. */
+static int watch_attach(struct watch *w, const struct watch_object *o)
+{
+	int pid = watch_pid(w), err = watch_hang(w, o, "px_tls_free", true, false, pid);
+
+	if (!err)
+		err = watch_hang(w, o, "px_tls_return", false, true, pid);
+	return err ? err : watch_hang(w, o, "px_tls_enter", false, false, pid);
+}
+
+/* Load the programs, and hang those that watch the sockets. */
+static int watch_load(struct watch *w)
+{
+	struct px_load_request req = *w->opt->request;
+	struct px_error err;
+
+	req.base = w->opt->loaded;
+	if (px_loader_run(&req, &w->loaded, &err) < 0) {
+		watch_say(w, PX_TLS_FAILED, err.cause);
+		return -1;
+	}
+	px_loader_rest(&w->loaded, true);
+	for (size_t i = 0; i < px_program_count; i++) {
+		int fd;
+
+		if (w->loaded.programs[i] < 0 || px_programs[i].hook != PX_HOOK_RAW)
+			continue;
+		fd = px_attach_raw(w->loaded.programs[i]);
+		if (fd < 0) {
+			watch_say(w, PX_TLS_FAILED, strerror(-fd));
+			return -1;
+		}
+		w->raw.fds[w->raw.count++] = fd;
+	}
+	return 0;
+}
+
+/* Hang the probes into what has been found since. */
+static void watch_serve(struct watch *w)
+{
+	if (!w->waiting_count || w->has_failed)
+		return;
+	if (!w->is_loaded) {
+		w->has_failed = watch_load(w) < 0;
+		w->is_loaded = !w->has_failed;
+	}
+	for (size_t i = 0; i < w->waiting_count; i++) {
+		struct watch_object *o = &w->waiting[i];
+		char text[200], why[200];
+		int err = w->is_loaded ? watch_attach(w, o) : 0;
+
+		if (err) {
+			watch_describe(o, text, sizeof(text));
+			snprintf(why, sizeof(why), "%.150s: %s", text, strerror(-err));
+			watch_say(w, PX_TLS_FAILED, why);
+		}
+		close(o->fd);
+	}
+	w->waiting_count = 0;
+}
+
+static bool watch_is_known(struct watch *w, uint32_t pid)
+{
+	uint32_t *grown;
+
+	for (size_t i = 0; i < w->pid_count; i++)
+		if (w->pids[i] == pid)
+			return true;
+	if (w->pid_count == w->pid_room) {
+		w->pid_room = w->pid_room ? 2 * w->pid_room : 256;
+		grown = realloc(w->pids, w->pid_room * sizeof(*grown));
+		if (!grown)
+			return true;
+		w->pids = grown;
+	}
+	w->pids[w->pid_count++] = pid;
+	return false;
+}
+
+/* Those that the table of targets has, and that were not looked at yet. */
+static void watch_table(struct watch *w)
+{
+	int map = w->opt->loaded->maps[PX_MAP_TARGETS];
+	uint32_t key, next;
+	int more = bpf_map_get_next_key(map, NULL, &next);
+
+	while (more == 0) {
+		struct px_abi_target t;
+
+		key = next;
+		more = bpf_map_get_next_key(map, &key, &next);
+		if (bpf_map_lookup_elem(map, &key, &t) == 0 && t.flags & PX_TARGET_ON &&
+		    !t.ended_ns && !watch_is_known(w, key))
+			px_tls_scan_process(&w->scan, key);
+	}
+}
+
+static bool watch_anybody(void *ctx, const struct px_proc *p)
+{
+	struct watch *w = ctx;
+
+	if (p->pid != (uint32_t)getpid() && p->pid != (uint32_t)getppid())
+		px_tls_scan_process(&w->scan, p->pid);
+	return true;
+}
+
+static void watch_begin(struct watch *w)
+{
+	const struct px_targets *t = w->opt->request->targets;
+
+	if (px_targets_use_map(t))
+		watch_table(w);
+	else if (t->pid_count)
+		for (size_t i = 0; i < t->pid_count; i++)
+			px_tls_scan_process(&w->scan, t->pids[i]);
+	else
+		px_procs_each(watch_anybody, w);
+	if (w->opt->file)
+		px_tls_scan_file(&w->scan, w->opt->file);
+	if (w->opt->ahead)
+		px_tls_scan_installed(&w->scan);
+	watch_serve(w);
+	watch_say(w, PX_TLS_READY, "");
+}
+
+/* Until the tracer has nothing more to say, because it has ended. */
+static void watch_run(struct watch *w)
+{
+	bool has_table = px_targets_change(w->opt->request->targets);
+	struct pollfd p = { .fd = w->sock, .events = POLLIN };
+	uint32_t pid;
+
+	watch_begin(w);
+	for (;;) {
+		size_t links = w->link_count;
+
+		if (poll(&p, 1, has_table ? WATCH_TICK_MS : -1) > 0) {
+			if (recv(w->sock, &pid, sizeof(pid), 0) != (ssize_t)sizeof(pid))
+				return;
+			px_tls_scan_process(&w->scan, pid);
+		}
+		if (has_table)
+			watch_table(w);
+		watch_serve(w);
+		if (w->link_count != links)
+			watch_say(w, PX_TLS_ADDED, "");
+	}
+}
+
+struct px_tls_watch *px_tls_watch_start(const struct px_tls_watch_options *opt)
+{
+	struct px_tls_watch *out = calloc(1, sizeof(*out));
+	pid_t parent = getpid();
+	struct watch *w;
+	int pair[2];
+
+	if (!out)
+		return NULL;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+		free(out);
+		return NULL;
+	}
+	out->sock = pair[0];
+	out->pid = fork();
+	if (out->pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(1);
+		close(pair[0]);
+		w = calloc(1, sizeof(*w));
+		if (!w)
+			_exit(1);
+		w->opt = opt;
+		w->sock = pair[1];
+		px_links_init(&w->raw);
+		px_tls_scan_init(&w->scan, watch_found, w);
+		watch_run(w);
+		_exit(0);
+	}
+	close(pair[1]);
+	if (out->pid < 0) {
+		close(pair[0]);
+		free(out);
+		return NULL;
+	}
+	return out;
+}
+
+int px_tls_watch_fd(const struct px_tls_watch *w)
+{
+	return w->has_ended ? -1 : w->sock;
+}
+
+bool px_tls_watch_next(struct px_tls_watch *w, int timeout_ms, struct px_tls_note *out)
+{
+	struct pollfd p = { .fd = w->sock, .events = POLLIN };
+
+	if (w->has_ended || poll(&p, 1, timeout_ms) <= 0)
+		return false;
+	w->has_ended = recv(w->sock, out, sizeof(*out), MSG_DONTWAIT) != (ssize_t)sizeof(*out);
+	return !w->has_ended;
+}
+
+void px_tls_watch_look(struct px_tls_watch *w, uint32_t pid)
+{
+	if (send(w->sock, &pid, sizeof(pid), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return;	/* it is busy, and will look at everything that is new */
+}
+
+void px_tls_watch_stop(struct px_tls_watch *w)
+{
+	if (!w)
+		return;
+	close(w->sock);
+	while (waitpid(w->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	free(w);
+}
