@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "report.h"
 
+#include "capture/tls_table.h"
+
 #include <sys/utsname.h>
 
 /*
@@ -90,6 +92,8 @@ static void report_conn(struct px_record *rec, struct px_conn *c)
 		px_record_str(rec, PX_F_REMOTE_ADDR, swap ? px_conn_local(c) : px_conn_remote(c));
 	px_record_int(rec, PX_F_REMOTE_PORT, swap ? c->local_port : c->remote_port);
 	px_record_bool(rec, PX_F_TLS, c->is_tls);
+	if (c->is_tls && px_tls_lib_name(c->tls_lib))
+		px_record_str(rec, PX_F_TLS_LIB, px_bytes_str(px_tls_lib_name(c->tls_lib)));
 	px_record_str(rec, PX_F_CONN, px_bytes_str(c->id));
 }
 

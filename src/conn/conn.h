@@ -28,7 +28,9 @@ struct px_conn {
 	bool opens;		/* and not told yet: a UNIX socket's names come behind it */
 	bool has_begun;		/* a data event was seen */
 	bool is_packet;		/* from a packet capture: no process */
-	bool is_tls;
+	bool is_tls;		/* the streams have plaintext, the socket ciphertext; see conn/tls.h */
+	uint8_t tls_lib;	/* enum px_abi_tls_lib */
+	uint32_t tls_base[2];	/* what a count of plaintext begins with in its stream, by direction */
 	bool closed;		/* its end was seen; freed at close_at_ns */
 	bool was_reset;
 	bool has_ended[2];	/* with closed: no byte follows those up to told_end, by direction */

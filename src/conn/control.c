@@ -72,7 +72,7 @@ void px_control_renew(struct px_conn *c, enum px_dir dir)
 
 void px_control_discard(struct px_conn *c, enum px_dir dir, uint64_t until)
 {
-	if (until - c->streams[dir].end < CONTROL_SKIP_MIN ||
+	if (c->is_tls || until - c->streams[dir].end < CONTROL_SKIP_MIN ||
 	    c->table->opt.limits.body_max > CONTROL_LARGE_COPY)
 		return;
 	control_skip(c, dir, until - c->streams[dir].end);
@@ -82,6 +82,8 @@ void px_control_frame(struct px_conn *c, const struct px_frame *f)
 {
 	uint8_t *run = &c->large_frames[f->dir];
 
+	if (c->is_tls)
+		return;
 	if (!f->has_length && f->bytes > CONTROL_LARGE_COPY && !c->needs_all[f->dir]) {
 		c->needs_all[f->dir] = true;
 		if (c->control.flags & PX_CTL_COPY_MAX) {
@@ -122,6 +124,14 @@ static void control_drop(struct px_conn *c)
 	c->table->stats.dropped += c->is_dropped;
 }
 
+void px_control_cipher(struct px_conn *c)
+{
+	c->copies_all = false;
+	c->control = (struct px_abi_control){ .flags = PX_CTL_DROP };
+	control_tell(c);
+	c->is_dropped = c->control.flags & PX_CTL_DROP;
+}
+
 /*
  * One that was seen whole from its beginning, and has not been understood, will not be: protocols are
  * known by how they begin. One that was joined on its way may be in the middle of a large message,
@@ -141,6 +151,8 @@ void px_control_unknown(struct px_conn *c)
 	const struct px_decoder *d = &c->decoder;
 	const struct px_table_options *opt = &c->table->opt;
 
+	if (c->is_tls)
+		return;
 	if (d->mode == PX_DECODE_PARSE) {
 		if (c->copies_heads) {
 			c->copies_heads = false;
@@ -178,6 +190,8 @@ void px_control_end(struct px_conn *c)
 	for (int i = 0; i < 2; i++) {
 		c->bytes[i] += bytes[i];
 		c->table->stats.dropped_bytes += bytes[i];
+		if (c->is_tls)
+			continue;
 		c->decoder.not_understood += bytes[i];
 		c->decoder.env->not_understood_bytes += bytes[i];
 	}
@@ -185,7 +199,7 @@ void px_control_end(struct px_conn *c)
 
 void px_control_gap(struct px_conn *c)
 {
-	if (!(c->control.flags & PX_CTL_COPY_MAX) || c->copies_heads)
+	if (c->is_tls || !(c->control.flags & PX_CTL_COPY_MAX) || c->copies_heads)
 		return;
 	/* What was left out may have been more than a body. */
 	control_copy_all(c);

@@ -32,6 +32,9 @@ void px_control_unknown(struct px_conn *c);
 /* A call of a dropped connection: told before the kernel side knew. */
 void px_control_count(struct px_conn *c, const struct px_abi_event *h);
 
+/* Its bytes are ciphertext: they need not be copied, nor told. */
+void px_control_cipher(struct px_conn *c);
+
 /* A dropped connection ends: what it has moved becomes known. */
 void px_control_end(struct px_conn *c);
 

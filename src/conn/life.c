@@ -90,6 +90,11 @@ void px_life_close(struct px_conn *c, const struct px_abi_event *h)
 	c->was_reset = (h->flags & PX_ABI_F_RESET) != 0;
 	c->closed_ns = h->ts_ns;
 	c->close_at_ns = h->ts_ns + c->table->opt.linger_ns;
+	if (c->is_tls) {
+		c->has_ended[PX_DIR_OUT] = !c->was_reset;
+		c->has_ended[PX_DIR_IN] |= (h->flags & PX_ABI_F_FIN) != 0;
+		return;
+	}
 	if (c->is_packet || c->is_dropped || !(h->flags & PX_ABI_F_PEER_POS))
 		return;
 	c->told_end[PX_DIR_OUT] = px_order_offset(&c->streams[PX_DIR_OUT], h->pos);

@@ -4,6 +4,7 @@
 #include "conn/control.h"
 #include "conn/life.h"
 #include "conn/order.h"
+#include "conn/tls.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -199,6 +200,7 @@ static struct px_conn *table_add(struct px_table *t, const struct px_abi_event *
 	c->from_start = from_start;
 	c->is_packet = (h->flags & PX_ABI_F_PACKET) != 0;
 	c->is_tls = (h->flags & PX_ABI_F_TLS) != 0;
+	c->tls_lib = c->is_tls && !c->is_packet ? (uint8_t)h->syscall_nr : 0;
 	c->first_ns = h->ts_ns;
 	c->connect_ns = -1;
 	px_stream_init(&c->streams[PX_DIR_IN], &t->budget);
@@ -296,8 +298,8 @@ void px_table_event(struct px_table *t, const struct px_event *ev)
 {
 	const struct px_abi_event *h = ev->hdr;
 	struct px_conn *c = table_find(t, h->sock_id);
-	struct px_abi_event without;
-	struct px_event hidden;
+	struct px_abi_event without, placed;
+	struct px_event hidden, inside;
 	bool is_new = false;
 
 	t->stats.events++;
@@ -354,7 +356,23 @@ void px_table_event(struct px_table *t, const struct px_event *ev)
 	if (h->kind != PX_ABI_OPEN || c->family != PX_ABI_AF_UNIX || c->names)
 		px_life_tell_open(c);
 	switch (h->kind) {
+	case PX_ABI_TIE:
+		px_tls_begin(c, h);
+		break;
 	case PX_ABI_DATA:
+		if (h->flags & PX_ABI_F_TLS && !(h->flags & PX_ABI_F_PACKET)) {
+			if (!c->is_tls)
+				px_tls_begin(c, h);
+			placed = *h;
+			px_tls_place(c, &placed);
+			inside = (struct px_event){ &placed, ev->data };
+			px_order_event(c, &inside);
+			break;
+		}
+		if (c->is_tls && !c->is_packet) {
+			px_tls_cipher(c, h);
+			break;
+		}
 		if (h->flags & PX_ABI_F_LOST) {
 			px_order_settle(c);
 			px_order_lost(c, ev);

@@ -74,6 +74,15 @@ void px_decoder_fini(struct px_decoder *d);
 /* Bytes, a hole or the end have come in this direction: take out what is complete. */
 void px_decoder_run(struct px_decoder *d, enum px_dir dir);
 
+/* Has a protocol been recognised here, and made frames? */
+bool px_decoder_has_parsed(const struct px_decoder *d);
+
+/*
+ * Both streams go on with something else: recognise it afresh. mid_stream: its beginning was not
+ * seen. What nobody has understood before does not count.
+ */
+void px_decoder_restart(struct px_decoder *d, bool mid_stream);
+
 /* The connection is over: show what is far enough under construction to be shown. */
 void px_decoder_finish(struct px_decoder *d);
 

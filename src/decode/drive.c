@@ -214,6 +214,19 @@ static void decode_end_protocol(struct px_decoder *d, const struct px_parser *ha
 	d->env->on_restart(d->owner, d->epoch);
 }
 
+bool px_decoder_has_parsed(const struct px_decoder *d)
+{
+	return d->mode == PX_DECODE_PARSE && d->ever_parsed;
+}
+
+void px_decoder_restart(struct px_decoder *d, bool mid_stream)
+{
+	decode_end_protocol(d, &px_parser_any);
+	d->mid_stream = mid_stream;
+	d->env->not_understood_bytes -= d->not_understood;
+	d->not_understood = 0;
+}
+
 /* A hole is at the front. Returns false where it had to end the round. */
 static void decode_hole(struct px_decoder *d, enum px_dir dir, const struct px_parse_ctx *ctx)
 {

@@ -169,6 +169,14 @@ void px_matcher_restart(struct px_matcher *m, uint32_t epoch)
 	m->epoch = epoch;
 }
 
+void px_matcher_join(struct px_matcher *m)
+{
+	uint32_t epoch = m->epoch;
+
+	px_matcher_init(m, m->env, m->owner, true);
+	m->epoch = epoch;
+}
+
 void px_matcher_advance(struct px_matcher *m, uint64_t now_ns)
 {
 	if (m->held_response && now_ns >= m->held_response->last.ts_ns + PX_MATCH_PATIENCE_NS)

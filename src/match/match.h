@@ -89,6 +89,9 @@ void px_matcher_gap(struct px_matcher *m, bool maybe_requests);
  */
 void px_matcher_restart(struct px_matcher *m, uint32_t epoch);
 
+/* Behind such a restart: the beginning of what follows was not seen. */
+void px_matcher_join(struct px_matcher *m);
+
 /* Whether px_matcher_advance() will have something to do later though no frame comes. */
 static inline bool px_matcher_is_waiting(const struct px_matcher *m)
 {
