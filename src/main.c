@@ -154,7 +154,7 @@ static int main_live(const struct px_options *o, char **argv, struct px_command 
 		.ends = o->ends,
 	};
 	struct px_targets t = { 0 };
-	char targets[512], banner[640];
+	char targets[512];
 	struct px_live_options live = {
 		.targets = &t,
 		.probe = probes[o->probe],
@@ -163,6 +163,9 @@ static int main_live(const struct px_options *o, char **argv, struct px_command 
 		.snaplen = o->snaplen > UINT32_MAX ? UINT32_MAX : (uint32_t)o->snaplen,
 		.datagrams = o->write_file || o->conns,
 		.datagram_max = o->write_file ? PX_LIVE_DATAGRAM : 0,
+		.tls = !o->no_tls,
+		.tls_ahead = px_options_follow(o) || !o->pids.count,
+		.tls_file = o->libssl,
 		.debug = o->debug,
 	};
 	struct px_live_info info = { 0 };
@@ -185,11 +188,10 @@ static int main_live(const struct px_options *o, char **argv, struct px_command 
 	for (size_t i = 0; i < PX_COUNT(info.notes) && info.notes[i][0]; i++)
 		px_log(PX_LOG_WARN, "%s", info.notes[i]);
 	main_targets(o, info.processes, targets, sizeof(targets));
-	snprintf(banner, sizeof(banner), "tracing %s, %zu probes (%s); Ctrl-C to end", targets,
-		 info.probes, px_probe_name(info.probe));
 	run.probe = px_probe_name(info.probe);
 	run.transport = px_transport_name(info.transport);
-	run.banner = banner;
+	run.banner = targets;
+	run.probes = info.probes;
 	run.ends_with_targets = (t.follow || t.is_watched) && t.pid_count;
 	run.command = command_pid ? command : NULL;
 	px_targets_fini(&t);

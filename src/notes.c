@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 
+#define NOTES_TLS_MS 5000	/* until the probes are there that a command must find */
 #define NOTES_TARGETS (PX_PIDS_MAX + 6 * PX_WORDS_MAX + PX_PORTS_MAX + PX_NETS_MAX + 2)
 
 void px_notes_statistics(const struct px_notes *n, const struct px_source_loss *loss,
@@ -161,6 +162,49 @@ static size_t notes_targets(const struct px_options *o, struct px_buf *text,
 	return count;
 }
 
+/* Name a library in the banner, once: "OpenSSL 3 (/usr/lib/..)" without its file. */
+static void notes_name_library(struct px_notes *n, const char *text)
+{
+	size_t used = strlen(n->tls), len = strcspn(text, "(");
+	char name[64];
+
+	snprintf(name, sizeof(name), ", %.*s", (int)(len ? len - 1 : 0), text);
+	if (!strstr(n->tls, name))
+		snprintf(n->tls + used, sizeof(n->tls) - used, "%s", name);
+}
+
+bool px_notes_tls(struct px_notes *n, struct px_tls_watch *w, bool wait, int64_t wall_ns)
+{
+	struct px_tls_note note;
+
+	while (w && px_tls_watch_next(w, wait && !n->tls_ready ? NOTES_TLS_MS : 0, &note)) {
+		n->tls_probes = note.probes;
+		switch (note.kind) {
+		case PX_TLS_FOUND:
+			px_log(PX_LOG_DEBUG, "TLS: %s", note.text);
+			if (!n->tls_ready)
+				notes_name_library(n, note.text);
+			break;
+		case PX_TLS_READY:
+		case PX_TLS_ADDED:
+			px_log(PX_LOG_DEBUG, "TLS: %u probes", note.probes);
+			n->tls_ready = true;
+			break;
+		case PX_TLS_FAILED:
+			px_log(PX_LOG_WARN, "TLS: %s", note.text);
+			px_report_note(n->report, "tls", note.text, wall_ns);
+			break;
+		}
+	}
+	return n->tls_ready || wait || !w || px_tls_watch_fd(w) < 0;
+}
+
+void px_notes_banner(const struct px_notes *n, const char *targets, size_t probes)
+{
+	px_log(PX_LOG_NOTE, "tracing %s%s, %zu probes (%s); Ctrl-C to end", targets, n->tls,
+	       probes + n->tls_probes, n->probe);
+}
+
 void px_notes_begin(struct px_notes *n, const char *probe, const char *transport)
 {
 	struct px_bytes targets[NOTES_TARGETS];
@@ -168,6 +212,7 @@ void px_notes_begin(struct px_notes *n, const char *probe, const char *transport
 	size_t count = n->is_live ? notes_targets(n->opt, &text, targets) : 0;
 	struct px_report_start start = { .probe = probe, .transport = transport };
 
+	n->probe = probe;
 	start.targets = targets;
 	start.target_count = count;
 	start.wall_ns = px_clock_wall_ns();

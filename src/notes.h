@@ -7,6 +7,7 @@
 #define PX_NOTES_H
 
 #include "cli/options.h"
+#include "capture/tls_watch.h"
 #include "report.h"
 #include "sink/out.h"
 
@@ -17,6 +18,10 @@ struct px_notes {
 	bool is_live;
 	bool explained;		/* why there is nothing to see has been said */
 	bool told_foreign;	/* that bytes move in ways that are not seen */
+	const char *probe;	/* NULL with files */
+	char tls[200];		/* libraries that the targets had at the start */
+	size_t tls_probes;
+	bool tls_ready;
 	bool told_spliced;	/* that bytes leave sockets in such a way, perhaps */
 };
 
@@ -31,6 +36,15 @@ void px_notes_tell_foreign(struct px_notes *n, int64_t wall_ns);
 
 /* Once: what is spliced out of sockets is not seen. */
 void px_notes_tell_spliced(struct px_notes *n, int64_t wall_ns);
+
+/*
+ * Take in and tell what there is to say of the TLS libraries that are looked into (w NULL: none are).
+ * Returns whether those found at the start have their probes; wait: come back only then.
+ */
+bool px_notes_tls(struct px_notes *n, struct px_tls_watch *w, bool wait, int64_t wall_ns);
+
+/* Everything is set up: who is traced, and how. */
+void px_notes_banner(const struct px_notes *n, const char *targets, size_t probes);
 
 /* A line of statistics. pending: bytes waiting to be written. */
 void px_notes_statistics(const struct px_notes *n, const struct px_source_loss *loss,

@@ -183,12 +183,12 @@ static void pipeline_sleep(struct px_pipeline *p, uint64_t timeout_ns, bool is_a
 {
 	struct timespec ts = { .tv_sec = (time_t)(timeout_ns / 1000000000ull),
 			       .tv_nsec = (long)(timeout_ns % 1000000000ull) };
-	struct pollfd few[10], *fds = few;
+	struct pollfd few[12], *fds = few;
 	nfds_t count = 0;
 	size_t first_pid;
 
-	if (p->pid_count + 6 > PX_COUNT(few)) {
-		fds = malloc((p->pid_count + 6) * sizeof(*fds));
+	if (p->pid_count + 7 > PX_COUNT(few)) {
+		fds = malloc((p->pid_count + 7) * sizeof(*fds));
 		if (!fds)
 			return;
 	}
@@ -201,8 +201,11 @@ static void pipeline_sleep(struct px_pipeline *p, uint64_t timeout_ns, bool is_a
 	if (p->outputs.save && px_save_fd_wants_write(p->outputs.save) >= 0)
 		fds[count++] = (struct pollfd){ .fd = px_save_fd_wants_write(p->outputs.save),
 						.events = POLLOUT };
-	if (p->banner)
+	if (p->banner && !p->is_whole)
 		fds[count++] = (struct pollfd){ .fd = px_live_rest_fd(p->source), .events = POLLIN };
+	if (p->is_live && px_live_tls(p->source))
+		fds[count++] = (struct pollfd){ .fd = px_tls_watch_fd(px_live_tls(p->source)),
+						.events = POLLIN };
 	first_pid = count;
 	for (size_t i = 0; i < p->pid_count; i++)
 		fds[count++] = (struct pollfd){ .fd = p->pid_fds[i], .events = POLLIN };
@@ -218,6 +221,13 @@ static void pipeline_sleep(struct px_pipeline *p, uint64_t timeout_ns, bool is_a
 	}
 	if (fds != few)
 		free(fds);
+}
+
+/* What those who look into TLS libraries have to say. */
+static void pipeline_hear_tls(struct px_pipeline *p)
+{
+	if (p->is_live && !p->banner)
+		px_notes_tls(&p->notes, px_live_tls(p->source), false, pipeline_wall(p));
 }
 
 /* What comes round about once a second, and at the end. */
@@ -302,17 +312,26 @@ static void pipeline_look_for_targets(struct px_pipeline *p, uint64_t now_ns)
 		pipeline_stop(p, "target exited");
 }
 
+static void pipeline_banner(struct px_pipeline *p)
+{
+	px_notes_banner(&p->notes, p->banner, p->probes);
+	p->banner = NULL;
+}
+
 /* Say that everything is set up, once it is. wait: come back only then. */
 static void pipeline_complete(struct px_pipeline *p, bool wait)
 {
 	const char *note;
 
-	if (!p->banner || !px_live_is_whole(p->source, wait, &note))
+	if (!p->banner)
 		return;
-	if (note[0])
+	if (!p->is_whole && !px_live_is_whole(p->source, wait, &note))
+		return;
+	if (!p->is_whole && note[0])
 		px_log(PX_LOG_WARN, "%s", note);
-	px_log(PX_LOG_NOTE, "%s", p->banner);
-	p->banner = NULL;
+	p->is_whole = true;
+	if (px_notes_tls(&p->notes, px_live_tls(p->source), wait, pipeline_wall(p)))
+		pipeline_banner(p);
 }
 
 static void pipeline_loop(struct px_pipeline *p)
@@ -366,6 +385,8 @@ static void pipeline_loop(struct px_pipeline *p)
 			pipeline_sleep(p, sleep_ns, true);
 		}
 		pipeline_signals(p);
+		if (count == 0)
+			pipeline_hear_tls(p);
 	}
 }
 
@@ -475,7 +496,8 @@ int px_pipeline_run(const struct px_options *opt, struct px_source *source,
 				 .is_live = info->probe != NULL,
 				 .ends_with_targets = info->ends_with_targets,
 				 .command = info->command,
-				 .banner = info->banner };
+				 .banner = info->banner,
+				 .probes = info->probes };
 	int code = PX_EXIT_FAILED, rc;
 	struct px_error err;
 
@@ -516,8 +538,7 @@ int px_pipeline_run(const struct px_options *opt, struct px_source *source,
 
 	pipeline_loop(&p);
 	if (p.banner) /* it was over sooner */
-		px_log(PX_LOG_NOTE, "%s", p.banner);
-	p.banner = NULL;
+		pipeline_banner(&p);
 	pipeline_finish(&p);
 	p.report.wall_offset_ns = source->wall_offset_ns;
 	px_table_fini(&p.table);

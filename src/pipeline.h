@@ -23,7 +23,9 @@ struct px_pipeline {
 	size_t pid_count, pids_left;
 	struct px_command *command;	/* under trace, or NULL */
 	bool is_live;
-	const char *banner;	/* to be shown when everything is set up; NULL: it was */
+	const char *banner;	/* whom to name when everything is set up; NULL: it was done */
+	size_t probes;
+	bool is_whole;		/* all programs are there but those for TLS libraries */
 	bool ends_with_targets;
 	uint64_t gone_ns;	/* when the last of them was seen to be gone */
 	const char *stop_reason;	/* set: the run ends */
@@ -39,7 +41,8 @@ struct px_run_info {
 	const char *probe, *transport;	/* NULL with files */
 	struct px_command *command;	/* is let begin when all is set up; NULL: none */
 	bool ends_with_targets;	/* the run is over when the table of targets has nobody left */
-	const char *banner;		/* shown when all is set up; NULL: none */
+	const char *banner;		/* who is traced, told when all is set up; NULL: nobody asks */
+	size_t probes;
 };
 
 /*

@@ -247,6 +247,8 @@ const struct px_option px_options_table[] = {
 	{ 0,   "transport", "KIND",        PX_GROUP_CAPTURE, "how events come from the kernel: a ring buffer, or a perf buffer per CPU", &kind_word, OPT(transport), "auto", .words = transport_words },
 	{ 0,   "buffer",   "SIZE",         PX_GROUP_CAPTURE, "room for events on their way from the kernel", &kind_size, OPT(buffer_size), "32M", 256 * 1024, GIB },
 	{ 's', "snaplen",  "SIZE",         PX_GROUP_CAPTURE, "keep at most SIZE of each message and side; 0 keeps all", &kind_size, OPT(snaplen), "16k", 0, GIB },
+	{ 0,   "no-tls",   NULL,           PX_GROUP_CAPTURE, "do not look into TLS libraries", &kind_flag, OPT(no_tls) },
+	{ 0,   "libssl",   "FILE",         PX_GROUP_CAPTURE, "look into this TLS library, too: one that nobody uses yet", &kind_file, OPT(libssl) },
 
 	{ 'c', "count",    "N",            PX_GROUP_LIMITS, "end after N messages", &kind_number, OPT(count), NULL, 1, UINT64_C(1000000000000) },
 	{ 0,   "duration", "TIME",         PX_GROUP_LIMITS, "end after TIME: 30s, 5m", &kind_duration, OPT(duration_ns), NULL, MS, 24 * 365 * HOUR },
