@@ -34,11 +34,11 @@ def curl(*args):
     return Client([need("curl"), "-sS", "--no-progress-meter", *args])
 
 
-def script(path, host, port, asks):
-    """clients/client.py or client.js; asks are (method, url, body size)."""
+def script(path, host, port, asks, *args):
+    """clients/client.py or client.js; asks are (method, url, body size); args go behind the address."""
     runner = PYTHON if path.endswith(".py") else need("node")
     text = "begin\n" + "".join(f"{op} {url} {size}\n" for op, url, size in asks)
-    return Client([runner, f"{LIVE}/clients/{path}", host, str(port)], text)
+    return Client([runner, f"{LIVE}/clients/{path}", host, str(port), *args], text)
 
 
 def wrk(*args):

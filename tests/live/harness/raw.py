@@ -104,8 +104,10 @@ def connected(address, timeout=20):
 class Client:
     """One connection that writes requests as told and enters every exchange in account, a list."""
 
-    def __init__(self, address, account):
+    def __init__(self, address, account, tls=None):
         self.sock = connected(address)
+        if tls:  # an ssl.SSLContext
+            self.sock = tls.wrap_socket(self.sock, server_hostname="localhost")
         self.wire = Wire(self.sock)
         self.account = account
         self.pending = []

@@ -83,12 +83,13 @@ class Server:
 class RawServer(Server):
     """servers/raw.py, which tells its own account."""
 
-    def __init__(self, folder, address=None, calls="recvfrom"):
+    def __init__(self, folder, address=None, calls="recvfrom", pem=None):
         self.path = os.path.join(folder, f"account-{time.monotonic_ns()}")
         address = address or ("127.0.0.1", free_port())
         text = address if isinstance(address, str) else f"{address[0]}:{address[1]}"
         open(self.path, "w").close()
-        super().__init__([PYTHON, f"{LIVE}/servers/raw.py", text, self.path, calls], address)
+        super().__init__([PYTHON, f"{LIVE}/servers/raw.py", text, self.path, calls, *([pem] if pem else [])],
+                         address)
 
     def account(self):
         with open(self.path) as file:
@@ -107,7 +108,7 @@ http {{
     uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
     upstream behind {{ server {upstream}; keepalive 4; keepalive_requests 1000000; }}
     server {{
-        listen 127.0.0.1:{port}; listen [::1]:{port}; listen unix:{folder}/nginx.sock; root {folder}/www;
+        {secure} listen 127.0.0.1:{port}{ssl}; listen [::1]:{port}; listen unix:{folder}/nginx.sock; root {folder}/www;
         location = /204 {{ return 204; }}
         location /gzip/ {{ gzip on; gzip_types *; gzip_min_length 1; alias {folder}/www/; }}
         location /proxy/ {{
@@ -125,7 +126,7 @@ class Nginx(Server):
 
     FILES = {"empty": 0, "small": 100, "page": 65536, "big": 50_000_000}
 
-    def __init__(self, folder, upstream=("127.0.0.1", 9), sendfile="off", buffering="off"):
+    def __init__(self, folder, upstream=("127.0.0.1", 9), sendfile="off", buffering="off", pem=None):
         self.folder = folder
         os.makedirs(f"{folder}/www", exist_ok=True)
         for name, size in self.FILES.items():
@@ -134,7 +135,8 @@ class Nginx(Server):
         port = free_port()
         with open(f"{folder}/nginx.conf", "w") as file:
             file.write(NGINX.format(folder=folder, port=port, upstream=f"{upstream[0]}:{upstream[1]}",
-                                    sendfile=sendfile, buffering=buffering))
+                                    sendfile=sendfile, buffering=buffering, ssl=" ssl" if pem else "",
+                                    secure=f"ssl_certificate {pem}; ssl_certificate_key {pem};" if pem else ""))
         self.socket_path = f"{folder}/nginx.sock"
         super().__init__([need("nginx"), "-p", folder, "-c", f"{folder}/nginx.conf"], ("127.0.0.1", port))
 

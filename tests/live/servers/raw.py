@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""raw.py ADDRESS ACCOUNT [CALLS]: an HTTP/1.1 server over bare sockets that writes an account line per exchange before it answers.
+"""raw.py ADDRESS ACCOUNT [CALLS [PEM]]: an HTTP/1.1 server over bare sockets that writes an account line per exchange before it answers.
 
 ADDRESS is host:port or a path. What it answers is in the request's path:
   /bytes/N /chunked/N /close/N /headers/N   a body or head of N bytes, framed as named
@@ -9,10 +9,12 @@ ADDRESS is host:port or a path. What it answers is in the request's path:
   /never                                    no answer, it leaves
   /once/N                                   /chunked/N, but written in one call, whatever its size
 CALLS is a name in calls.py: by which system calls it reads and writes.
+PEM is a file with a key and its certificate: all of it goes over TLS.
 """
 import json
 import os
 import socket
+import ssl
 import sys
 import threading
 
@@ -73,8 +75,11 @@ def answer(op, url, got):
 
 
 class Server:
-    def __init__(self, address, account, calls="recvfrom"):
+    def __init__(self, address, account, calls="recvfrom", pem=None):
         self.calls = KINDS[calls]
+        self.tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) if pem else None
+        if pem:
+            self.tls.load_cert_chain(pem)
         self.account = open(account, "a", buffering=1)
         self.lock = threading.Lock()
         if address.startswith("/"):
@@ -97,6 +102,8 @@ class Server:
             try:
                 if conn.family != socket.AF_UNIX:
                     conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                if self.tls:
+                    conn = self.tls.wrap_socket(conn, server_side=True)
                 conn = self.calls(conn)
                 wire = Wire(conn)
                 while self.exchange(conn, wire):

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TLS: the plaintext of real libraries, on the real endpoints, each exchange once."""
+import os
+import subprocess
+import time
+
+from harness import clients, tls
+from harness.raw import Client, chunked
+from harness.registry import live
+from harness.servers import PYTHON, Nginx, RawServer, need
+from harness.tracer import Tracer
+
+MANY = 20
+
+
+def drive(client, n=MANY):
+    """What a connection carries: small and large, both ways, framed in all ways."""
+    for i in range(n):
+        client.ask("GET", f"/bytes/{i * 700}?i={i}")
+        client.ask("POST", f"/echo?i={i}", body=b"p" * (i * 3000))
+    client.ask("HEAD", "/bytes/100")
+    client.ask("GET", "/status/204")
+    client.ask("GET", "/chunked/70000")
+    client.ask("PUT", "/echo?chunked", body=b"f" * 50_000, framed=chunked(b"f" * 50_000))
+    client.ask("POST", "/echo?continue", headers=[("Expect", "100-continue")], body=b"u" * 2_000_000, await_continue=True)
+
+
+def are_plain(t, tracer, library="openssl"):
+    """Every record is of TLS, by that library, and nothing was taken for something else."""
+    seen = {(rec["tls"], rec.get("tls_lib"), rec["proto"]) for rec in tracer.messages()}
+    t.expect(seen == {(True, library, "http")}, f"records are {seen}")
+    stop = tracer.read()[-1]
+    t.expect(stop["not_understood"] == 0, f"{stop['not_understood']} connections are not understood")
+
+
+@live(perf=True)
+def tls_python_server(t):
+    """a server on Python's ssl: keep-alive, uploads, chunks, 5 MB both ways, a body that ends with the connection"""
+    pem, authority = tls.certificate(t.folder)
+    server = t.start(RawServer(t.folder, pem=pem))
+    with t.trace(server.pids) as tracer:
+        for version in (2, 3):
+            with Client(server.address, t.account, tls.context(authority, version)) as client:
+                drive(client)
+                client.ask("GET", "/bytes/5000000")
+                client.ask("POST", "/echo?large", body=b"l" * 5_000_000)
+                client.ask("GET", "/close/30000")
+    t.check([ex.seen_as("server") for ex in t.account], tracer)
+    are_plain(t, tracer)
+
+
+@live(vm=True, perf=True)
+def tls_nginx(t):
+    """nginx: static files, and as a proxy of a server without TLS"""
+    pem, authority = tls.certificate(t.folder)
+    upstream = t.start(RawServer(t.folder))
+    server = t.start(Nginx(t.folder, upstream.address, pem=pem))
+    with t.trace(server.pids) as tracer:
+        for _ in range(3):
+            with Client(server.address, t.account, tls.context(authority)) as client:
+                for i in range(MANY):
+                    client.ask("GET", f"/small?i={i}")
+                    client.ask("GET", f"/proxy/bytes/{i * 900}?i={i}")
+                client.ask("GET", "/page")
+                client.ask("GET", "/nope")
+                client.ask("POST", "/proxy/echo", body=b"b" * 300_000)
+    behind = upstream.account()
+    t.check([ex.seen_as("server") for ex in t.account] + [ex.seen_as("client") for ex in behind], tracer)
+    kinds = {(rec["role"], rec["tls"], rec.get("tls_lib")) for rec in tracer.messages()}
+    t.expect(kinds == {("server", True, "openssl"), ("client", False, None)}, f"records are {kinds}")
+
+
+@live()
+def tls_concurrent(t):
+    """50 connections at the same time, 20 requests on each"""
+    pem, authority = tls.certificate(t.folder)
+    server = t.start(RawServer(t.folder, pem=pem))
+    with t.trace(server.pids) as tracer:
+        context = tls.context(authority)
+        many = [Client(server.address, t.account, context) for _ in range(50)]
+        for i in range(MANY):
+            for n, client in enumerate(many):
+                client.send("GET", f"/bytes/100?{n}.{i}")
+            for client in many:
+                client.receive()
+        for client in many:
+            client.close()
+    t.check([ex.seen_as("server") for ex in t.account], tracer)
+    are_plain(t, tracer)
+
+
+@live()
+def tls_older_connection(t):
+    """connections that are older than the tracer; one whose server waits in SSL_read() misses what that call reads"""
+    pem, authority = tls.certificate(t.folder)
+    nginx, waiting = t.start(Nginx(t.folder, pem=pem)), t.start(RawServer(t.folder, pem=pem))
+    old = [Client(nginx.address, [], tls.context(authority)) for _ in range(3)]
+    blocked = Client(waiting.address, [], tls.context(authority))
+    for client in old:
+        client.ask("GET", "/small?before")
+    blocked.ask("GET", "/bytes/1000?before")
+    with t.trace(nginx.pids + waiting.pids) as tracer:
+        for client in old:
+            client.account = t.account
+            for i in range(5):
+                client.ask("GET", f"/small?i={i}")
+                client.ask("GET", f"/page?i={i}")
+            client.close()
+        blocked.ask("GET", "/bytes/500?first")
+        blocked.account = t.account
+        for i in range(5):
+            blocked.ask("GET", f"/bytes/{i * 1000}?i={i}")
+        blocked.close()
+    halves = [rec for rec in tracer.messages() if not rec["req"]]
+    t.expect([(rec["resp"]["body_bytes"], rec["flags"]) for rec in halves] == [(500, ["mid_stream", "unpaired"])],
+             f"of the answer whose request could not be seen: {halves}")
+    t.check_records([ex.seen_as("server") for ex in t.account], [rec for rec in tracer.messages() if rec["req"]])
+    are_plain(t, tracer)
+
+
+def asked(t, make, library="openssl", **kwargs):
+    """Trace what make(server, authority) starts; the server's account is the truth."""
+    pem, authority = tls.certificate(t.folder)
+    server = t.start(RawServer(t.folder, pem=pem))
+    client = make(server, authority)
+    t.stops.append(client.stop)
+    with t.trace([client.pid], "-f", **kwargs) as tracer:
+        client.go()
+        tracer.process.wait(10)
+    t.check([ex.seen_as("client") for ex in server.account()], tracer)
+    are_plain(t, tracer, library)
+
+
+@live(vm=True)
+def tls_curl(t):
+    """curl: keep-alive over many URLs, an upload of 5 MB, TLS 1.2 and 1.3"""
+    upload = os.path.join(t.folder, "upload")
+    with open(upload, "wb") as file:
+        file.write(b"u" * 5_000_000)
+
+    def make(server, authority):
+        base, steps = f"https://localhost:{server.address[1]}", []
+        common = ["--cacert", authority, "-4", "-o/dev/null"]
+        for i in range(MANY):
+            steps += ["--next", *common, f"{base}/bytes/{i * 5000}?i={i}"]
+        steps += ["--next", *common, "--data-binary", f"@{upload}", f"{base}/echo?up"]
+        steps += ["--next", *common, "--tls-max", "1.2", "-H", "Connection: close", f"{base}/close/70000?tls1.2"]
+        return clients.curl("--http1.1", *steps[1:])
+    asked(t, make)
+
+
+ASKS = [(op, url, size) for i in range(MANY) for op, url, size in (
+    ("GET", f"/bytes/{i * 900}?i={i}", 0), ("POST", f"/echo?i={i}", i * 5000), ("GET", f"/chunked/{i * 3000}?i={i}", 0))]
+
+
+@live()
+def tls_python_client(t):
+    """http.client, whose ssl module is loaded when it begins, and 5 MB each way"""
+    large = [("GET", "/bytes/5000000", 0), ("PUT", "/echo?large", 5_000_000)]
+    asked(t, lambda server, authority: clients.script("client.py", "localhost", server.address[1], ASKS + large, authority))
+
+
+@live()
+def tls_s_client(t):
+    """openssl s_client"""
+    def make(server, authority):
+        text = "GET /bytes/100?a HTTP/1.1\r\nHost: a\r\n\r\nGET /close/9000?b HTTP/1.1\r\nHost: a\r\n\r\n"
+        # It calls it an error that the server leaves without a word.
+        client = clients.Client(["sh", "-c", '"$@"; true', "sh", need("openssl"), "s_client", "-quiet", "-CAfile", authority,
+                                 "-connect", f"127.0.0.1:{server.address[1]}"])
+        client.stdin = text
+        return client
+    asked(t, make)
+
+
+@live()
+def tls_command(t):
+    """a command under trace: the probes are there before its first byte"""
+    pem, authority = tls.certificate(t.folder)
+    server = t.start(RawServer(t.folder, pem=pem))
+    base = f"https://localhost:{server.address[1]}"
+    code = f"import urllib.request,ssl; urllib.request.urlopen('{base}/bytes/300?python', " \
+           f"context=ssl.create_default_context(cafile='{authority}')).read()"
+    for argv in ([need("curl"), "-4sS", "--http1.1", "--cacert", authority, "-o/dev/null", f"{base}/bytes/100?curl"],
+                 ["sh", "-c", f"curl -4sS --http1.1 --cacert {authority} -o/dev/null {base}/bytes/200?sh"],
+                 [PYTHON, "-c", code]):
+        before = len(server.account())
+        tracer = Tracer(None, "-o-", "--", *argv, probe=t.probe)
+        tracer.process.wait(20)
+        tracer.stop()
+        t.check([ex.seen_as("client") for ex in server.account()[before:]], tracer)
+        are_plain(t, tracer)
+
+
+@live()
+def tls_off(t):
+    """--no-tls: nothing is shown, nothing is hung anywhere"""
+    pem, authority = tls.certificate(t.folder)
+    server = t.start(RawServer(t.folder, pem=pem))
+    with t.trace(server.pids, "--no-tls") as tracer:
+        with Client(server.address, t.account, tls.context(authority)) as client:
+            client.ask("GET", "/bytes/100")
+    t.expect(not tracer.messages(), f"{len(tracer.messages())} records without TLS")
+    t.expect("OpenSSL" not in "".join(tracer.errors), f"stderr: {tracer.errors}")
+
+
+@live()
+def tls_killed(t):
+    """kill -9 of the tracer under load: the target goes on, and new connections of it work"""
+    pem, authority = tls.certificate(t.folder)
+    server = t.start(RawServer(t.folder, pem=pem))
+    tracer = t.trace(server.pids, clean=False).wait_live()
+    with Client(server.address, t.account, tls.context(authority)) as client:
+        for i in range(200):
+            client.ask("GET", f"/bytes/100?{i}")
+            if i == 100:
+                tracer.process.kill()
+    tracer.process.wait(5)
+    time.sleep(0.3)
+    with Client(server.address, t.account, tls.context(authority)) as client:
+        client.ask("GET", "/bytes/100?after")
+    t.expect(server.alive(), "the server is gone")
+    left = subprocess.run(["pgrep", "-P", str(tracer.pid)], capture_output=True, text=True).stdout
+    t.expect(not left, f"processes of the tracer are left: {left}")
