@@ -42,7 +42,8 @@ struct px_parse_result {
 	 */
 	uint64_t discard;
 	/*
-	 * FRAME: both directions stop speaking this protocol behind the frame (HTTP 101, CONNECT).
+	 * FRAME, SKIP: both directions stop speaking this protocol behind these bytes (HTTP 101,
+	 * CONNECT; what asks for TLS and is no message of its own).
 	 * With `hand_over` NULL they are opaque from here on: counted and not interpreted.
 	 * &px_parser_any: recognised afresh.
 	 */

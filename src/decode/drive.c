@@ -373,7 +373,9 @@ static bool decode_step(struct px_decoder *d, enum px_dir dir)
 		if (s->discard > 0)
 			d->env->on_discard(d->owner, dir, s->end + s->discard);
 		dd->ask_again = r.discard > 0;
-		return true;
+		if (r.ends_protocol)
+			decode_end_protocol(d, r.hand_over);
+		return d->mode == PX_DECODE_PARSE;
 	case PX_PARSE_MORE:
 		if (at_end) {
 			if (view.len == 0 && !dd->frame->msg)

@@ -52,6 +52,12 @@ static struct px_parse_result toy_parse(const struct px_parse_ctx *ctx, struct p
 			return px_parse_more(1);
 		if (in.ptr[0] == '\n')
 			return px_parse_skip(1);
+		if (in.ptr[0] == 'T') { /* as a request for TLS, which is no message */
+			r = px_parse_skip(1);
+			r.ends_protocol = true;
+			r.hand_over = &px_parser_any;
+			return r;
+		}
 		if (in.ptr[0] == '!' && in.len > 1)
 			return toy_broken(in.ptr[1], in, out);
 		if (!strchr("qrxy!", in.ptr[0]))
@@ -344,6 +350,19 @@ START_TEST(recognised_afresh_after_a_hand_over)
 }
 END_TEST
 
+START_TEST(a_hand_over_without_a_message)
+{
+	feed(PX_DIR_OUT, "q1:a");
+	feed(PX_DIR_IN, "r1:a");
+	feed(PX_DIR_OUT, "Tq1:a");
+	feed(PX_DIR_IN, "r1:a");
+	ck_assert_uint_eq(seen.frames, 4);
+	ck_assert_uint_eq(seen.restarts, 1);
+	ck_assert_uint_eq(seen.gaps, 0);
+	ck_assert_uint_eq(env.not_understood_bytes, 0);
+}
+END_TEST
+
 START_TEST(what_can_be_shown_at_the_end_is_shown)
 {
 	feed(PX_DIR_OUT, "q10:abc");
@@ -383,6 +402,7 @@ int main(void)
 	tcase_add_test(tc, unknown_bytes_are_counted_until_somebody_knows);
 	tcase_add_test(tc, opaque_after_the_end_of_a_protocol);
 	tcase_add_test(tc, recognised_afresh_after_a_hand_over);
+	tcase_add_test(tc, a_hand_over_without_a_message);
 	tcase_add_test(tc, what_can_be_shown_at_the_end_is_shown);
 	tcase_add_test(tc, joined_in_the_middle_waits_for_a_beginning);
 	suite_add_tcase(suite, tc);

@@ -208,6 +208,10 @@ static bool feed_step(struct px_feed *f, enum px_dir dir)
 		feed_consume(d, r.consumed);
 		d->discard = r.discard;
 		d->ask_again = r.discard > 0;
+		if (r.ends_protocol) {
+			f->is_over = true;
+			f->hand_over = r.hand_over;
+		}
 		return true;
 	case PX_PARSE_MORE:
 		d->need = r.need;
