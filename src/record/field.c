@@ -117,7 +117,9 @@ static bool field_find_side(const struct px_field *fields, enum px_side side, st
 	return true;
 }
 
-bool px_field_find(struct px_bytes name, const struct px_field *fields, struct px_field_ref *out)
+/* Among the protocol's own: "req.method", "req_method", "method". */
+static bool field_find_own(struct px_bytes name, const struct px_field *fields,
+			   struct px_field_ref *out)
 {
 	static const struct {
 		struct px_bytes prefix;
@@ -127,8 +129,6 @@ bool px_field_find(struct px_bytes name, const struct px_field *fields, struct p
 		{ PX_BYTES("resp"), PX_SIDE_RESP },
 	};
 
-	if (field_find_side(px_common_fields, PX_SIDE_COMMON, name, out))
-		return true;
 	for (size_t i = 0; i < PX_COUNT(sides); i++) {
 		size_t n = sides[i].prefix.len;
 
@@ -140,6 +140,26 @@ bool px_field_find(struct px_bytes name, const struct px_field *fields, struct p
 	}
 	return field_find_side(fields, PX_SIDE_REQ, name, out) ||
 	       field_find_side(fields, PX_SIDE_RESP, name, out);
+}
+
+bool px_field_find(struct px_bytes name, const struct px_field *fields, struct px_field_ref *out)
+{
+	return field_find_side(px_common_fields, PX_SIDE_COMMON, name, out) ||
+	       field_find_own(name, fields, out);
+}
+
+bool px_field_find_message(struct px_bytes name, const struct px_field *fields,
+			   struct px_field_ref *out)
+{
+	struct px_field_ref common;
+	bool found = field_find_side(px_common_fields, PX_SIDE_COMMON, name, &common);
+
+	/* The keys of messages come first in the table. */
+	if ((!found || common.index > PX_F_SPAN_ID) && field_find_own(name, fields, out))
+		return true;
+	if (found)
+		*out = common;
+	return found;
 }
 
 const char *px_type_name(enum px_type type)

@@ -132,6 +132,13 @@ struct px_field_ref {
 PX_MUST_USE bool px_field_find(struct px_bytes name, const struct px_field *fields,
 			       struct px_field_ref *out);
 
+/*
+ * The same in messages, opened and closed connections: a common key that only other records have,
+ * such as the `host` of a start record, gives way to the request's and the response's.
+ */
+PX_MUST_USE bool px_field_find_message(struct px_bytes name, const struct px_field *fields,
+				       struct px_field_ref *out);
+
 /* "string", "int", ...: the word for a type in --list-fields. */
 const char *px_type_name(enum px_type type);
 
