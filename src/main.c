@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "capture/live.h"
 #include "capture/replay.h"
+#include "choice.h"
 #include "cli/host.h"
 #include "cli/options.h"
 #include "command.h"
@@ -24,15 +25,10 @@ static void main_list_protocols(void)
 
 static void main_list_fields(void)
 {
-	struct px_field_group groups[32];
+	struct px_field_group groups[PX_FILTER_PROTOCOLS_MAX];
 	struct px_buf text = px_buf_of(1 << 20);
-	size_t count = 0;
+	size_t count = px_choice_groups(groups, PX_COUNT(groups));
 
-	while (count < PX_COUNT(groups) && px_parsers[count]) {
-		groups[count] = (struct px_field_group){ px_parsers[count]->name,
-							 px_parsers[count]->fields };
-		count++;
-	}
 	if (px_fields_print(&text, groups, count) == 0)
 		fwrite(text.ptr, 1, text.len, stdout);
 	px_buf_fini(&text);
@@ -114,9 +110,9 @@ static bool main_is_same_file(const char *one, const char *other)
 	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-static int main_replay(const struct px_options *o, int signal_fd)
+static int main_replay(const struct px_options *o, const struct px_choice *choice, int signal_fd)
 {
-	struct px_run_info run = { 0 };
+	struct px_run_info run = { .choice = choice };
 	struct px_source *source;
 	struct px_error err;
 
@@ -132,8 +128,8 @@ static int main_replay(const struct px_options *o, int signal_fd)
 	return px_pipeline_run(o, source, &run, signal_fd);
 }
 
-static int main_live(const struct px_options *o, char **argv, struct px_command *command,
-		     int signal_fd)
+static int main_live(const struct px_options *o, const struct px_choice *choice, char **argv,
+		     struct px_command *command, int signal_fd)
 {
 	static const enum px_probe probes[] = { PX_PROBE_AUTO, PX_PROBE_SOCK, PX_PROBE_TRACEPOINT,
 						PX_PROBE_KPROBE, PX_PROBE_FENTRY };
@@ -169,7 +165,7 @@ static int main_live(const struct px_options *o, char **argv, struct px_command 
 		.debug = o->debug,
 	};
 	struct px_live_info info = { 0 };
-	struct px_run_info run = { 0 };
+	struct px_run_info run = { .choice = choice };
 	struct px_source *source;
 	struct px_host host;
 	struct px_error err;
@@ -223,12 +219,41 @@ static int main_print(enum px_action action)
 	return PX_EXIT_FAILED;
 }
 
-int main(int argc, char **argv)
+static int main_trace(struct px_options *o, char **argv)
 {
 	struct px_command command = { 0 };
-	struct px_options o;
+	struct px_choice choice;
 	struct px_error err;
 	int signal_fd, code;
+
+	/* A command is started before signals are blocked: it has them as they were. */
+	if (px_choice_init(&choice, o, &err) != 0 ||
+	    (o->command && px_command_start(&command, o->command, o->run_as, &err) != 0)) {
+		px_error_print(&err);
+		px_choice_fini(&choice);
+		return (int)err.code;
+	}
+	signal_fd = px_pipeline_signals();
+	if (signal_fd < 0) {
+		px_log(PX_LOG_ERROR, "signalfd: %s", strerror(-signal_fd));
+		code = PX_EXIT_FAILED;
+	} else if (o->read_file) {
+		code = main_replay(o, &choice, signal_fd);
+	} else {
+		code = main_live(o, &choice, argv, &command, signal_fd);
+		if (command.pid && command.go < 0)
+			code = px_command_wait(&command, signal_fd);
+		else
+			px_command_drop(&command);
+	}
+	px_choice_fini(&choice);
+	return code;
+}
+
+int main(int argc, char **argv)
+{
+	struct px_options o;
+	struct px_error err;
 
 	if (px_options_parse(argc, argv, &o, &err) != 0) {
 		px_error_print(&err);
@@ -238,21 +263,5 @@ int main(int argc, char **argv)
 		return main_print(o.action);
 	px_log_init(o.debug ? PX_LOG_DEBUG : o.quiet ? PX_LOG_ERROR : PX_LOG_NOTE);
 	px_options_warn(&o, px_log_warn_line);
-	/* Before signals are blocked: the command has them as they were. */
-	if (o.command && px_command_start(&command, o.command, o.run_as, &err) != 0) {
-		px_error_print(&err);
-		return (int)err.code;
-	}
-	signal_fd = px_pipeline_signals();
-	if (signal_fd < 0) {
-		px_log(PX_LOG_ERROR, "signalfd: %s", strerror(-signal_fd));
-		return PX_EXIT_FAILED;
-	}
-	if (o.read_file)
-		return main_replay(&o, signal_fd);
-	code = main_live(&o, argv, &command, signal_fd);
-	if (command.pid && command.go < 0)
-		return px_command_wait(&command, signal_fd);
-	px_command_drop(&command);
-	return code;
+	return main_trace(&o, argv);
 }

@@ -93,6 +93,7 @@ void px_notes_summary(const struct px_notes *n, const struct px_report_stop *sto
 	struct px_text_totals totals = {
 		.messages = n->report->messages,
 		.errors = n->report->errors,
+		.filtered = n->report->filtered,
 		.connections = stop->table->conns_seen,
 		.connections_from_start = stop->table->conns_from_start,
 		.lost_events = n->report->lost_events,

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "cli/term.h"
+#include "sink/sink_columns.h"
 #include "sink/sink_json.h"
 #include "sink/sink_text.h"
 
@@ -76,15 +77,24 @@ static struct px_sink *outputs_make_sink(struct px_outputs *o)
 		.hex_ascii = opt->dump == 'X',
 	};
 
-	if (opt->json)
-		return px_sink_json_new(o->out);
+	struct px_sink *json;
+
+	if (opt->json) {
+		json = px_sink_json_new(o->out);
+		if (json && o->pick)
+			px_sink_json_pick(json, o->pick);
+		return json;
+	}
+	if (o->pick || opt->format == PX_FORMAT_OPTION_CSV)
+		return px_sink_columns_new(o->out, o->pick, opt->format == PX_FORMAT_OPTION_CSV);
 	o->text = px_sink_text_new(o->out, &text);
 	return o->text;
 }
 
-int px_outputs_open(struct px_outputs *o, const struct px_options *opt, bool is_live)
+int px_outputs_open(struct px_outputs *o, const struct px_options *opt, struct px_pick *pick,
+		    bool is_live)
 {
-	*o = (struct px_outputs){ .opt = opt, .fd = -1 };
+	*o = (struct px_outputs){ .opt = opt, .pick = pick, .fd = -1 };
 	if (outputs_open_out(o) != 0)
 		return -1;
 	if (px_options_print(opt)) {

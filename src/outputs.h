@@ -6,10 +6,12 @@
 #include "cli/options.h"
 #include "save.h"
 #include "sink/out.h"
+#include "sink/pick.h"
 #include "sink/sink.h"
 
 struct px_outputs {
 	const struct px_options *opt;
+	struct px_pick *pick;
 	struct px_out *out;
 	struct px_sink *sink;	/* NULL where nothing is printed */
 	struct px_sink *text;	/* the same where it is text, told of the terminal's width */
@@ -18,11 +20,12 @@ struct px_outputs {
 };
 
 /*
- * Open all that the options ask for; files of -w get their time from the clock with is_live, from
- * the packets otherwise. Returns 0, or -1 when it has been said on standard error what cannot be
- * opened. px_outputs_close() takes it in either case.
+ * Open all that the options ask for; pick: the fields that are shown, NULL for all; files of -w get
+ * their time from the clock with is_live, from the packets otherwise. Returns 0, or -1 when it has
+ * been said on standard error what cannot be opened. px_outputs_close() takes it in either case.
  */
-PX_MUST_USE int px_outputs_open(struct px_outputs *o, const struct px_options *opt, bool is_live);
+PX_MUST_USE int px_outputs_open(struct px_outputs *o, const struct px_options *opt,
+				struct px_pick *pick, bool is_live);
 
 /*
  * Write what -w has gathered; is_calm: no more is there for now. Returns 0, or why the run has to

@@ -431,6 +431,9 @@ static int pipeline_open_table(struct px_pipeline *p, const struct px_run_info *
 	struct px_table_options table;
 
 	px_table_defaults(&table);
+	table.parsers = info->choice->parsers;
+	table.decode_as = info->choice->decode_as;
+	table.decode_as_count = info->choice->decode_as_count;
 	table.limits.body_max = opt->snaplen ? (size_t)opt->snaplen : SIZE_MAX;
 	if (table.limits.body_max > table.frame_bytes_max / 4)
 		table.frame_bytes_max = table.limits.body_max < SIZE_MAX / 8
@@ -462,6 +465,7 @@ static int pipeline_conclude(struct px_pipeline *p)
 				       .duration_ns = px_clock_mono_ns() - p->started_ns,
 				       .table = &p->table.stats };
 	int code = strcmp(p->stop_reason, "failed") == 0 ? PX_EXIT_FAILED : PX_EXIT_OK;
+	bool found_none = p->opt->exit_status && p->report.messages == 0;
 	struct px_out *out = p->outputs.out;
 	bool stdout_gone;
 
@@ -484,7 +488,15 @@ static int pipeline_conclude(struct px_pipeline *p)
 
 		px_notes_summary(&p->notes, &stop, &stats);
 	}
-	return code;
+	return code == PX_EXIT_OK && found_none ? PX_EXIT_FAILED : code;
+}
+
+/* Does anybody look at more of a message than its text line shows? */
+static bool pipeline_needs_details(const struct px_options *opt, const struct px_filter *filter)
+{
+	if (filter && px_filter_wants_details(filter))
+		return true;
+	return px_options_print(opt) && (opt->json || opt->verbose || opt->dump || opt->fields);
 }
 
 int px_pipeline_run(const struct px_options *opt, struct px_source *source,
@@ -504,10 +516,10 @@ int px_pipeline_run(const struct px_options *opt, struct px_source *source,
 	p.notes = (struct px_notes){
 		.opt = opt, .report = &p.report, .table = &p.table, .is_live = p.is_live
 	};
-	px_report_init(&p.report, !opt->json, opt->no_redact);
+	px_report_init(&p.report, !opt->json && !opt->fields, opt->no_redact);
 	p.report.record.redact_literals = opt->redact_literals;
-	p.report.record.no_details =
-		!px_options_print(opt) || !(opt->json || opt->verbose || opt->dump);
+	p.report.filter = info->choice->filter;
+	p.report.record.no_details = !pipeline_needs_details(opt, p.report.filter);
 	p.report.with_conns = opt->conns;
 	p.report.count_max = opt->count;
 	p.report.wall_offset_ns = source->wall_offset_ns;
@@ -515,7 +527,7 @@ int px_pipeline_run(const struct px_options *opt, struct px_source *source,
 		px_log(PX_LOG_ERROR, "out of memory");
 		goto out_report;
 	}
-	if (px_outputs_open(&p.outputs, opt, p.is_live) != 0)
+	if (px_outputs_open(&p.outputs, opt, info->choice->pick, p.is_live) != 0)
 		goto out_outputs;
 	if (p.outputs.sink)
 		p.report.sinks[p.report.sink_count++] = p.outputs.sink;

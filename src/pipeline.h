@@ -4,6 +4,7 @@
 #define PX_PIPELINE_H
 
 #include "capture/source.h"
+#include "choice.h"
 #include "cli/options.h"
 #include "command.h"
 #include "conn/table.h"
@@ -38,6 +39,7 @@ struct px_pipeline {
 
 /* What the run is about, for the start record and the banner; targets in px_options. */
 struct px_run_info {
+	const struct px_choice *choice;
 	const char *probe, *transport;	/* NULL with files */
 	struct px_command *command;	/* is let begin when all is set up; NULL: none */
 	bool ends_with_targets;	/* the run is over when the table of targets has nobody left */

@@ -27,6 +27,11 @@ void px_report_fini(struct px_report *r)
 	px_arena_pool_fini(&r->arenas);
 }
 
+static bool report_is_wanted(const struct px_report *r)
+{
+	return !r->filter || px_filter_match(r->filter, &r->record);
+}
+
 static void report_emit(struct px_report *r)
 {
 	px_record_int(&r->record, PX_F_SEQ, (int64_t)++r->seq);
@@ -114,6 +119,7 @@ void px_report_exchange(struct px_report *r, struct px_conn *c, const struct px_
 	struct px_record *rec;
 	unsigned int flags = ex->flags;
 	uint64_t refused = r->arenas.refused;
+	bool is_error;
 
 	if (px_report_is_full(r) || (!req && !resp))
 		return;
@@ -149,11 +155,14 @@ void px_report_exchange(struct px_report *r, struct px_conn *c, const struct px_
 	if (r->arenas.refused != refused)
 		flags |= PX_FLAG_TRUNCATED; /* for want of memory something was left out */
 	px_record_flags(rec, flags | rec->flags);
-	r->messages++;
-	if (px_record_has(rec, PX_F_OK) && !rec->common[PX_F_OK].b) {
-		r->errors++;
-		c->errors++;
+	is_error = px_record_has(rec, PX_F_OK) && !rec->common[PX_F_OK].b;
+	c->errors += is_error;
+	if (!report_is_wanted(r)) {
+		r->filtered++;
+		return;
 	}
+	r->messages++;
+	r->errors += is_error;
 	report_emit(r);
 }
 
@@ -180,7 +189,8 @@ void px_report_open(struct px_report *r, struct px_conn *c)
 		px_record_null(rec, PX_F_ERROR);
 		px_record_bool(rec, PX_F_OK, true);
 	}
-	report_emit(r);
+	if (report_is_wanted(r))
+		report_emit(r);
 }
 
 void px_report_close(struct px_report *r, struct px_conn *c)
@@ -206,7 +216,8 @@ void px_report_close(struct px_report *r, struct px_conn *c)
 	px_record_int(rec, PX_F_LOST_BYTES,
 		      (int64_t)(c->streams[PX_DIR_IN].lost_bytes +
 				c->streams[PX_DIR_OUT].lost_bytes));
-	report_emit(r);
+	if (report_is_wanted(r))
+		report_emit(r);
 }
 
 static void report_lost(struct px_report *r, const char *where, uint64_t events, uint64_t bytes,
@@ -285,7 +296,10 @@ void px_report_start(struct px_report *r, const struct px_report_start *s)
 		px_record_str(rec, PX_F_TRANSPORT, px_bytes_str(s->transport));
 	px_record_set(rec, PX_F_TARGETS,
 		      (struct px_value){ .list = { s->targets, s->target_count } });
-	px_record_null(rec, PX_F_FILTER);
+	if (r->filter)
+		px_record_str(rec, PX_F_FILTER, px_filter_text(r->filter));
+	else
+		px_record_null(rec, PX_F_FILTER);
 	report_emit(r);
 }
 

@@ -5,6 +5,7 @@
 
 #include "capture/source.h"
 #include "conn/table.h"
+#include "filter/filter.h"
 #include "record/record.h"
 #include "sink/sink.h"
 
@@ -15,6 +16,7 @@ struct px_report {
 	size_t sink_count;
 	int64_t wall_offset_ns;
 	bool with_conns;	/* open and close records too */
+	struct px_filter *filter;	/* whose records come out; NULL: all */
 	uint64_t count_max;	/* messages after which the run ends; 0: never */
 
 	struct px_record record;
@@ -22,6 +24,7 @@ struct px_report {
 	struct px_arena arena;
 	const char *transport;	/* where events are lost that the kernel side had no room for */
 	uint64_t seq, messages, errors;
+	uint64_t filtered;	/* messages that the filter did not let pass */
 	uint64_t lost_events, lost_bytes;	/* as told in lost records */
 	struct px_source_loss told;
 	int sink_error;		/* first error of an output, -errno; -EPIPE ends the run quietly */

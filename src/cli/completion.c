@@ -57,6 +57,8 @@ static void bash_value(FILE *out, const struct px_option *opt)
 	case PX_COMPLETE_USERS:
 		fputs("\t\tCOMPREPLY=($(compgen -u -- \"$cur\"))\n", out);
 		break;
+	case PX_COMPLETE_PROTOCOLS:
+	case PX_COMPLETE_FIELDS:
 	case PX_COMPLETE_NOTHING: /* a number, size or time */
 		break;
 	}
@@ -118,6 +120,8 @@ static void zsh_value(FILE *out, const struct px_option *opt)
 	case PX_COMPLETE_USERS:
 		fputs("_users", out);
 		break;
+	case PX_COMPLETE_PROTOCOLS:
+	case PX_COMPLETE_FIELDS:
 	case PX_COMPLETE_NOTHING:
 		break;
 	}

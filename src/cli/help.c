@@ -6,12 +6,12 @@
 #define HELP_INDENT 27	/* column in which the explanations begin */
 
 static const char help_head[] =
-	"Usage: pxtrace [options] -p PID[,PID...]\n"
-	"       pxtrace [options] --comm NAME|--exe FILE|--uid USER\n"
-	"       pxtrace [options] --cgroup PATH|--unit NAME|--container ID\n"
-	"       pxtrace [options] -- COMMAND [ARG...]\n"
-	"       pxtrace [options] -a\n"
-	"       pxtrace [options] -r FILE\n"
+	"Usage: pxtrace [options] -p PID[,PID...] [expression]\n"
+	"       pxtrace [options] --comm NAME|--exe FILE|--uid USER [expression]\n"
+	"       pxtrace [options] --cgroup PATH|--unit NAME|--container ID [expression]\n"
+	"       pxtrace [options] [expression] -- COMMAND [ARG...]\n"
+	"       pxtrace [options] -a [expression]\n"
+	"       pxtrace [options] -r FILE [expression]\n"
 	"\n"
 	"Shows the HTTP messages that pass the sockets of a process, as they happen.\n";
 
@@ -19,6 +19,9 @@ static const char help_tail[] =
 	"\n"
 	"SIZE is in bytes, or with a unit: 16k, 8M (times 1024), 100kB, 5MB (times 1000).\n"
 	"TIME has a unit: 500us, 100ms, 1.5s, 30s, 5m, 1h.\n"
+	"An expression chooses messages by protocol, port, host and the fields that\n"
+	"--list-fields shows; = != < <= > >= ~ !~ contains in, and or not, ( ):\n"
+	"  http and status >= 500 or latency > 200ms   path ~ \"^/api\"   not ok\n"
 	"\n"
 	"Examples:\n"
 	"  sudo pxtrace -p 4242                      a line for each finished exchange\n"
@@ -27,6 +30,7 @@ static const char help_tail[] =
 	"  sudo pxtrace -- curl -s http://10.0.0.2/  what a command sends and receives\n"
 	"  sudo pxtrace -fp 4242                     a process with its children\n"
 	"  sudo pxtrace -p 4242 -vv -c 1             the next exchange with its bodies\n"
+	"  sudo pxtrace -p 4242 'status >= 500 or latency > 1s'   failed or slow ones\n"
 	"  sudo pxtrace -p 4242 | grep ' http 5'     server errors only\n"
 	"  sudo pxtrace -jp 4242 | jq -c 'select(.latency_ns>2e8)|{op,target,status}'\n"
 	"  sudo pxtrace -p 4242 --duration 30s -jo trace.json\n"
@@ -37,7 +41,8 @@ static const char help_tail[] =
 
 /* clang-format off */
 static const char *const group_titles[] = {
-	[PX_GROUP_TARGET] = "Target", [PX_GROUP_CAPTURE] = "Capture", [PX_GROUP_LIMITS] = "Limits",
+	[PX_GROUP_TARGET] = "Target", [PX_GROUP_CAPTURE] = "Capture", [PX_GROUP_CHOICE] = "Choice",
+	[PX_GROUP_LIMITS] = "Limits",
 	[PX_GROUP_TEXT] = "Text",     [PX_GROUP_FORMAT] = "Output",   [PX_GROUP_FILES] = "Packet files",
 	[PX_GROUP_SAFETY] = "Safety", [PX_GROUP_MISC] = "Other",      [PX_GROUP_HABIT] = "",
 };

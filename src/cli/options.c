@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
+#include <stdlib.h>
 
 #define LONG_BASE 0x100		/* getopt's value of a long form: its row behind all letters */
 
@@ -209,19 +210,45 @@ static int option_value_misses(struct px_error *err)
 			    "%s needs a value: %s", option_typed(opt, optopt, typed), opt->value);
 }
 
-static int positional_word(const char *word, struct px_error *err)
+/* A word that is no option: part of the filter expression. */
+static int positional_word(const char *word, struct px_options *o, struct px_error *err)
 {
-	char cure[96];
-	struct px_pids pids = { 0 };
+	size_t used = strlen(o->expression);
+	int added = snprintf(o->expression + used, sizeof(o->expression) - used, "%s%s",
+			     used ? " " : "", word);
 
-	if (strlen(word) < 40 && px_arg_pids(word, &pids) == 0) {
-		snprintf(cure, sizeof(cure), "did you mean -p %s?", word);
-		return px_error_set(err, PX_EXIT_USAGE, cure, "'%s' alone says nothing", word);
+	if (added >= 0 && (size_t)added < sizeof(o->expression) - used)
+		return 0;
+	return px_error_set(err, PX_EXIT_USAGE, "put it into a file: -F FILE",
+			    "the filter expression is too long");
+}
+
+static int options_check_expression(const struct px_options *o, struct px_error *err)
+{
+	struct px_pids pids = { 0 };
+	const char *home = getenv("HOME");
+	char cure[96];
+
+	if (o->expression[0] && o->expression_file)
+		return px_error_set(err, PX_EXIT_USAGE, "give one of them",
+				    "-F and an expression on the command line exclude each other");
+	if (strlen(o->expression) < 40 && px_arg_pids(o->expression, &pids) == 0) {
+		snprintf(cure, sizeof(cure), "did you mean -p %s?", o->expression);
+		return px_error_set(err, PX_EXIT_USAGE, cure, "'%s' alone says nothing",
+				    o->expression);
 	}
-	return px_error_set(
-		err, PX_EXIT_USAGE,
-		"choose from the output: pxtrace -p PID | grep ' http 5', or with -j and jq",
-		"'%s': this version has no filter expressions", word);
+	/* path ~ /api without quotes: the shell puts the home directory there. */
+	if (home && home[0] == '/' && home[1]) {
+		const char *at = strstr(o->expression, home);
+		size_t len = strlen(home);
+
+		if (at && at > o->expression && at[-1] == ' ' && at[len] == ' ')
+			return px_error_set(
+				err, PX_EXIT_USAGE,
+				"put the expression in quotes: pxtrace 'path ~ \"^/api\"'",
+				"the shell has made %s of ~", home);
+	}
+	return 0;
 }
 
 static int options_preset(struct px_options *out, struct px_error *err)
@@ -250,7 +277,7 @@ static int options_check_target(struct px_options *o, struct px_error *err)
 	if (o->read_file && is_narrowed)
 		return px_error_set(
 			err, PX_EXIT_USAGE,
-			"choose from the output: pxtrace -r FILE | grep, or with -j and jq",
+			"choose by an expression: pxtrace -r FILE 'port 80 and host 10.0.0.7'",
 			"--port, --host and --role tell the kernel what to trace: -r has no use for them");
 	if (o->all && is_named)
 		return px_error_set(err, PX_EXIT_USAGE, "leave -a out, or the others",
@@ -270,6 +297,20 @@ static int options_check_target(struct px_options *o, struct px_error *err)
 		return px_error_set(err, PX_EXIT_USAGE, "give one of them",
 				    "-f and --no-follow exclude each other");
 	o->all |= !o->read_file && !is_named && !o->command;
+	return 0;
+}
+
+static int options_check_format(struct px_options *o, struct px_error *err)
+{
+	if (o->json && o->format != PX_FORMAT_OPTION_TEXT && o->format != PX_FORMAT_OPTION_JSON)
+		return px_error_set(err, PX_EXIT_USAGE, "give one of them",
+				    "-j and --format csv exclude each other");
+	if (o->json)
+		o->format = PX_FORMAT_OPTION_JSON;
+	o->json = o->format == PX_FORMAT_OPTION_JSON;
+	if (o->protos.count && o->no_protos.count)
+		return px_error_set(err, PX_EXIT_USAGE, "give one of them",
+				    "--proto and --no-proto exclude each other");
 	return 0;
 }
 
@@ -307,8 +348,11 @@ int px_options_parse(int argc, char **argv, struct px_options *out, struct px_er
 	optind = 0; /* glibc: begin afresh */
 	opterr = 0;
 	while ((code = getopt_long(argc, argv, form.letters, form.names, NULL)) != -1) {
-		if (code == 1)
-			return positional_word(argv[optind - 1], err);
+		if (code == 1) {
+			if (positional_word(argv[optind - 1], out, err))
+				return -1;
+			continue;
+		}
 		if (code == '?')
 			return option_unknown(argv[optind - 1], err);
 		if (code == ':')
@@ -329,7 +373,10 @@ int px_options_parse(int argc, char **argv, struct px_options *out, struct px_er
 				    "there is no command behind --");
 	if (out->action != PX_ACTION_TRACE)
 		return 0;
-	return options_check_target(out, err) ? -1 : options_check_files(out, err);
+	if (options_check_expression(out, err) || options_check_target(out, err) ||
+	    options_check_format(out, err))
+		return -1;
+	return options_check_files(out, err);
 }
 
 void px_options_warn(const struct px_options *o, void (*say)(const char *line))

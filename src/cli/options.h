@@ -36,6 +36,20 @@ enum px_transport_option {
 	PX_TRANSPORT_OPTION_PERF,
 };
 
+/* In the order of the words that --format takes. */
+enum px_format_option { PX_FORMAT_OPTION_TEXT, PX_FORMAT_OPTION_JSON, PX_FORMAT_OPTION_CSV };
+
+#define PX_EXPRESSION_MAX 8192	/* bytes of a filter expression, its end included */
+#define PX_DECODE_AS_MAX 16
+
+/* -d PORT=PROTO; proto is borrowed. */
+struct px_decode_as_words {
+	size_t count;
+	struct px_decode_as_word {
+		uint16_t port;
+		const char *proto;
+	} word[PX_DECODE_AS_MAX];
+};
 /* In the order of the words that --color takes. */
 enum px_color_option { PX_COLOR_OPTION_AUTO, PX_COLOR_OPTION_ALWAYS, PX_COLOR_OPTION_NEVER };
 
@@ -53,6 +67,10 @@ struct px_options {
 	const char *run_as;		/* -u: who it runs as; NULL: the user behind sudo */
 	bool all;			/* the whole host: set too where nothing was named */
 	struct px_ends ends;		/* which of their connections */
+	char expression[PX_EXPRESSION_MAX];	/* which messages are wanted; "": all */
+	const char *expression_file;	/* -F: it is in there; "-" is standard input */
+	struct px_words protos, no_protos;	/* lists of names, divided by commas */
+	struct px_decode_as_words decode_as;
 	const char *read_file;		/* -r: "-" is standard input; NULL: the kernel */
 
 	enum px_probe_option probe;
@@ -73,7 +91,9 @@ struct px_options {
 	uint64_t slow_ns;		/* latency from which a line is marked as slow; 0: never */
 	bool conns;			/* records for opened and closed connections too */
 
-	bool json;
+	enum px_format_option format;
+	bool json;			/* -j, or the same by --format */
+	const char *fields;		/* names, divided by commas: show these only; NULL: all */
 	const char *output_file;	/* -o: "-" is standard output; NULL: standard output */
 
 	const char *write_file;		/* -w: packets go here, "-" is standard output; NULL: nowhere */
@@ -85,6 +105,7 @@ struct px_options {
 
 	bool no_redact;
 	bool redact_literals;
+	bool exit_status;		/* exit code 1 if there was no message */
 	bool quiet;
 	bool debug;
 	bool line_buffered;		/* accepted, changes nothing */
@@ -134,6 +155,7 @@ void px_completion_zsh(FILE *out);
 enum px_group {
 	PX_GROUP_TARGET,
 	PX_GROUP_CAPTURE,
+	PX_GROUP_CHOICE,
 	PX_GROUP_LIMITS,
 	PX_GROUP_TEXT,
 	PX_GROUP_FORMAT,
@@ -148,7 +170,9 @@ enum px_complete {
 	PX_COMPLETE_PIDS,
 	PX_COMPLETE_WORDS,
 	PX_COMPLETE_FILES,
-	PX_COMPLETE_USERS
+	PX_COMPLETE_USERS,
+	PX_COMPLETE_PROTOCOLS,
+	PX_COMPLETE_FIELDS,
 };
 
 struct px_option;

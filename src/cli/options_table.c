@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 
 static int read_flag(const struct px_option *opt, const char *text, void *out)
 {
@@ -117,6 +118,27 @@ static int read_list(const struct px_option *opt, const char *text, void *out)
 	return 0;
 }
 
+/* PORT=PROTO */
+static int read_decode_as(const struct px_option *opt, const char *text, void *out)
+{
+	struct px_decode_as_words *words = out;
+	const char *proto = strchr(text, '=');
+	char port[8];
+	uint64_t number;
+
+	if (!proto || proto[1] == '\0' || proto == text || proto - text >= (ptrdiff_t)sizeof(port))
+		return -EINVAL;
+	snprintf(port, sizeof(port), "%.*s", (int)(proto - text), text);
+	if (px_arg_number(port, &number) != 0)
+		return -EINVAL;
+	if (number < opt->min || number > opt->max)
+		return -ERANGE;
+	if (words->count == PX_DECODE_AS_MAX)
+		return -ENOBUFS;
+	words->word[words->count++] = (struct px_decode_as_word){ (uint16_t)number, proto + 1 };
+	return 0;
+}
+
 static const struct px_kind kind_flag = { .read = read_flag };
 static const struct px_kind kind_repeat = { .read = read_repeat, .is_counted = true };
 static const struct px_kind kind_letter = { .read = read_letter };
@@ -214,9 +236,32 @@ static const struct px_kind kind_command = {
 	.form = "name a program, found as the shell would: gzip, /usr/local/bin/upload",
 };
 
+static const struct px_kind kind_protos = {
+	.read = read_list,
+	.noun = "a list of protocols",
+	.form = "write names and commas: --proto http,redis; pxtrace --list-protocols shows them",
+	.complete = PX_COMPLETE_PROTOCOLS,
+};
+static const struct px_kind kind_decode_as = {
+	.read = read_decode_as,
+	.items = "ports",
+	.items_max = PX_DECODE_AS_MAX,
+	.noun = "a port and a protocol",
+	.form = "write both: -d 8081=http; pxtrace --list-protocols shows what there is",
+	.text = px_arg_number_text,
+	.complete = PX_COMPLETE_PROTOCOLS,
+};
+static const struct px_kind kind_fields = {
+	.read = read_file,
+	.noun = "a list of fields",
+	.form = "write names and commas: --fields ts,comm,req.path; pxtrace --list-fields shows them",
+	.complete = PX_COMPLETE_FIELDS,
+};
+
 static const char *const probe_words[] = { "auto", "sock", "tracepoint", "kprobe", "fentry", NULL };
 static const char *const transport_words[] = { "auto", "ring", "perf", NULL };
 static const char *const role_words[] = { "any", "client", "server", NULL };	/* enum px_role */
+static const char *const format_words[] = { "text", "json", "csv", NULL };
 static const char *const color_words[] = { "auto", "always", "never", NULL };
 
 #define GIB (UINT64_C(1) << 30)
@@ -250,6 +295,11 @@ const struct px_option px_options_table[] = {
 	{ 0,   "no-tls",   NULL,           PX_GROUP_CAPTURE, "do not look into TLS libraries", &kind_flag, OPT(no_tls) },
 	{ 0,   "libssl",   "FILE",         PX_GROUP_CAPTURE, "look into this TLS library, too: one that nobody uses yet", &kind_file, OPT(libssl) },
 
+	{ 'F', NULL,       "FILE",         PX_GROUP_CHOICE, "read the filter expression from FILE; # begins a comment", &kind_file, OPT(expression_file) },
+	{ 0,   "proto",    "LIST",         PX_GROUP_CHOICE, "recognise only these protocols: http,redis", &kind_protos, OPT(protos) },
+	{ 0,   "no-proto", "LIST",         PX_GROUP_CHOICE, "recognise all protocols but these", &kind_protos, OPT(no_protos) },
+	{ 'd', "decode-as", "PORT=PROTO",  PX_GROUP_CHOICE, "take what passes this port for PROTO; may be given again", &kind_decode_as, OPT(decode_as), NULL, 1, UINT16_MAX },
+
 	{ 'c', "count",    "N",            PX_GROUP_LIMITS, "end after N messages", &kind_number, OPT(count), NULL, 1, UINT64_C(1000000000000) },
 	{ 0,   "duration", "TIME",         PX_GROUP_LIMITS, "end after TIME: 30s, 5m", &kind_duration, OPT(duration_ns), NULL, MS, 24 * 365 * HOUR },
 
@@ -264,6 +314,8 @@ const struct px_option px_options_table[] = {
 	{ 0,   "conns",    NULL,           PX_GROUP_TEXT, "show connections as they open and close", &kind_flag, OPT(conns) },
 
 	{ 'j', "json",     NULL,           PX_GROUP_FORMAT, "JSON, an object per line", &kind_flag, OPT(json) },
+	{ 0,   "format",   "FORMAT",       PX_GROUP_FORMAT, "how messages are written", &kind_word, OPT(format), "text", .words = format_words },
+	{ 0,   "fields",   "LIST",         PX_GROUP_FORMAT, "of each message only these fields: ts,comm,req.path", &kind_fields, OPT(fields) },
 	{ 'o', NULL,       "FILE",         PX_GROUP_FORMAT, "write to FILE instead of standard output", &kind_file, OPT(output_file) },
 	{ 'l', NULL,       NULL,           PX_GROUP_FORMAT, "accepted: output comes line by line anyway", &kind_flag, OPT(line_buffered) },
 
@@ -277,6 +329,7 @@ const struct px_option px_options_table[] = {
 	{ 0,   "no-redact", NULL,          PX_GROUP_SAFETY, "show passwords, tokens and cookies as they are", &kind_flag, OPT(no_redact) },
 	{ 0,   "redact-literals", NULL,    PX_GROUP_SAFETY, "hide literals in SQL and values of parameters, too", &kind_flag, OPT(redact_literals) },
 
+	{ 0,   "exit-status", NULL,        PX_GROUP_MISC, "end with 1 if there was no message", &kind_flag, OPT(exit_status) },
 	{ 'q', NULL,       NULL,           PX_GROUP_MISC, "on standard error nothing but errors", &kind_flag, OPT(quiet) },
 	{ 0,   "debug",    NULL,           PX_GROUP_MISC, "on standard error what pxtrace itself does", &kind_flag, OPT(debug) },
 	{ 0,   "list-fields", NULL,        PX_GROUP_MISC, "list the keys of the JSON records and what they mean", &kind_action, OPT(action), .min = PX_ACTION_LIST_FIELDS },
@@ -288,4 +341,5 @@ const struct px_option px_options_table[] = {
 	{ 0 },
 };
 /* clang-format on */
-_Static_assert(PX_COUNT(px_options_table) <= PX_OPTIONS_MAX, "there is room for what is made of it");
+_Static_assert(PX_COUNT(px_options_table) <= PX_OPTIONS_MAX,
+	       "there is room for what is made of it");

@@ -24,6 +24,18 @@ void px_life_name(struct px_conn *c, uint64_t serial)
 	*out = '\0';
 }
 
+/* The protocol that was said to be spoken here, or NULL. */
+static const struct px_parser *life_decode_as(const struct px_conn *c)
+{
+	const struct px_table_options *opt = &c->table->opt;
+
+	for (size_t i = 0; i < opt->decode_as_count; i++)
+		if (opt->decode_as[i].port == c->local_port ||
+		    opt->decode_as[i].port == c->remote_port)
+			return opt->decode_as[i].parser;
+	return NULL;
+}
+
 void px_life_addresses(struct px_conn *c, const struct px_abi_event *h)
 {
 	c->local_port = h->local_port;
@@ -33,6 +45,7 @@ void px_life_addresses(struct px_conn *c, const struct px_abi_event *h)
 	memcpy(c->remote_addr, h->remote_addr, sizeof(c->remote_addr));
 	c->local_text[0] = '\0';
 	c->remote_text[0] = '\0';
+	c->decoder.ordered = life_decode_as(c);
 }
 
 void px_life_tell_open(struct px_conn *c)

@@ -6,8 +6,16 @@
 #include "conn/conn.h"
 #include "conn/peers.h"
 
+/* Who talks through this port, on either end, speaks this protocol. */
+struct px_decode_as {
+	uint16_t port;
+	const struct px_parser *parser;
+};
+
 struct px_table_options {
 	const struct px_parser *const *parsers;
+	const struct px_decode_as *decode_as;	/* has to outlive the table */
+	size_t decode_as_count;
 	struct px_parse_limits limits;
 	size_t conns_max;		/* the least recently used one is given up beyond this */
 	size_t stream_bytes_max;	/* unread bytes kept per direction */
@@ -38,8 +46,8 @@ struct px_table_options {
 	 */
 	bool (*on_control)(void *ctx, struct px_conn *c, const struct px_abi_control *ctl);
 	/*
-	 * The bytes that were dropped of a connection, by direction, before the last on_control. Not
-	 * NULL where on_control is not.
+	 * The bytes that were dropped of a connection, by direction, before the last on_control.
+	 * Not NULL where on_control is not.
 	 */
 	void (*on_dropped)(void *ctx, struct px_conn *c, uint64_t bytes[2]);
 	/*
@@ -47,7 +55,9 @@ struct px_table_options {
 	 * missed. May be NULL.
 	 */
 	bool (*is_new)(void *ctx, const struct px_abi_event *h);
-	/* Network namespace whose interfaces have names for us; 0: none, they are shown by number. */
+	/*
+	 * Network namespace whose interfaces have names for us; 0: none, they are shown by number.
+	 */
 	uint32_t own_netns;
 	void *ctx;
 };

@@ -57,6 +57,7 @@ struct px_decoder {
 	bool mid_stream;	/* joined after its beginning */
 	bool ever_parsed;	/* the parser has made a frame */
 	uint32_t excluded;	/* parsers that were wrong here, a bit each */
+	const struct px_parser *ordered;	/* is taken before any is asked; NULL: none */
 	uint32_t epoch;
 	uint64_t not_understood;	/* bytes */
 	const struct px_parser *parser;

@@ -153,6 +153,8 @@ static bool decode_recognise(struct px_decoder *d, enum px_dir dir)
 			decode_throw_away(d, dir, front->len);
 			continue;
 		}
+		if (d->ordered && !(d->excluded & px_infer_bit(d->env->parsers, d->ordered)))
+			return decode_adopt(d, d->ordered, dir);
 		switch (px_infer(d->env->parsers, d->excluded, view, dir, &parser)) {
 		case PX_SURE_YES:
 			return decode_adopt(d, parser, dir);

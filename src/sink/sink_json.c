@@ -10,6 +10,7 @@
 
 #include "sink/emit.h"
 #include "sink/escape.h"
+#include "sink/pick.h"
 #include "sink/when.h"
 
 #define JSON_RECORD_MAX ((size_t)1 << 30)	/* of one record; bodies that are kept whole can be large */
@@ -39,6 +40,7 @@ struct json_table {
 struct json_sink {
 	struct px_sink base;
 	struct px_out *out;
+	struct px_pick *pick;	/* fields that are shown; NULL: all */
 	struct px_buf buf;
 	struct px_when when;
 	struct json_key common[PX_COMMON_COUNT];
@@ -429,8 +431,9 @@ static char *json_objects(struct json_sink *s, char *p, const struct json_key *k
 
 /* ,"req":{...} */
 static char *json_side(struct json_sink *s, char *p, const struct px_record *r,
-		       const struct json_table *t, bool is_there, bool is_req)
+		       const struct json_table *t, uint64_t wanted, bool is_req)
 {
+	bool is_there = is_req ? r->has_req : r->has_resp;
 	size_t begin;
 
 	p = json_room(&s->buf, p, JSON_KEY);
@@ -441,22 +444,28 @@ static char *json_side(struct json_sink *s, char *p, const struct px_record *r,
 		return px_emit_lit(p, "null");
 	begin = (size_t)(p - s->buf.ptr);
 	if (t)
-		p = json_fields(s, p, r->has_proto & (is_req ? t->req_mask : t->resp_mask), t->keys,
-				t->fields, r->proto);
+		p = json_fields(s, p, r->has_proto & wanted, t->keys, t->fields, r->proto);
 	return p ? json_close(&s->buf, p, begin, "{}") : NULL;
 }
 
 /* The record as one line in s->buf; false where there was no memory for it. */
 static bool json_compose(struct json_sink *s, const struct px_record *r)
 {
+	static const uint64_t always = (uint64_t)1 << PX_F_TYPE;
+	const struct px_pick_table *picked = NULL;
 	const struct json_table *t = NULL;
+	uint64_t req = 0, resp = 0;
 	char *p;
 
+	if (s->pick && (r->type == PX_RECORD_MESSAGE || r->type == PX_RECORD_OPEN ||
+			r->type == PX_RECORD_CLOSE))
+		picked = px_pick_table(s->pick, r);
 	s->buf.len = 0;
 	if (px_buf_reserve(&s->buf, JSON_KEY) != 0)
 		return false;
 	p = s->buf.ptr;
-	p = json_fields(s, p, r->has_common, s->common, px_common_fields, r->common);
+	p = json_fields(s, p, picked ? r->has_common & (picked->common | always) : r->has_common,
+			s->common, px_common_fields, r->common);
 	if (!p)
 		return false;
 	if (r->type == PX_RECORD_MESSAGE) {
@@ -464,10 +473,13 @@ static bool json_compose(struct json_sink *s, const struct px_record *r)
 			t = json_table(s, r->fields);
 			if (!t)
 				return false;
+			req = t->req_mask & (picked ? picked->proto : UINT64_MAX);
+			resp = t->resp_mask & (picked ? picked->proto : UINT64_MAX);
 		}
-		p = json_side(s, p, r, t, r->has_req, true);
-		if (p)
-			p = json_side(s, p, r, t, r->has_resp, false);
+		if (!picked || req)
+			p = json_side(s, p, r, t, req, true);
+		if (p && (!picked || resp))
+			p = json_side(s, p, r, t, resp, false);
 		if (!p)
 			return false;
 	}
@@ -530,4 +542,9 @@ struct px_sink *px_sink_json_new(struct px_out *out)
 	for (size_t i = 0; i < PX_COMMON_COUNT; i++)
 		json_key_init(&s->common[i], px_common_fields[i].name);
 	return &s->base;
+}
+
+void px_sink_json_pick(struct px_sink *base, struct px_pick *pick)
+{
+	((struct json_sink *)base)->pick = pick;
 }

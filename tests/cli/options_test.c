@@ -141,7 +141,7 @@ static const struct wrong_case {
 	{ "-a|--uid=0", "-a traces all", "leave -a out" },
 	{ "-r|f|--comm|x", "targets and -r exclude", "-r to read" },
 	{ "-r|f|-a", "-a and -r exclude", "-r to read" },
-	{ "-r|f|--port|80", "-r has no use for them", "jq" },
+	{ "-r|f|--port|80", "-r has no use for them", "an expression" },
 	{ "--port|0", "--port 0 is out of range", "1 to 65535" },
 	{ "--host|here", "--host 'here' is not an address", "10.0.0.0/8" },
 	{ "--role|both", "--role does not know 'both'", "any, client or server" },
@@ -181,7 +181,16 @@ static const struct wrong_case {
 	{ "-r|a|-w|-|--print", "cannot share standard output", "-o FILE" },
 	{ "-r|a|-w|-|-o|-", "cannot share standard output", "-o FILE" },
 	{ "-r|a|-w|b|-C|0", "-C 0 is out of range", "1 to" },
-	{ "-p|1|http", "'http': this version has no filter expressions", "grep" },
+	{ "-F|x|-p|1|http", "-F and an expression", "one of them" },
+	{ "-j|--format=csv|-p|1", "-j and --format csv exclude", "one of them" },
+	{ "--format=xml|-p|1", "--format does not know 'xml'", "text, json or csv" },
+	{ "--proto=http|--no-proto=dns|-a", "--proto and --no-proto exclude", "one of them" },
+	{ "-d|80|-p|1", "-d '80' is not a port and a protocol", "-d 8081=http" },
+	{ "-d|=http|-p|1", "is not a port and a protocol", "-d 8081=http" },
+	{ "-d|80=|-p|1", "is not a port and a protocol", "-d 8081=http" },
+	{ "-d|0=http|-p|1", "-d 0=http is out of range", "1 to 65535" },
+	{ "-d|65536=http|-p|1", "is out of range", "1 to 65535" },
+	{ "-p|1|a|~|/root|and|ok", "the shell has made /root of ~", "in quotes" },
 	{ "4242", "'4242' alone says nothing", "did you mean -p 4242?" },
 	{ "-p|1|--|curl|x", "-p and a command exclude", "or what runs" },
 	{ "-a|--|curl|x", "-a and a command exclude", "or what runs" },
@@ -216,8 +225,18 @@ START_TEST(words_in_their_turn)
 
 	setenv("POSIXLY_CORRECT", "1", 1);
 	ck_assert_int_eq(parse("-p|1|-j", &o, &err), 0);
-	ck_assert_int_eq(parse("http|-h", &o, &err), -1);
+	ck_assert_int_eq(parse("status|=|200|-j|and|ok|-p|1", &o, &err), 0);
+	ck_assert(o.json);
+	ck_assert_str_eq(o.expression, "status = 200 and ok");
 	unsetenv("POSIXLY_CORRECT");
+	ck_assert_int_eq(parse("http and ok|--|curl|-s|x", &o, &err), 0);
+	ck_assert_str_eq(o.expression, "http and ok");
+	ck_assert_str_eq(o.command[1], "-s");
+	ck_assert_int_eq(parse("-d|80=http|-d8080=redis|--format|json|-p|1|", &o, &err), 0);
+	ck_assert_uint_eq(o.decode_as.count, 2);
+	ck_assert_uint_eq(o.decode_as.word[1].port, 8080);
+	ck_assert_str_eq(o.decode_as.word[1].proto, "redis");
+	ck_assert(o.json && o.format == PX_FORMAT_OPTION_JSON);
 }
 END_TEST
 
@@ -334,6 +353,8 @@ int main(void)
 {
 	Suite *suite = suite_create("options");
 	TCase *tc = tcase_create("options");
+
+	setenv("HOME", "/root", 1);
 
 	tcase_add_test(tc, defaults);
 	tcase_add_test(tc, targets);
