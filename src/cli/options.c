@@ -233,7 +233,7 @@ static int options_check_expression(const struct px_options *o, struct px_error 
 		return px_error_set(err, PX_EXIT_USAGE, "give one of them",
 				    "-F and an expression on the command line exclude each other");
 	if (strlen(o->expression) < 40 && px_arg_pids(o->expression, &pids) == 0) {
-		snprintf(cure, sizeof(cure), "did you mean -p %s?", o->expression);
+		snprintf(cure, sizeof(cure), "did you mean -p %.40s?", o->expression);
 		return px_error_set(err, PX_EXIT_USAGE, cure, "'%s' alone says nothing",
 				    o->expression);
 	}

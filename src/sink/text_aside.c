@@ -55,6 +55,9 @@ int px_text_totals_print(struct px_buf *out, const struct px_text_totals *t)
 
 	if (!err)
 		err = totals_count(out, ", ", t->errors, "error", "");
+	if (!err && t->filtered)
+		err = px_buf_printf(out, ", %llu not wanted by the filter",
+				    (unsigned long long)t->filtered);
 	if (!err)
 		err = totals_count(out, ", ", t->connections, "connection", "");
 	if (!err)

@@ -16,11 +16,12 @@ struct px_text_totals {
 	uint64_t lost_events, lost_bytes;
 	uint64_t not_understood;	/* streams */
 	int64_t duration_ns;
+	uint64_t filtered;	/* messages that were not wanted */
 };
 
 /*
  * Append "1532 messages, 12 errors, 14 connections (3 seen from the start), 0 events lost, 3
- * streams not understood, 42.1 s", without an end of line. Lost bytes are named if there are any.
+ * streams not understood, 42.1 s", without an end of line. Lost bytes and messages that were not wanted are named if there are any.
  * Returns 0, -ENOBUFS or -ENOMEM.
  */
 PX_MUST_USE int px_text_totals_print(struct px_buf *out, const struct px_text_totals *t);

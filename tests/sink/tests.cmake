@@ -9,3 +9,5 @@ set_tests_properties(sink/schema PROPERTIES SKIP_RETURN_CODE 77)
 add_executable(sink_bench ${CMAKE_SOURCE_DIR}/bench/sink_bench.c)
 target_link_libraries(sink_bench PRIVATE px_sink)
 target_include_directories(sink_bench PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+add_test(NAME sink/columns COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/columns_test.py
+	$<TARGET_FILE:pxtrace> ${CMAKE_CURRENT_SOURCE_DIR}/golden)
