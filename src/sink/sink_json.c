@@ -518,7 +518,7 @@ static int json_free(struct px_sink *base)
 	int err = px_out_finish(s->out, PX_SINK_END_MS);
 
 	for (size_t i = 0; i < JSON_TABLES; i++)
-		free(s->tables[i]);
+		json_table_free(s->tables[i]);
 	px_buf_fini(&s->buf);
 	free(s);
 	return err;
