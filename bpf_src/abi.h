@@ -107,7 +107,7 @@ struct px_abi_tie {
 };
 _Static_assert(sizeof(struct px_abi_tie) == 8, "px_abi_tie is shared with user space");
 
-/* In sock_id: no socket, but the address of a TLS context whose socket is not known. */
+/* In sock_id: no socket, but a TLS context whose socket is not known. */
 #define PX_ABI_UNTIED (1ull << 63)
 
 enum px_abi_tls_lib {
@@ -129,6 +129,7 @@ enum px_abi_tls_lib {
 #define PX_ABI_TLS_OUT 0x1	/* bytes go out */
 #define PX_ABI_TLS_COUNT_AT 0x2	/* returns 1, and the number of bytes where a fourth argument points */
 #define PX_ABI_TLS_SILENT 0x4	/* moves none: a handshake, or a look at bytes to come */
+#define PX_ABI_TLS_BEGINS 0x8	/* is called before any bytes have moved */
 #define PX_ABI_TLS_LIB_SHIFT 8
 
 /*
@@ -165,7 +166,8 @@ struct px_abi_shared {
 	__u32 uses_messages;	/* a traced process has called recvmmsg or sendmmsg */
 	__s64 wall_offset_ns;	/* user space keeps it: CLOCK_REALTIME minus CLOCK_MONOTONIC */
 	__u32 dropped;		/* sockets with PX_CTL_DROP: while there is none, nobody looks for one */
-	__u32 unused[9];
+	__u32 tls_seeks;	/* a TLS context was met whose socket is not used inside its library */
+	__u32 unused[8];
 };
 _Static_assert(sizeof(struct px_abi_shared) == 64, "px_abi_shared is shared with user space");
 

@@ -22,6 +22,7 @@ struct px_tls_call {
 	u64 count_at;	/* where it will say how many bytes moved, with PX_ABI_TLS_COUNT_AT */
 	u64 sp;		/* of the stack when it was called */
 	u64 sk;		/* the socket that it was seen to use; 0: none yet */
+	u64 bio;	/* where the library reads ciphertext to; see tls_bio.bpf.h */
 	u64 what;	/* the cookie of its probe */
 };
 BPF_TABLE("lru_hash", u64, struct px_tls_call, tls_calls, 8192);
@@ -31,6 +32,12 @@ struct px_tls_key {
 	u64 context;
 };
 
+/* What stands for the socket of a context while none is known. Processes that forked have equal addresses. */
+px_inline u64 px_tls_untied_id(const struct px_tls_key *key)
+{
+	return PX_ABI_UNTIED | (key->context ^ key->tgid << 47);
+}
+
 /*
  * The socket of a context: the head that its events have, endpoints included, so that nothing of a
  * socket needs to be read that may have gone meanwhile. kind 0: the connection is not wanted.
@@ -38,11 +45,21 @@ struct px_tls_key {
 struct px_tls_tie {
 	struct px_abi_event head;
 	u32 moved[2];	/* bytes of plaintext so far, by direction */
+	u64 is_start;	/* it was met before or in its handshake */
 };
 BPF_TABLE("lru_hash", struct px_tls_key, struct px_tls_tie, tls_ties, PX_TIES_MAX);
 
 /* Where a tie is put together: it is large for a stack. */
 BPF_PERCPU_ARRAY(tls_fresh, struct px_tls_tie, 1);
+
+/* Has a context been met that moves bytes by no socket of its own? Until then nobody has to look. */
+px_inline u32 *px_tls_seeks(void)
+{
+	u32 zero = 0;
+	struct px_abi_shared *page = shared.lookup(&zero);
+
+	return page ? &page->tls_seeks : 0;
+}
 
 px_inline struct px_tls_tie *px_tls_blank(void)
 {

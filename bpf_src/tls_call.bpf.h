@@ -35,6 +35,24 @@ int px_tls_enter(struct pt_regs *ctx)
 	return 0;
 }
 
+/*
+ * sched_process_exec(struct task_struct *p, pid_t old_pid, struct linux_binprm *bprm): a target runs
+ * another program, which may have a library built in that nobody has seen yet.
+ */
+int px_tls_exec(u64 *ctx)
+{
+	struct px_abi_event h = {};
+
+	h.pid = px_current_id() >> 32;
+	if (!px_is_target(h.pid))
+		return 0;
+	h.kind = PX_ABI_PROC;
+	h.flags = PX_ABI_F_TLS;
+	h.ts_ns = bpf_ktime_get_ns();
+	px_push_loud(ctx, &h);
+	return 0;
+}
+
 /* The context is given back: whoever gets its address next is another one. */
 int px_tls_free(struct pt_regs *ctx)
 {
@@ -61,9 +79,13 @@ px_inline s64 px_tls_moved(const struct px_tls_call *c, u64 regs)
 	return (s64)n;
 }
 
-/* A context that no socket was seen of. */
-px_inline struct px_tls_tie *px_tls_untied(const struct px_tls_key *key)
+/*
+ * A context that no socket was seen of. User space is told at once, so that it can have the probes
+ * hung that find one.
+ */
+px_inline struct px_tls_tie *px_tls_untied(void *ctx, const struct px_tls_key *key, u64 what)
 {
+	u32 *seeks = px_tls_seeks();
 	struct px_tls_key k = *key;
 	struct px_tls_tie *fresh = px_tls_blank();
 
@@ -71,9 +93,17 @@ px_inline struct px_tls_tie *px_tls_untied(const struct px_tls_key *key)
 		return 0;
 	fresh->head.kind = PX_ABI_DATA;
 	fresh->head.type = PX_STREAM;
-	fresh->head.sock_id = k.context | PX_ABI_UNTIED;
+	fresh->head.sock_id = px_tls_untied_id(&k);
 	fresh->head.sock_gen = k.tgid;
+	fresh->is_start = (what & PX_ABI_TLS_BEGINS) != 0;
 	tls_ties.update(&k, fresh);
+	if (seeks && !*seeks) {
+		*seeks = 1;
+		fresh->head.kind = PX_ABI_PROC;
+		fresh->head.flags = PX_ABI_F_TLS;
+		fresh->head.ts_ns = bpf_ktime_get_ns();
+		px_push_loud(ctx, &fresh->head);
+	}
 	return tls_ties.lookup(&k);
 }
 
@@ -159,14 +189,12 @@ int px_tls_return(struct pt_regs *ctx)
 		return 0;
 	n = px_tls_moved(&c, regs);
 	dir = c.what & PX_ABI_TLS_OUT ? PX_ABI_OUT : PX_ABI_IN;
-	if (n < 0 || (n == 0 && dir == PX_ABI_OUT))
-		return 0;
 	key.tgid = id >> 32;
 	key.context = c.context;
 	tie = tls_ties.lookup(&key);
-	if (!tie)
-		tie = px_tls_untied(&key);
-	if (!tie || !tie->head.kind)
+	if (!tie && !c.sk)
+		tie = px_tls_untied(ctx, &key, c.what);
+	if (!tie || !tie->head.kind || n < 0 || (n == 0 && dir == PX_ABI_OUT))
 		return 0;
 	__builtin_memcpy(&h, &tie->head, PX_HEAD);
 	h.pos = tie->moved[dir];

@@ -25,8 +25,17 @@ px_inline u32 px_tls_record(u64 buf, u64 n)
 	return h[0];
 }
 
+/* Bytes in the first of several pieces. */
+px_inline u64 px_tls_first_part(u64 iov)
+{
+	struct px_iov first = {};
+
+	px_probe_user(&first, sizeof(first), (void *)iov);
+	return first.len;
+}
+
 /* Tell user space, with the id that the context had while no socket was known. */
-px_inline void px_tls_tell(void *ctx, const struct px_abi_event *h, u64 context)
+px_inline void px_tls_tell(void *ctx, const struct px_abi_event *h, const struct px_tls_key *key)
 {
 	struct px_abi_event *e;
 	u64 room;
@@ -43,8 +52,48 @@ px_inline void px_tls_tell(void *ctx, const struct px_abi_event *h, u64 context)
 	__builtin_memcpy(e, h, PX_HEAD);
 	e->kind = PX_ABI_TIE;
 	e->copied = sizeof(struct px_abi_tie);
-	((struct px_abi_tie *)e->data)->untied_id = context | PX_ABI_UNTIED;
+	((struct px_abi_tie *)e->data)->untied_id = px_tls_untied_id(key);
 	px_submit(ctx, e);
+}
+
+/* The head that events of a context's plaintext have, from its socket; kind 0: it is not wanted. */
+px_inline void px_tls_head(struct px_abi_event *h, const struct px_sock *s, int typed)
+{
+	px_fill(h, s, PX_ABI_DATA, PX_ABI_F_TLS, 0, typed);
+	px_fill_ends(h, s, typed);
+	if (px_role(s, typed) == PX_ROLE_SERVER)
+		h->flags |= PX_ABI_F_ACCEPT;
+	if (!px_ends_wanted(h, s, typed))
+		h->kind = 0;
+}
+
+/* The socket of h is the one of this context, by a record of that type. */
+px_inline void px_tls_bind(void *ctx, struct px_abi_event *h, const struct px_tls_key *of, u64 what,
+			   u64 type)
+{
+	struct px_tls_key key = *of;
+	struct px_tls_tie *old = tls_ties.lookup(&key), *fresh = px_tls_blank();
+
+	if (!fresh)
+		return;
+	h->pos = h->peer_pos = 0;
+	/* What was told while no socket was known is of the same plaintext, so its count goes on. */
+	if (old && old->head.sock_id & PX_ABI_UNTIED) {
+		fresh->moved[0] = old->moved[0];
+		fresh->moved[1] = old->moved[1];
+		h->pos = old->moved[PX_ABI_OUT];
+		h->peer_pos = old->moved[PX_ABI_IN];
+		if (old->is_start)
+			type = PX_TLS_HANDSHAKE;
+	}
+	__builtin_memcpy(&fresh->head, h, PX_HEAD);
+	tls_ties.update(&key, fresh);
+	if (!h->kind)
+		return;
+	if (type == PX_TLS_HANDSHAKE)
+		h->flags |= PX_ABI_F_START;
+	h->syscall_nr = (u16)(what >> PX_ABI_TLS_LIB_SHIFT);
+	px_tls_tell(ctx, h, &key);
 }
 
 /* Thread `id`, inside of c, has moved n > 0 bytes of a socket by the call that regs describe. */
@@ -52,7 +101,7 @@ px_inline void px_tls_tie(void *ctx, struct px_tls_call *c, u64 id, const struct
 			  u64 regs, u64 n, int typed)
 {
 	struct px_tls_key key = {};
-	struct px_tls_tie *old, *fresh;
+	struct px_tls_tie *old;
 	struct px_memory mem = {};
 	struct px_abi_event h;
 	u32 type;
@@ -68,31 +117,11 @@ px_inline void px_tls_tie(void *ctx, struct px_tls_call *c, u64 id, const struct
 	    !px_memory_of(&mem, shape, regs, n))
 		return;
 	type = px_tls_record(mem.buf, n);
-	fresh = px_tls_blank();
-	if (!type || !fresh)
+	if (!type)
 		return;
 	c->sk = s->sk;
-	px_fill(&h, s, PX_ABI_DATA, PX_ABI_F_TLS, 0, typed);
-	px_fill_ends(&h, s, typed);
-	if (px_role(s, typed) == PX_ROLE_SERVER)
-		h.flags |= PX_ABI_F_ACCEPT;
-	/* What was told while no socket was known is of the same plaintext, so its count goes on. */
-	if (old && old->head.sock_id & PX_ABI_UNTIED) {
-		fresh->moved[0] = old->moved[0];
-		fresh->moved[1] = old->moved[1];
-		h.pos = old->moved[PX_ABI_OUT];
-		h.peer_pos = old->moved[PX_ABI_IN];
-	}
-	if (!px_ends_wanted(&h, s, typed))
-		h.kind = 0;
-	__builtin_memcpy(&fresh->head, &h, PX_HEAD);
-	tls_ties.update(&key, fresh);
-	if (!h.kind)
-		return;
-	if (type == PX_TLS_HANDSHAKE)
-		h.flags |= PX_ABI_F_START;
-	h.syscall_nr = (u16)(c->what >> PX_ABI_TLS_LIB_SHIFT);
-	px_tls_tell(ctx, &h, key.context);
+	px_tls_head(&h, s, typed);
+	px_tls_bind(ctx, &h, &key, c->what, type);
 }
 
 /* The call by which a thread that is inside a TLS library's function moves bytes; else NULL. */
@@ -109,51 +138,4 @@ px_inline const struct px_abi_call *px_tls_transfer(u64 regs)
 	return call;
 }
 
-#ifdef PX_BACK_END_SOCK
-
-/* sock_send_length, sock_recv_length (struct sock *sk, int ret, int flags) */
-int px_tls_sock(u64 *ctx)
-{
-	u64 id = bpf_get_current_pid_tgid(), sk = ctx[0], regs;
-	struct px_tls_call *c = tls_calls.lookup(&id);
-	const struct px_abi_call *call;
-	int ret = (int)ctx[1];
-	struct px_sock s;
-
-	if (!c || ret <= 0 || c->sk == px_ptr((void *)sk))
-		return 0;
-	regs = px_current_regs();
-	if (!px_inside_call(regs))
-		return 0;
-	call = px_tls_transfer(regs);
-	if (!call || !px_sock_look(&s, sk, 0, PX_TYPED))
-		return 0;
-	px_tls_tie(ctx, c, id, &s, call->shape, regs, (u64)ret, PX_TYPED);
-	return 0;
-}
-
-#else
-
-/* sys_exit (struct pt_regs *regs, long ret), whatever back end sees the calls. */
-int px_tls_sys_exit(u64 *ctx)
-{
-	u64 id = bpf_get_current_pid_tgid(), regs, sk, ino = 0;
-	struct px_tls_call *c = tls_calls.lookup(&id);
-	const struct px_abi_call *call;
-	struct px_sock s;
-
-	if (!c || (s64)ctx[1] <= 0)
-		return 0;
-	regs = ctx[0];
-	call = px_tls_transfer(regs);
-	if (!call)
-		return 0;
-	sk = px_sock_of_fd(px_arg(regs, call->fd_arg), &ino);
-	if (!sk || c->sk == sk || !px_sock_look(&s, sk, ino, PX_UNTYPED))
-		return 0;
-	px_tls_tie(ctx, c, id, &s, call->shape, regs, ctx[1], PX_UNTYPED);
-	return 0;
-}
-
-#endif
 #endif

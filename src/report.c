@@ -75,6 +75,21 @@ static bool report_is_swapped(const struct px_conn *c)
 	return c->is_packet && px_conn_role(c) == PX_ROLE_SERVER;
 }
 
+/* Where a connection goes. */
+static void report_ends(struct px_record *rec, struct px_conn *c, bool swap)
+{
+	px_record_str(rec, PX_F_NET,
+		      c->family == PX_ABI_AF_UNIX ? PX_BYTES("unix")
+		      : c->type == 2		  ? PX_BYTES("udp")
+						  : PX_BYTES("tcp"));
+	if (px_conn_has_names(c))
+		px_record_str(rec, PX_F_LOCAL_ADDR, swap ? px_conn_remote(c) : px_conn_local(c));
+	px_record_int(rec, PX_F_LOCAL_PORT, swap ? c->remote_port : c->local_port);
+	if (px_conn_has_names(c))
+		px_record_str(rec, PX_F_REMOTE_ADDR, swap ? px_conn_local(c) : px_conn_remote(c));
+	px_record_int(rec, PX_F_REMOTE_PORT, swap ? c->local_port : c->remote_port);
+}
+
 /* The keys that tell of a connection. */
 static void report_conn(struct px_record *rec, struct px_conn *c)
 {
@@ -86,16 +101,8 @@ static void report_conn(struct px_record *rec, struct px_conn *c)
 	if (role != PX_ROLE_UNKNOWN)
 		px_record_str(rec, PX_F_ROLE,
 			      role == PX_ROLE_SERVER ? PX_BYTES("server") : PX_BYTES("client"));
-	px_record_str(rec, PX_F_NET,
-		      c->family == PX_ABI_AF_UNIX ? PX_BYTES("unix")
-		      : c->type == 2		  ? PX_BYTES("udp")
-						  : PX_BYTES("tcp"));
-	if (px_conn_has_names(c))
-		px_record_str(rec, PX_F_LOCAL_ADDR, swap ? px_conn_remote(c) : px_conn_local(c));
-	px_record_int(rec, PX_F_LOCAL_PORT, swap ? c->remote_port : c->local_port);
-	if (px_conn_has_names(c))
-		px_record_str(rec, PX_F_REMOTE_ADDR, swap ? px_conn_local(c) : px_conn_remote(c));
-	px_record_int(rec, PX_F_REMOTE_PORT, swap ? c->local_port : c->remote_port);
+	if (!px_conn_is_untied(c))
+		report_ends(rec, c, swap);
 	px_record_bool(rec, PX_F_TLS, c->is_tls);
 	if (c->is_tls && px_tls_lib_name(c->tls_lib))
 		px_record_str(rec, PX_F_TLS_LIB, px_bytes_str(px_tls_lib_name(c->tls_lib)));
@@ -152,6 +159,8 @@ void px_report_exchange(struct px_report *r, struct px_conn *c, const struct px_
 	rec->has_req = req != NULL;
 	rec->has_resp = resp != NULL;
 	ex->parser->describe(ex, rec);
+	if (px_conn_is_untied(c))
+		flags |= PX_FLAG_UNPAIRED;
 	if (r->arenas.refused != refused)
 		flags |= PX_FLAG_TRUNCATED; /* for want of memory something was left out */
 	px_record_flags(rec, flags | rec->flags);

@@ -181,6 +181,12 @@ static int live_take(void *ctx, const void *data, size_t size)
 	}
 	if (ev.hdr->ts_ns < l->since_ns && ev.hdr->kind != PX_ABI_NAMES)	/* names are told once */
 		return 0;
+	if (ev.hdr->kind == PX_ABI_PROC && ev.hdr->flags & PX_ABI_F_TLS && l->watch) {
+		if (ev.hdr->sock_id)
+			px_tls_watch_seek(l->watch);
+		else
+			px_tls_watch_look(l->watch, ev.hdr->pid);
+	}
 	if (l->loaded.probe == PX_PROBE_SOCK)
 		l->spliced += ev.hdr->syscall_nr == SYS_splice;
 	if (l->loaded.probe == PX_PROBE_SOCK && ev.hdr->kind != PX_ABI_TIE &&
@@ -571,6 +577,8 @@ int px_live_open(const struct px_live_options *opt, struct px_source **out,
 	const struct px_tls_watch_options watch = { .request = &req,
 						    .loaded = &l->loaded,
 						    .ahead = opt->tls_ahead,
+						    .eager = opt->tls_program != NULL,
+						    .program = opt->tls_program,
 						    .file = opt->tls_file };
 	size_t processes = 0;
 	char note[200];

@@ -18,6 +18,7 @@ struct px_live_options {
 	bool datagrams;		/* UDP is to be seen, too */
 	uint32_t datagram_max;	/* with datagrams, bytes of each that anybody looks at; 0: sizes are enough */
 	bool tls;		/* look into TLS libraries */
+	const char *tls_program;	/* one that will be run, by its name, or NULL */
 	bool tls_ahead;		/* those that processes to come may use have to be looked into before */
 	const char *tls_file;	/* one more of them, or NULL */
 	bool debug;		/* what compiler and verifier say goes to stderr */

@@ -142,6 +142,46 @@ void px_tls_scan_file(struct px_tls_scan *s, const char *path)
 	close(fd);
 }
 
+/* Where PATH leads from this name; false: nowhere. */
+static bool scan_find(const char *name, char *path, size_t size)
+{
+	const char *dir = getenv("PATH");
+
+	if (strchr(name, '/'))
+		return (size_t)snprintf(path, size, "%s", name) < size;
+	while (dir && *dir) {
+		size_t len = strcspn(dir, ":");
+
+		if ((size_t)snprintf(path, size, "%.*s/%s", (int)len, dir, name) < size &&
+		    access(path, X_OK) == 0)
+			return true;
+		dir += len + (dir[len] == ':');
+	}
+	return false;
+}
+
+void px_tls_scan_program(struct px_tls_scan *s, const char *name)
+{
+	char path[512], line[256], word[2][128] = { "", "" };
+
+	/* #!INTERPRETER [ARGUMENT]; an interpreter may be a script itself. */
+	for (int depth = 0; depth < 4 && scan_find(name, path, sizeof(path)); depth++) {
+		FILE *f = fopen(path, "re");
+		bool is_script = f && fgets(line, sizeof(line), f) &&
+				 sscanf(line, "#! %127s %127s", word[0], word[1]) > 0;
+
+		if (f)
+			fclose(f);
+		if (!is_script) {
+			px_tls_scan_file(s, path);
+			return;
+		}
+		name = strrchr(word[0], '/') && strcmp(strrchr(word[0], '/'), "/env") == 0
+			       ? word[1]
+			       : word[0];
+	}
+}
+
 /*
  * The dynamic linker's list: glibc, elf/cache.c (dl-cache.h). A head of 48 bytes with the number of
  * entries behind its magic, entries of 24 bytes with the offsets of name and path from the head on.

@@ -38,6 +38,12 @@ void px_tls_scan_process(struct px_tls_scan *s, uint32_t pid);
 /* The same for one file by its name. */
 void px_tls_scan_file(struct px_tls_scan *s, const char *path);
 
+/*
+ * The same for a program that is going to be run by this name: where PATH leads, and for a script who
+ * runs it.
+ */
+void px_tls_scan_program(struct px_tls_scan *s, const char *name);
+
 /* And for the libraries that the dynamic linker would find on this host by their usual names. */
 void px_tls_scan_installed(struct px_tls_scan *s);
 

@@ -1,33 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "capture/tls_table.h"
 
-#define IN(name) { name, 0, false }
-#define OUT(name) { name, PX_ABI_TLS_OUT, false }
-#define IN_AT(name) { name, PX_ABI_TLS_COUNT_AT, false }
-#define OUT_AT(name) { name, PX_ABI_TLS_OUT | PX_ABI_TLS_COUNT_AT, false }
-#define SILENT(name) { name, PX_ABI_TLS_SILENT, false }
-#define FREE(name) { name, 0, true }
+#define IN(name) { name, 0, PX_TLS_CALL }
+#define OUT(name) { name, PX_ABI_TLS_OUT, PX_TLS_CALL }
+#define IN_AT(name) { name, PX_ABI_TLS_COUNT_AT, PX_TLS_CALL }
+#define OUT_AT(name) { name, PX_ABI_TLS_OUT | PX_ABI_TLS_COUNT_AT, PX_TLS_CALL }
+#define SILENT(name) { name, PX_ABI_TLS_SILENT, PX_TLS_CALL }
+#define BEGINS(name) { name, PX_ABI_TLS_SILENT | PX_ABI_TLS_BEGINS, PX_TLS_CALL }
+#define FREE(name) { name, 0, PX_TLS_FREE }
+#define BIO_OUT(name) { name, 0, PX_TLS_BIO_OUT }
+#define BIO_IN(name) { name, 0, PX_TLS_BIO_IN }
 
 /* clang-format off */
 #define OPENSSL_FUNCTIONS                                                                          \
 	IN("SSL_read"), OUT("SSL_write"), IN_AT("SSL_read_ex"), OUT_AT("SSL_write_ex"),            \
 	OUT_AT("SSL_write_ex2"), IN_AT("SSL_read_early_data"), OUT_AT("SSL_write_early_data"),     \
-	SILENT("SSL_peek"), SILENT("SSL_peek_ex"), SILENT("SSL_do_handshake"), FREE("SSL_free")
+	SILENT("SSL_peek"), SILENT("SSL_peek_ex"), BEGINS("SSL_do_handshake"), FREE("SSL_free"),   \
+	BIO_OUT("BIO_write"), BIO_IN("BIO_read")
 
 const struct px_tls_library px_tls_libraries[] = {
 	{ PX_TLS_BORINGSSL, "BoringSSL", NULL, "SSL_early_data_accepted", { OPENSSL_FUNCTIONS } },
 	{ PX_TLS_OPENSSL, "OpenSSL", "libssl.so", NULL, { OPENSSL_FUNCTIONS } },
+	{ PX_TLS_OPENSSL, "libcrypto", "libcrypto.so", NULL, {
+		BIO_OUT("BIO_write"), BIO_IN("BIO_read") } },
 	{ PX_TLS_GNUTLS, "GnuTLS", "libgnutls.so", NULL, {
 		IN("gnutls_record_recv"), OUT("gnutls_record_send"), IN("gnutls_record_recv_seq"),
 		OUT("gnutls_record_send2"), OUT("gnutls_record_send_range"),
 		IN("gnutls_record_recv_early_data"), OUT("gnutls_record_send_early_data"),
-		SILENT("gnutls_handshake"), SILENT("gnutls_record_uncork"), FREE("gnutls_deinit") } },
+		BEGINS("gnutls_handshake"), SILENT("gnutls_record_uncork"), FREE("gnutls_deinit") } },
 	{ PX_TLS_WOLFSSL, "wolfSSL", "libwolfssl.so", NULL, {
-		IN("wolfSSL_read"), OUT("wolfSSL_write"), SILENT("wolfSSL_peek"), SILENT("wolfSSL_connect"),
-		SILENT("wolfSSL_accept"), SILENT("wolfSSL_negotiate"), FREE("wolfSSL_free") } },
+		IN("wolfSSL_read"), OUT("wolfSSL_write"), SILENT("wolfSSL_peek"), BEGINS("wolfSSL_connect"),
+		BEGINS("wolfSSL_accept"), BEGINS("wolfSSL_negotiate"), FREE("wolfSSL_free") } },
 	{ PX_TLS_MBEDTLS, "Mbed TLS", "libmbedtls.so", NULL, {
-		IN("mbedtls_ssl_read"), OUT("mbedtls_ssl_write"), SILENT("mbedtls_ssl_handshake"),
-		SILENT("mbedtls_ssl_handshake_step"), FREE("mbedtls_ssl_free"),
+		IN("mbedtls_ssl_read"), OUT("mbedtls_ssl_write"), BEGINS("mbedtls_ssl_handshake"),
+		BEGINS("mbedtls_ssl_handshake_step"), FREE("mbedtls_ssl_free"),
 		FREE("mbedtls_ssl_session_reset") } },
 	{ 0 },
 };

@@ -8,10 +8,17 @@
 
 #define PX_TLS_FUNCTIONS_MAX 16
 
+enum px_tls_place {
+	PX_TLS_CALL,	/* takes a context, as bpf_src/abi.h says */
+	PX_TLS_FREE,	/* gives its first argument, a context, back */
+	PX_TLS_BIO_OUT,	/* what the library calls with ciphertext, */
+	PX_TLS_BIO_IN,	/* and for it: (something, buffer, length) */
+};
+
 struct px_tls_function {
 	const char *name;
 	unsigned what;	/* PX_ABI_TLS_OUT and the others of bpf_src/abi.h */
-	bool is_free;	/* gives its first argument, a context, back */
+	enum px_tls_place place;
 };
 
 struct px_tls_library {

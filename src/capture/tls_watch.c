@@ -32,6 +32,7 @@ struct px_tls_watch {
 struct watch_object {
 	struct px_tls_object o;
 	int fd;		/* keeps the file */
+	bool is_served;	/* but for what tells of ciphertext */
 	char name[128];
 };
 
@@ -44,6 +45,7 @@ struct watch {
 	size_t waiting_count;
 	struct px_loaded loaded;
 	bool is_loaded, has_failed;
+	bool seeks;	/* a context was met that uses no socket itself */
 	struct px_links raw;
 	int links[WATCH_LINKS];
 	size_t link_count, probe_count;
@@ -70,25 +72,6 @@ static void watch_describe(const struct watch_object *o, char *text, size_t size
 		 version ? version + 4 : "", o->name);
 }
 
-static void watch_found(void *ctx, const struct px_tls_object *o)
-{
-	struct watch *w = ctx;
-	struct watch_object *to = &w->waiting[w->waiting_count];
-	char text[200];
-
-	if (w->waiting_count == WATCH_OBJECTS)
-		return;
-	to->fd = open(o->path, O_RDONLY | O_CLOEXEC);
-	if (to->fd < 0)
-		return;
-	to->o = *o;
-	snprintf(to->name, sizeof(to->name), "%s", o->name);
-	snprintf(to->o.path, sizeof(to->o.path), "/proc/self/fd/%d", to->fd);
-	w->waiting_count++;
-	watch_describe(to, text, sizeof(text));
-	watch_say(w, PX_TLS_FOUND, text);
-}
-
 /* The program for a hook, as it was loaded. */
 static int watch_program(const struct watch *w, const char *function)
 {
@@ -100,7 +83,7 @@ static int watch_program(const struct watch *w, const char *function)
 
 /* The functions of o that a program is for. */
 static int watch_hang(struct watch *w, const struct watch_object *o, const char *function,
-		      bool is_free, bool is_return, int pid)
+		      enum px_tls_place place, bool is_return, int pid)
 {
 	struct px_uprobes u = { .program = watch_program(w, function),
 				.is_multi = w->loaded.uprobe_multi,
@@ -112,7 +95,7 @@ static int watch_hang(struct watch *w, const struct watch_object *o, const char 
 	for (size_t i = 0; o->o.library->functions[i].name; i++) {
 		const struct px_tls_function *f = &o->o.library->functions[i];
 
-		if (!o->o.offsets[i] || f->is_free != is_free)
+		if (!o->o.offsets[i] || f->place != place)
 			continue;
 		u.offsets[u.count] = o->o.offsets[i];
 		u.cookies[u.count++] = f->what | (unsigned)o->o.library->lib
@@ -141,11 +124,52 @@ static int watch_pid(const struct watch *w)
 /* First the end of calls, then their beginning. */
 static int watch_attach(struct watch *w, const struct watch_object *o)
 {
-	int pid = watch_pid(w), err = watch_hang(w, o, "px_tls_free", true, false, pid);
+	int pid = watch_pid(w), err = watch_hang(w, o, "px_tls_free", PX_TLS_FREE, false, pid);
 
 	if (!err)
-		err = watch_hang(w, o, "px_tls_return", false, true, pid);
-	return err ? err : watch_hang(w, o, "px_tls_enter", false, false, pid);
+		err = watch_hang(w, o, "px_tls_return", PX_TLS_CALL, true, pid);
+	return err ? err : watch_hang(w, o, "px_tls_enter", PX_TLS_CALL, false, pid);
+}
+
+static int watch_attach_bio(struct watch *w, const struct watch_object *o)
+{
+	int pid = watch_pid(w),
+	    err = watch_hang(w, o, "px_tls_bio_return", PX_TLS_BIO_IN, true, pid);
+
+	if (!err)
+		err = watch_hang(w, o, "px_tls_bio_read", PX_TLS_BIO_IN, false, pid);
+	return err ? err : watch_hang(w, o, "px_tls_bio_write", PX_TLS_BIO_OUT, false, pid);
+}
+
+/* Does the file have functions of this kind? */
+static bool watch_has(const struct watch_object *o, enum px_tls_place place)
+{
+	for (size_t i = 0; o->o.library->functions[i].name; i++)
+		if (o->o.library->functions[i].place == place && o->o.offsets[i])
+			return true;
+	return false;
+}
+
+static void watch_found(void *ctx, const struct px_tls_object *o)
+{
+	struct watch *w = ctx;
+	struct watch_object *to = &w->waiting[w->waiting_count];
+	char text[200];
+
+	if (w->waiting_count == WATCH_OBJECTS)
+		return;
+	to->fd = open(o->path, O_RDONLY | O_CLOEXEC);
+	if (to->fd < 0)
+		return;
+	to->o = *o;
+	to->is_served = false;
+	snprintf(to->name, sizeof(to->name), "%s", o->name);
+	snprintf(to->o.path, sizeof(to->o.path), "/proc/self/fd/%d", to->fd);
+	w->waiting_count++;
+	if (!watch_has(to, PX_TLS_CALL))
+		return;
+	watch_describe(to, text, sizeof(text));
+	watch_say(w, PX_TLS_FOUND, text);
 }
 
 /* Load the programs, and hang those that watch the sockets. */
@@ -175,10 +199,34 @@ static int watch_load(struct watch *w)
 	return 0;
 }
 
-/* Hang the probes into what has been found since. */
+static void watch_failed(struct watch *w, const struct watch_object *o, int err)
+{
+	char text[200], why[200];
+
+	watch_describe(o, text, sizeof(text));
+	snprintf(why, sizeof(why), "%.150s: %s", text, strerror(-err));
+	watch_say(w, PX_TLS_FAILED, why);
+}
+
+/*
+ * The functions that tell of ciphertext cost more than they give where a library uses the sockets
+ * itself. A program that has a library built in hardly ever lets it do so.
+ */
+static bool watch_needs_bio(const struct watch *w, const struct watch_object *o)
+{
+	return w->seeks || w->opt->eager ||
+	       (watch_has(o, PX_TLS_CALL) && watch_has(o, PX_TLS_BIO_IN));
+}
+
+/* Hang the probes into what has been found since; what has to wait for a reason stays. */
 static void watch_serve(struct watch *w)
 {
-	if (!w->waiting_count || w->has_failed)
+	size_t kept = 0;
+	bool is_wanted = false;
+
+	for (size_t i = 0; i < w->waiting_count; i++)
+		is_wanted |= watch_has(&w->waiting[i], PX_TLS_CALL);
+	if (w->has_failed || (!w->is_loaded && !is_wanted))
 		return;
 	if (!w->is_loaded) {
 		w->has_failed = watch_load(w) < 0;
@@ -186,17 +234,22 @@ static void watch_serve(struct watch *w)
 	}
 	for (size_t i = 0; i < w->waiting_count; i++) {
 		struct watch_object *o = &w->waiting[i];
-		char text[200], why[200];
-		int err = w->is_loaded ? watch_attach(w, o) : 0;
+		int err = 0;
 
-		if (err) {
-			watch_describe(o, text, sizeof(text));
-			snprintf(why, sizeof(why), "%.150s: %s", text, strerror(-err));
-			watch_say(w, PX_TLS_FAILED, why);
+		if (w->is_loaded && !o->is_served)
+			err = watch_attach(w, o);
+		o->is_served = true;
+		if (w->is_loaded && !err && watch_needs_bio(w, o)) {
+			err = watch_attach_bio(w, o);
+		} else if (w->is_loaded && !err && watch_has(o, PX_TLS_BIO_IN)) {
+			w->waiting[kept++] = *o;
+			continue;
 		}
+		if (err)
+			watch_failed(w, o, err);
 		close(o->fd);
 	}
-	w->waiting_count = 0;
+	w->waiting_count = kept;
 }
 
 static bool watch_is_known(struct watch *w, uint32_t pid)
@@ -257,6 +310,8 @@ static void watch_begin(struct watch *w)
 		px_procs_each(watch_anybody, w);
 	if (w->opt->file)
 		px_tls_scan_file(&w->scan, w->opt->file);
+	if (w->opt->program)
+		px_tls_scan_program(&w->scan, w->opt->program);
 	if (w->opt->ahead)
 		px_tls_scan_installed(&w->scan);
 	watch_serve(w);
@@ -277,7 +332,9 @@ static void watch_run(struct watch *w)
 		if (poll(&p, 1, has_table ? WATCH_TICK_MS : -1) > 0) {
 			if (recv(w->sock, &pid, sizeof(pid), 0) != (ssize_t)sizeof(pid))
 				return;
-			px_tls_scan_process(&w->scan, pid);
+			w->seeks |= pid == 0;
+			if (pid)
+				px_tls_scan_process(&w->scan, pid);
 		}
 		if (has_table)
 			watch_table(w);
@@ -345,6 +402,11 @@ void px_tls_watch_look(struct px_tls_watch *w, uint32_t pid)
 {
 	if (send(w->sock, &pid, sizeof(pid), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		return;	/* it is busy, and will look at everything that is new */
+}
+
+void px_tls_watch_seek(struct px_tls_watch *w)
+{
+	px_tls_watch_look(w, 0);
 }
 
 void px_tls_watch_stop(struct px_tls_watch *w)

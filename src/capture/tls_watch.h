@@ -15,6 +15,8 @@ struct px_tls_watch_options {
 	const struct px_load_request *request;	/* of the main part; borrowed until the start is over */
 	const struct px_loaded *loaded;
 	bool ahead;		/* processes to come may use what is installed */
+	bool eager;		/* be ready for contexts that use no socket themselves before one is met */
+	const char *program;	/* will be run, by this name; or NULL */
 	const char *file;	/* --libssl: this one, too; or NULL */
 };
 
@@ -42,6 +44,9 @@ PX_MUST_USE bool px_tls_watch_next(struct px_tls_watch *w, int timeout_ms, struc
 
 /* Process pid speaks TLS and nobody saw the inside of it: it may have loaded a library meanwhile. */
 void px_tls_watch_look(struct px_tls_watch *w, uint32_t pid);
+
+/* A context was met that uses no socket itself: have it found by what it encrypts. */
+void px_tls_watch_seek(struct px_tls_watch *w);
 
 /* Take the probes off; returns when they are. */
 void px_tls_watch_stop(struct px_tls_watch *w);

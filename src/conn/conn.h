@@ -29,6 +29,7 @@ struct px_conn {
 	bool has_begun;		/* a data event was seen */
 	bool is_packet;		/* from a packet capture: no process */
 	bool is_tls;		/* the streams have plaintext, the socket ciphertext; see conn/tls.h */
+	bool is_unpaired;	/* a TLS context whose socket nobody knows: has been waited for long enough */
 	uint8_t tls_lib;	/* enum px_abi_tls_lib */
 	uint32_t tls_base[2];	/* what a count of plaintext begins with in its stream, by direction */
 	bool closed;		/* its end was seen; freed at close_at_ns */
@@ -75,6 +76,12 @@ static inline bool px_conn_has_names(const struct px_conn *c)
 /* Addresses as texts: "10.0.0.2", "::1", "fe80::1%eth0", a path, "@abstract" or "". */
 struct px_bytes px_conn_local(struct px_conn *c);
 struct px_bytes px_conn_remote(struct px_conn *c);
+
+/* Does it stand for a TLS context whose socket is not known? Then it has no endpoints. */
+static inline bool px_conn_is_untied(const struct px_conn *c)
+{
+	return c->sock_id & PX_ABI_UNTIED && !c->is_packet;
+}
 
 static inline enum px_role px_conn_role(const struct px_conn *c)
 {

@@ -3,10 +3,12 @@
 
 #include "conn/control.h"
 #include "conn/life.h"
+#include "conn/tls.h"
 
 #include <stdlib.h>
 
 #define ORDER_HELD_MAX 256
+#define ORDER_KEPT_MAX 1024
 #define TCP_STATE_ESTABLISHED 1
 
 struct px_held {
@@ -289,22 +291,16 @@ static void order_give_up(struct px_conn *c)
 	order_release(c);
 }
 
-static void order_hold(struct px_conn *c, const struct px_event *ev)
+/* Put an event behind those that wait. Its place in the stream stays a hole where there is no room. */
+static void order_append(struct px_conn *c, const struct px_event *ev)
 {
 	struct px_held *held;
 	size_t n = ev->data.len;
 
-	while (c->held && (c->held_count >= ORDER_HELD_MAX ||
-			   n > c->table->budget.total_max - c->table->budget.total))
-		order_give_up(c);
-	if (!c->held && !order_must_wait(c, ev->hdr, &c->missing)) {
-		order_data(c, ev, false);
-		return;
-	}
 	held = malloc(sizeof(*held) + n);
 	if (!held || n > c->table->budget.total_max - c->table->budget.total) {
 		free(held);
-		return; /* its place in the stream stays a hole */
+		return;
 	}
 	held->next = NULL;
 	held->hdr = *ev->hdr;
@@ -315,6 +311,53 @@ static void order_hold(struct px_conn *c, const struct px_event *ev)
 	c->held_last = held;
 	c->held_count++;
 	c->table->budget.total += n;
+}
+
+static void order_hold(struct px_conn *c, const struct px_event *ev)
+{
+	size_t n = ev->data.len;
+
+	while (c->held && (c->held_count >= ORDER_HELD_MAX ||
+			   n > c->table->budget.total_max - c->table->budget.total))
+		order_give_up(c);
+	if (!c->held && !order_must_wait(c, ev->hdr, &c->missing))
+		order_data(c, ev, false);
+	else
+		order_append(c, ev);
+}
+
+void px_order_keep(struct px_conn *c, const struct px_event *ev)
+{
+	if (c->held_count < ORDER_KEPT_MAX) {
+		order_append(c, ev);
+		return;
+	}
+	c->is_unpaired = true;
+	px_order_settle(c);
+	px_order_event(c, ev);
+}
+
+bool px_order_kept_from(const struct px_conn *c, uint32_t *out, uint32_t *in)
+{
+	const struct px_abi_event *h = c->held ? &c->held->hdr : NULL;
+
+	if (!h)
+		return false;
+	*out = h->dir ? h->pos : h->peer_pos;
+	*in = h->dir ? h->peer_pos : h->pos;
+	return true;
+}
+
+void px_order_replay(struct px_conn *c, struct px_conn *from)
+{
+	while (from->held) {
+		struct px_held *held = order_unhold(from, NULL);
+		struct px_event ev = order_held_event(held);
+
+		px_tls_place(c, &held->hdr);
+		px_order_event(c, &ev);
+		free(held);
+	}
 }
 
 void px_order_event(struct px_conn *c, const struct px_event *ev)
@@ -346,6 +389,12 @@ void px_order_settle(struct px_conn *c)
 
 void px_order_advance(struct px_conn *c, uint64_t now_ns)
 {
+	if (px_conn_is_untied(c) && !c->is_unpaired) {
+		if (!c->held || now_ns < c->held->hdr.ts_ns + c->table->opt.untied_ns)
+			return;
+		c->is_unpaired = true;
+		px_order_settle(c);
+	}
 	while (c->held && now_ns >= c->held->hdr.ts_ns + c->table->opt.reorder_ns)
 		order_give_up(c);
 }

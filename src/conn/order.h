@@ -25,6 +25,18 @@ void px_order_lost(struct px_conn *c, const struct px_event *ev);
 /* What the held events wait for will not come: go on without it. */
 void px_order_settle(struct px_conn *c);
 
+/*
+ * Keep an event of a TLS context until its socket is known. Not for ever: c->is_unpaired is set
+ * when they are taken as they are.
+ */
+void px_order_keep(struct px_conn *c, const struct px_event *ev);
+
+/* What was kept with `from` are events of c. */
+void px_order_replay(struct px_conn *c, struct px_conn *from);
+
+/* What the first event that is kept tells of where both directions stood; false: none is. */
+bool px_order_kept_from(const struct px_conn *c, uint32_t *out, uint32_t *in);
+
 /* The same for those that have waited for reorder_ns by now (source clock). */
 void px_order_advance(struct px_conn *c, uint64_t now_ns);
 

@@ -24,6 +24,7 @@ void px_table_defaults(struct px_table_options *opt)
 		.frame_bytes_max = 1 << 20,
 		.frames_bytes_max = 64 << 20,
 		.reorder_ns = 20 * 1000 * 1000,
+		.untied_ns = 2ull * 1000 * 1000 * 1000,
 		.linger_ns = 50 * 1000 * 1000,
 		.idle_unix_ns = 600ull * 1000 * 1000 * 1000,
 		.peers_max = 8192,
@@ -225,7 +226,7 @@ static struct px_conn *table_add(struct px_table *t, const struct px_abi_event *
 static bool table_is_start(const struct px_table *t, const struct px_abi_event *h)
 {
 	return h->kind == PX_ABI_OPEN || h->flags & PX_ABI_F_START ||
-	       (t->opt.is_new && t->opt.is_new(t->opt.ctx, h));
+	       (t->opt.is_new && !(h->sock_id & PX_ABI_UNTIED) && t->opt.is_new(t->opt.ctx, h));
 }
 
 static void table_update_waiting(struct px_conn *c)
@@ -294,6 +295,27 @@ static bool table_shows_file(struct px_conn *c, const struct px_abi_event *h)
 	return !c->hides_file;
 }
 
+/* The socket of a TLS context is known: what was told of the context is of this connection. */
+static void table_tie(struct px_table *t, struct px_conn *c, const struct px_event *ev)
+{
+	struct px_abi_event h = *ev->hdr;
+	struct px_abi_tie tie;
+	struct px_conn *untied;
+
+	memcpy(&tie, ev->data.ptr, sizeof(tie));
+	untied = table_find(t, tie.untied_id);
+	if (untied && !untied->is_unpaired)
+		px_order_kept_from(untied, &h.pos, &h.peer_pos);
+	px_tls_begin(c, &h);
+	if (!untied)
+		return;
+	if (!untied->is_unpaired) {
+		px_order_replay(c, untied);
+		t->stats.conns_seen--;
+	}
+	table_end(t, untied);
+}
+
 void px_table_event(struct px_table *t, const struct px_event *ev)
 {
 	const struct px_abi_event *h = ev->hdr;
@@ -357,12 +379,16 @@ void px_table_event(struct px_table *t, const struct px_event *ev)
 		px_life_tell_open(c);
 	switch (h->kind) {
 	case PX_ABI_TIE:
-		px_tls_begin(c, h);
+		table_tie(t, c, ev);
 		break;
 	case PX_ABI_DATA:
 		if (h->flags & PX_ABI_F_TLS && !(h->flags & PX_ABI_F_PACKET)) {
 			if (!c->is_tls)
 				px_tls_begin(c, h);
+			if (px_conn_is_untied(c) && !c->is_unpaired) {
+				px_order_keep(c, ev);
+				break;
+			}
 			placed = *h;
 			px_tls_place(c, &placed);
 			inside = (struct px_event){ &placed, ev->data };

@@ -7,7 +7,7 @@ import time
 from harness import clients, tls
 from harness.raw import Client, chunked
 from harness.registry import live
-from harness.servers import PYTHON, Nginx, RawServer, need
+from harness.servers import PYTHON, Nginx, RawServer, async_server, need, node_server
 from harness.tracer import Tracer
 
 MANY = 20
@@ -174,6 +174,88 @@ def tls_s_client(t):
 
 
 @live()
+def tls_wget(t):
+    """wget, which uses GnuTLS"""
+    def make(server, authority):
+        base = f"https://localhost:{server.address[1]}"
+        return clients.Client([need("wget"), "-q4", "--ca-certificate", authority, "-O/dev/null",
+                               *(f"{base}/bytes/{i * 9000}?i={i}" for i in range(MANY)), f"{base}/bytes/5000000"])
+    asked(t, make, "gnutls")
+
+
+MEMORY_ASKS = [(op, url, size) for i in range(MANY) for op, url, size in (
+    ("GET", f"/bytes/{i * 900}?i={i}", 0), ("POST", f"/echo?i={i}", i * 5000), ("POST", f"/echo?same={i}", 4000))]
+
+
+@live()
+def tls_node_client(t):
+    """node, which has its library built in and moves ciphertext through memory"""
+    asked(t, lambda server, authority: clients.script("client.js", "localhost", server.address[1], MEMORY_ASKS, authority))
+
+
+@live()
+def tls_asyncio_client(t):
+    """asyncio, through memory: connections that send equal lengths at the same time"""
+    asked(t, lambda server, authority: clients.script("asynchronous.py", "127.0.0.1", server.address[1], MEMORY_ASKS, authority,
+                                                      "1"))
+
+
+@live()
+def tls_unpaired(t):
+    """connections that are over before anybody knows their sockets: shown all the same, without endpoints"""
+    pem, authority = tls.certificate(t.folder)
+    server = t.start(RawServer(t.folder, pem=pem))
+    client = clients.script("asynchronous.py", "127.0.0.1", server.address[1], MEMORY_ASKS[:8], authority)
+    t.stops.append(client.stop)
+    with t.trace([client.pid], "-f") as tracer:
+        client.go()
+        tracer.process.wait(10)
+    lost = [rec for rec in tracer.messages() if "unpaired" in rec["flags"]]
+    for rec in lost:
+        t.expect("local_addr" not in rec and "remote_port" not in rec and "net" not in rec, f"endpoints of an unpaired one: {rec}")
+    told = sorted((ex.op, ex.url.partition("?")[2]) for ex in server.account())
+    seen = sorted((rec["op"], rec["req"].get("query")) for rec in tracer.messages())
+    t.expect(told == seen, f"{told} is not {seen}")
+    t.note(f"{len(lost)} of {len(told)} unpaired")
+
+
+@live()
+def tls_node_server(t):
+    """a server on node: connections from before the tracer and later ones, 5 MB both ways"""
+    pem, authority = tls.certificate(t.folder)
+    server = t.start(node_server(t.folder, pem))
+    in_memory(t, server, authority)
+
+
+@live()
+def tls_asyncio_server(t):
+    """a server on asyncio, the same"""
+    pem, authority = tls.certificate(t.folder)
+    server = t.start(async_server(t.folder, pem))
+    in_memory(t, server, authority)
+
+
+def in_memory(t, server, authority):
+    old = [Client(server.address, [], tls.context(authority)) for _ in range(4)]
+    for client in old:
+        client.ask("GET", "/bytes/1000?before")
+        client.account = t.account
+    with t.trace(server.pids) as tracer:
+        late = [Client(server.address, t.account, tls.context(authority, 2 + i % 2)) for i in range(8)]
+        for i in range(10):
+            for n, client in enumerate(old + late):
+                client.send("POST", f"/echo?{n}.{i}", body=b"e" * 1000)
+            for client in reversed(old + late):  # in another order than they were asked
+                client.receive()
+        late[0].ask("GET", "/bytes/5000000")
+        late[1].ask("POST", "/echo?large", body=b"l" * 5_000_000)
+        for client in old + late:
+            client.close()
+    t.check([ex.seen_as("server") for ex in t.account], tracer)
+    are_plain(t, tracer)
+
+
+@live()
 def tls_command(t):
     """a command under trace: the probes are there before its first byte"""
     pem, authority = tls.certificate(t.folder)
@@ -183,7 +265,9 @@ def tls_command(t):
            f"context=ssl.create_default_context(cafile='{authority}')).read()"
     for argv in ([need("curl"), "-4sS", "--http1.1", "--cacert", authority, "-o/dev/null", f"{base}/bytes/100?curl"],
                  ["sh", "-c", f"curl -4sS --http1.1 --cacert {authority} -o/dev/null {base}/bytes/200?sh"],
-                 [PYTHON, "-c", code]):
+                 [PYTHON, "-c", code],
+                 [need("node"), "-e", f"require('https').get('{base}/bytes/400?node', {{ca: require('fs').readFileSync("
+                  f"'{authority}')}}, r => r.resume())"]):
         before = len(server.account())
         tracer = Tracer(None, "-o-", "--", *argv, probe=t.probe)
         tracer.process.wait(20)

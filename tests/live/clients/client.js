@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// client.js HOST PORT: waits for a line on stdin, then asks for the URLs on the following lines with http.request.
+// client.js HOST PORT [CA]: waits for a line on stdin, then asks for the URLs on the following lines with http.request;
+// with a file of authorities by HTTPS.
 'use strict';
-const http = require('http');
-const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
-const [host, port] = process.argv.slice(2);
+const [host, port, authority] = process.argv.slice(2);
+const http = require(authority ? 'https' : 'http');
+const ca = authority && require('fs').readFileSync(authority);
+const agent = new http.Agent({ keepAlive: true, maxSockets: 1, ca });
 let text = '';
 
 function ask(lines) {

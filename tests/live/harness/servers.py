@@ -165,9 +165,14 @@ def unknown_server(_folder):
     return Server([PYTHON, f"{LIVE}/servers/unknown.py", str(port)], ("127.0.0.1", port))
 
 
-def node_server(_folder):
+def node_server(_folder, *args):
     port = free_port()
-    return Server([need("node"), f"{LIVE}/servers/server.js", str(port)], ("127.0.0.1", port))
+    return Server([need("node"), f"{LIVE}/servers/server.js", str(port), *args], ("127.0.0.1", port))
+
+
+def async_server(_folder, *args):
+    port = free_port()
+    return Server([PYTHON, f"{LIVE}/servers/asynchronous.py", str(port), *args], ("127.0.0.1", port))
 
 
 def built_dir():

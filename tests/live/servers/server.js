@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// server.js PORT: node's http server with the paths /bytes/N /chunked/N /close/N /status/CODE /echo.
+// server.js PORT [PEM]: node's http server with the paths /bytes/N /chunked/N /close/N /status/CODE /echo.
 'use strict';
-const http = require('http');
+const [port, pem] = process.argv.slice(2);
+const http = require(pem ? 'https' : 'http');
+const key = pem && require('fs').readFileSync(pem);
 
-const server = http.createServer({ maxHeaderSize: 256 * 1024 }, (req, res) => {
+const server = http.createServer({ maxHeaderSize: 256 * 1024, key, cert: key }, (req, res) => {
 	let got = 0;
 	req.on('data', (piece) => { got += piece.length; });
 	req.on('end', () => {
@@ -34,4 +36,4 @@ const server = http.createServer({ maxHeaderSize: 256 * 1024 }, (req, res) => {
 	});
 });
 server.keepAliveTimeout = 60000;
-server.listen(Number(process.argv[2]), '127.0.0.1');
+server.listen(Number(port), '127.0.0.1');
