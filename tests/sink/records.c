@@ -72,7 +72,7 @@ static struct px_value objects_of(const struct px_field *f, unsigned int odd)
 	unsigned int turn = next++ % PX_PROTO_FIELDS_MAX;
 
 	objects[turn] = (struct px_object){ .values = values[turn] };
-	for (unsigned int i = 0; f->members[i].type != PX_TYPE_NONE; i++) {
+	for (unsigned int i = 0; i < PX_MEMBERS_MAX && f->members[i].type != PX_TYPE_NONE; i++) {
 		values[turn][i] = value_of(&f->members[i]);
 		if (i == odd)
 			values[turn][i].s = PX_BYTES("\x80");
