@@ -19,4 +19,13 @@ void px_frame_pool_fini(struct px_frame_pool *pool);
 PX_MUST_USE struct px_frame *px_frame_new(struct px_frame_pool *pool);
 void px_frame_free(struct px_frame_pool *pool, struct px_frame *f);
 
+/* Do their keys agree as far as they are known? */
+static inline bool px_frame_keys_agree(const struct px_frame *a, const struct px_frame *b)
+{
+	uint64_t known =
+		(a->key_mask ? a->key_mask : UINT64_MAX) & (b->key_mask ? b->key_mask : UINT64_MAX);
+
+	return ((a->key ^ b->key) & known) == 0;
+}
+
 #endif

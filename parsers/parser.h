@@ -91,6 +91,8 @@ struct px_mark {
 struct px_frame {
 	enum px_frame_kind kind; /* set once the message could be shown, were it to end here */
 	uint64_t key;		/* equal in a request and its response; see enum px_match */
+	uint64_t key_mask;	/* BY_KEY: the bits of it that are known; 0: all */
+	bool needs_partner;	/* by itself it proves nothing: no record of it alone */
 	bool has_stream;
 	int64_t stream;		/* the record's `stream`, with has_stream */
 	unsigned int flags;	/* PX_FLAG_TRUNCATED, PX_FLAG_ABORTED, PX_FLAG_GAP as far as the parser knows them */
@@ -99,6 +101,7 @@ struct px_frame {
 	void *msg;		/* the protocol's own, memory from `arena`; a message has begun once it is not NULL */
 	struct px_arena arena;
 
+	uint32_t tries;		/* datagrams: how often this request was sent */
 	uint32_t epoch;		/* keys are comparable within one; a loss begins the next */
 	bool is_stamped;	/* epoch is set */
 	uint64_t bytes;		/* of the message on the wire, first to last byte */
@@ -126,6 +129,13 @@ struct px_parse_limits {
 	size_t decoded_max;	/* bytes that a decompressed body may have */
 };
 
+/* A message that is no part of a stream. */
+struct px_datagram {
+	size_t len;		/* bytes of it; not all need have been copied */
+	uint16_t local_port, remote_port;	/* hints, as ports are */
+	bool is_multicast;	/* to or from a group */
+};
+
 struct px_parse_ctx {
 	void *state;		/* px_parser.state_size bytes, one per connection, zeroed at birth */
 	enum px_dir dir;	/* of these bytes */
@@ -134,6 +144,7 @@ struct px_parse_ctx {
 	bool mid_stream;	/* the first bytes of this direction were not seen */
 	uint64_t pos;		/* offset of in.ptr[0] in its direction */
 	const struct px_parse_limits *limits;
+	const struct px_datagram *datagram;	/* these bytes are one; NULL: of a stream */
 };
 
 /*
@@ -163,6 +174,11 @@ struct px_parser {
 	size_t state_size;		/* 0: stateless */
 	size_t max_frame;		/* bytes; MORE beyond this is turned into BAD */
 	enum px_match match;
+	/*
+	 * Travels in datagrams, too: parse() is shown each one whole, with ctx->datagram and
+	 * without a state, and says FRAME or BAD. Nobody asks infer() about them.
+	 */
+	bool has_datagrams;
 
 	/* Whose bytes are these? head: the first ones seen of a direction, at least one. */
 	enum px_sure (*infer)(struct px_bytes head, enum px_dir dir);

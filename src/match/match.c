@@ -292,12 +292,29 @@ static void match_placed(struct px_matcher *m, struct px_frame *f)
 	match_emit(m, NULL, f, match_alone(m));
 }
 
+/* The only frame whose key may be f's, where not all of one is known. */
+static struct px_frame *match_loosely(struct px_match_queue *q, const struct px_frame *f)
+{
+	const struct px_frame *found = NULL;
+
+	for (const struct px_frame *other = q->first; other; other = other->next) {
+		if ((!f->key_mask && !other->key_mask) || !px_frame_keys_agree(f, other))
+			continue;
+		if (found)
+			return NULL;
+		found = other;
+	}
+	return found ? queue_take(q, false, found->key) : NULL;
+}
+
 static void match_by_key(struct px_matcher *m, struct px_frame *f)
 {
 	bool is_request = f->kind == PX_FRAME_REQUEST;
-	struct px_frame *other =
-		queue_take(is_request ? &m->responses : &m->requests, false, f->key);
+	struct px_match_queue *q = is_request ? &m->responses : &m->requests;
+	struct px_frame *other = queue_take(q, false, f->key);
 
+	if (!other)
+		other = match_loosely(q, f);
 	if (other)
 		match_emit(m, is_request ? f : other, is_request ? other : f, 0);
 	else

@@ -26,7 +26,7 @@ struct case_step {
 struct case_one {
 	char name[128];
 	struct px_parse_limits limits;
-	bool is_joined, is_server, is_tls;
+	bool is_joined, is_server, is_datagrams, is_tls;
 	unsigned int how;	/* enum px_dump_how */
 	struct case_step steps[CASE_STEPS_MAX];
 	size_t count;
@@ -100,7 +100,7 @@ static void case_line(struct case_one *c, char *line)
 			case_step_new(c, CASE_EOF, from_client);
 		} else {
 			s = last;
-			if (!s || s->what != CASE_BYTES || c->is_closed ||
+			if (!s || s->what != CASE_BYTES || c->is_closed || c->is_datagrams ||
 			    s->dir != (from_client != c->is_server ? PX_DIR_OUT : PX_DIR_IN))
 				s = case_step_new(c, CASE_BYTES, from_client);
 			n = 1;
@@ -118,6 +118,8 @@ static void case_line(struct case_one *c, char *line)
 		c->is_joined = true;
 	} else if (strcmp(line, "server") == 0) {
 		c->is_server = true;
+	} else if (strcmp(line, "datagrams") == 0) {
+		c->is_datagrams = true;
 	} else if (strcmp(line, "tls") == 0) {
 		c->is_tls = true;
 	} else if (strcmp(line, "no-redact") == 0) {
@@ -171,7 +173,7 @@ static struct px_frame *case_response(const struct case_one *c, struct case_fram
 	for (size_t i = 0; i < got->count; i++) {
 		struct px_frame *f = got->frames[i];
 
-		if (f && f->kind == PX_FRAME_RESPONSE && f->key == request->key &&
+		if (f && f->kind == PX_FRAME_RESPONSE && px_frame_keys_agree(f, request) &&
 		    f->epoch == request->epoch) {
 			got->frames[i] = NULL;
 			return f;
@@ -227,6 +229,10 @@ static void case_feed(const struct px_parser *parser, const struct case_one *c, 
 			px_feed_eof(&feed, s->dir);
 			break;
 		case CASE_BYTES:
+			if (c->is_datagrams) {
+				px_feed_datagram(&feed, s->dir, px_buf_bytes(&s->bytes), NULL);
+				break;
+			}
 			for (size_t done = 0; done < s->bytes.len;) {
 				size_t n = s->bytes.len - done;
 
@@ -293,6 +299,8 @@ static bool case_run(const struct px_parser *parser, struct case_one *c, bool up
 		case_append(&c->expected, whole.ptr, whole.len);
 	}
 	ok = case_compare(c, "fed whole", 0, &c->expected, &whole);
+	if (c->is_datagrams) /* they come whole or not at all */
+		goto out;
 	for (size_t piece = 1; ok && piece <= 4; piece++) {
 		got.len = 0;
 		case_feed(parser, c, piece, 0, &got);
@@ -303,6 +311,7 @@ static bool case_run(const struct px_parser *parser, struct case_one *c, bool up
 		case_feed(parser, c, SIZE_MAX, cut, &got);
 		ok = case_compare(c, "cut at", cut, &whole, &got);
 	}
+out:
 	px_buf_fini(&whole);
 	px_buf_fini(&got);
 	return ok;

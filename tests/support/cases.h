@@ -10,6 +10,7 @@
  *	no-redact
  *	redact-literals
  *	raw                                    show the raw bytes too
+ *	datagrams                              each line of bytes is one
  *	> GET / HTTP/1.1\r\n                   from client to server; \r \n \\ \xNN
  *	>* 1000 x                              the same text a thousand times
  *	< HTTP/1.1 200 OK\r\n                  from server to client

@@ -87,6 +87,37 @@ static void feed_lost(struct px_feed *f, enum px_dir dir, const char *why)
 	d->is_lost = true;
 }
 
+/* parse(), shown its bytes where the feed wants them to lie. */
+static struct px_parse_result feed_show(struct px_feed *f, const struct px_parse_ctx *ctx,
+					struct px_bytes view, struct px_frame *frame)
+{
+	struct px_parse_result r;
+	char *heap;
+
+	f->calls++;
+	switch (view.len ? f->view : PX_FEED_PLAIN) {
+	case PX_FEED_GUARD:
+		view = px_guard_dup(view);
+		r = f->parser->parse(ctx, view, frame);
+		px_guard_free(view);
+		break;
+	case PX_FEED_HEAP:
+		heap = malloc(view.len);
+		if (!heap)
+			abort();
+		memcpy(heap, view.ptr, view.len);
+		r = f->parser->parse(ctx, px_bytes_of(heap, view.len), frame);
+		free(heap);
+		break;
+	case PX_FEED_PLAIN:
+	default:
+		r = f->parser->parse(ctx, view, frame);
+	}
+	if (r.status == PX_PARSE_BAD && !r.why)
+		feed_breach(f, "bad without a reason");
+	return r;
+}
+
 static struct px_parse_result feed_call(struct px_feed *f, enum px_dir dir)
 {
 	struct px_feed_dir *d = &f->dir[dir];
@@ -97,31 +128,11 @@ static struct px_parse_result feed_call(struct px_feed *f, enum px_dir dir)
 				    .mid_stream = f->mid_stream,
 				    .pos = d->pos,
 				    .limits = &f->limits };
-	struct px_bytes view = { d->len ? d->bytes : NULL, d->len };
 	struct px_parse_result r;
-	char *heap;
 
-	f->calls++;
 	d->ended |= d->eof;
 	d->ask_again = false;
-	switch (d->len ? f->view : PX_FEED_PLAIN) {
-	case PX_FEED_GUARD:
-		view = px_guard_dup(view);
-		r = f->parser->parse(&ctx, view, d->frame);
-		px_guard_free(view);
-		break;
-	case PX_FEED_HEAP:
-		heap = malloc(view.len);
-		if (!heap)
-			abort();
-		memcpy(heap, view.ptr, view.len);
-		r = f->parser->parse(&ctx, px_bytes_of(heap, view.len), d->frame);
-		free(heap);
-		break;
-	case PX_FEED_PLAIN:
-	default:
-		r = f->parser->parse(&ctx, view, d->frame);
-	}
+	r = feed_show(f, &ctx, (struct px_bytes){ d->len ? d->bytes : NULL, d->len }, d->frame);
 	if ((r.status == PX_PARSE_FRAME || r.status == PX_PARSE_SKIP) && r.consumed > d->len) {
 		feed_breach(f, "consumed more than there was");
 		r.consumed = d->len;
@@ -138,8 +149,6 @@ static struct px_parse_result feed_call(struct px_feed *f, enum px_dir dir)
 		feed_breach(f, "waits behind the end");
 		r = px_parse_bad("contract");
 	}
-	if (r.status == PX_PARSE_BAD && !r.why)
-		feed_breach(f, "bad without a reason");
 	return r;
 }
 
@@ -305,6 +314,33 @@ void px_feed_eof(struct px_feed *f, enum px_dir dir)
 {
 	f->dir[dir].eof = true;
 	feed_run(f, dir);
+}
+
+bool px_feed_datagram(struct px_feed *f, enum px_dir dir, struct px_bytes b,
+		      const struct px_datagram *d)
+{
+	struct px_datagram whole = { .len = b.len };
+	struct px_parse_ctx ctx = {
+		.dir = dir, .role = f->role, .limits = &f->limits, .datagram = d ? d : &whole
+	};
+	struct px_frame *frame = px_frame_new(&f->pool);
+	struct px_parse_result r;
+
+	if (!frame)
+		abort();
+	frame->dir = dir;
+	r = feed_show(f, &ctx, b, frame);
+	if (r.status == PX_PARSE_FRAME && frame->kind && frame->msg) {
+		frame->bytes = frame->last.pos = ctx.datagram->len;
+		f->on_frame(f->ctx, dir, frame);
+		return true;
+	}
+	if (r.status != PX_PARSE_BAD)
+		feed_breach(f, "a datagram is a message or none");
+	else if (f->on_bad)
+		f->on_bad(f->ctx, dir, r.why);
+	px_frame_free(&f->pool, frame);
+	return false;
 }
 
 void px_feed_finish(struct px_feed *f)

@@ -58,6 +58,13 @@ void px_feed_bytes(struct px_feed *f, enum px_dir dir, struct px_bytes b);
 void px_feed_hole(struct px_feed *f, enum px_dir dir, uint64_t n, bool is_cut);
 void px_feed_eof(struct px_feed *f, enum px_dir dir);
 
+/*
+ * A datagram, of which these bytes were copied; d may be NULL where that is all of it. Returns
+ * whether the parser took it.
+ */
+bool px_feed_datagram(struct px_feed *f, enum px_dir dir, struct px_bytes b,
+		      const struct px_datagram *d);
+
 /* The connection is gone: hand on what could be shown. */
 void px_feed_finish(struct px_feed *f);
 
