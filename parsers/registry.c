@@ -2,11 +2,13 @@
 /* The one list of protocols, a line each. */
 #include "parser.h"
 
+#include "dns/dns.h"
 #include "http/http.h"
 
 const struct px_parser px_parser_any = { .name = "any" };
 
 const struct px_parser *const px_parsers[] = {
 	&px_parser_http,
+	&px_parser_dns,
 	NULL,
 };
