@@ -7,6 +7,14 @@
 
 static const char choice_list_hint[] = "pxtrace --list-protocols shows what there is";
 
+bool px_choice_has_datagrams(const struct px_choice *c)
+{
+	for (size_t i = 0; c->parsers[i]; i++)
+		if (c->parsers[i]->has_datagrams)
+			return true;
+	return false;
+}
+
 size_t px_choice_groups(struct px_field_group *groups, size_t max)
 {
 	size_t count = 0;

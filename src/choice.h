@@ -26,6 +26,9 @@ struct px_choice {
 PX_MUST_USE int px_choice_init(struct px_choice *c, struct px_options *o, struct px_error *err);
 void px_choice_fini(struct px_choice *c);
 
+/* Whether one of the protocols that are asked travels in datagrams. */
+bool px_choice_has_datagrams(const struct px_choice *c);
+
 /* The protocols with their fields, for lists of them: at most max. Returns how many. */
 size_t px_choice_groups(struct px_field_group *groups, size_t max);
 

@@ -157,8 +157,10 @@ static int main_live(const struct px_options *o, const struct px_choice *choice,
 		.transport = transports[o->transport],
 		.ring_bytes = (size_t)o->buffer_size,
 		.snaplen = o->snaplen > UINT32_MAX ? UINT32_MAX : (uint32_t)o->snaplen,
-		.datagrams = o->write_file || o->conns,
-		.datagram_max = o->write_file ? PX_LIVE_DATAGRAM : 0,
+		.datagrams = o->write_file || o->conns || px_choice_has_datagrams(choice),
+		.datagram_max = o->write_file			  ? PX_LIVE_DATAGRAM
+				: px_choice_has_datagrams(choice) ? PX_LIVE_DATAGRAM_MESSAGE
+								  : 0,
 		.tls = !o->no_tls,
 		.tls_program = o->command ? o->command[0] : NULL,
 		.tls_ahead = px_options_follow(o) || !o->pids.count,

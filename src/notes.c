@@ -49,6 +49,9 @@ void px_notes_explain(struct px_notes *n, int64_t wall_ns)
 			 "%llu bytes on %llu connections, of no protocol that pxtrace knows",
 			 (unsigned long long)n->table->decode_env.not_understood_bytes,
 			 (unsigned long long)s->conns_seen);
+	else if (s->conns_seen == 0 && n->table->datagrams.understood > 0)
+		snprintf(text, sizeof(text), "%llu datagrams, no complete exchange yet",
+			 (unsigned long long)n->table->peers.datagrams);
 	else if (s->conns_seen == 0)
 		snprintf(text, sizeof(text), "%llu datagrams, of no protocol that pxtrace knows",
 			 (unsigned long long)n->table->peers.datagrams);
@@ -81,10 +84,11 @@ void px_notes_tell_foreign(struct px_notes *n, int64_t wall_ns)
 
 void px_notes_tell_spliced(struct px_notes *n, int64_t wall_ns)
 {
-	notes_warn(n, &n->told_spliced, "splice",
-		   "the process uses splice: what it moves out of sockets by that is not seen; with "
-		   "--probe=tracepoint it is counted",
-		   wall_ns);
+	notes_warn(
+		n, &n->told_spliced, "splice",
+		"the process uses splice: what it moves out of sockets by that is not seen; with "
+		"--probe=tracepoint it is counted",
+		wall_ns);
 }
 
 void px_notes_summary(const struct px_notes *n, const struct px_report_stop *stop,

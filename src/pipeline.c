@@ -449,6 +449,7 @@ static int pipeline_open_table(struct px_pipeline *p, const struct px_run_info *
 		table.on_control = pipeline_control;
 		table.on_dropped = pipeline_dropped;
 		table.own_netns = pipeline_netns();
+		table.only_role = opt->ends.role;
 	}
 	table.marks_start = info->probe && strcmp(info->probe, "sock") == 0;
 	if (p->source->ops->is_new)

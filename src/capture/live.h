@@ -35,6 +35,7 @@ struct px_live_options {
 #define PX_LIVE_COPY (2u << 20)
 
 #define PX_LIVE_DATAGRAM (64u << 10)	/* all of any */
+#define PX_LIVE_DATAGRAM_MESSAGE 4096u	/* of a message: no more is agreed upon as a rule (EDNS) */
 
 /* What was set up, for the banner and the `start` record. */
 struct px_live_info {
@@ -73,8 +74,8 @@ int px_live_rest_fd(const struct px_source *src);
 int px_live_control(struct px_source *src, uint64_t sock_id, const struct px_abi_control *ctl);
 
 /*
- * The bytes that a dropped socket has moved since, by direction; to be asked before px_live_control()
- * forgets it.
+ * The bytes that a dropped socket has moved since, by direction; to be asked before
+ * px_live_control() forgets it.
  */
 void px_live_dropped(struct px_source *src, uint64_t sock_id, uint64_t bytes[2]);
 

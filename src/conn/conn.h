@@ -45,6 +45,7 @@ struct px_conn {
 	uint64_t file_call_ns;	/* when the latest call ended that sent a file (PX_ABI_F_FILE) */
 	bool hides_file;	/* its bytes are not shown: they may be others than those sent */
 	uint64_t messages, errors;
+	uint32_t asked;		/* UDP: messages that wait for their partner, see conn/datagram.h */
 	struct px_abi_control control;	/* as told to the kernel side last */
 	bool is_controlled;	/* it has been told something */
 	bool is_dropped;	/* its calls are not looked at any more */

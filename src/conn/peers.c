@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "conn/life.h"
+#include "conn/table.h"
 
 #define PEERS_BUCKETS 2048u /* a power of two */
 
@@ -53,7 +54,9 @@ static void peers_close(struct px_peers *p, struct px_conn *c)
 
 	c->closed = true;
 	c->closed_ns = c->last_ns;
-	p->table->opt.on_close(p->table->opt.ctx, c);
+	px_datagrams_end(&p->table->datagrams, c);
+	if (!c->is_packet)
+		p->table->opt.on_close(p->table->opt.ctx, c);
 	while (*at != c)
 		at = &(*at)->hash_next;
 	*at = c->hash_next;
@@ -77,6 +80,7 @@ static struct px_conn *peers_add(struct px_peers *p, const struct px_abi_event *
 	c->type = h->type;
 	c->protocol = h->protocol;
 	c->netns = h->netns;
+	c->is_packet = (h->flags & PX_ABI_F_PACKET) != 0;
 	c->remote_port = h->remote_port;
 	c->scope_id = h->scope_id;
 	memcpy(c->remote_addr, h->remote_addr, sizeof(c->remote_addr));
@@ -91,7 +95,7 @@ static struct px_conn *peers_add(struct px_peers *p, const struct px_abi_event *
 	return c;
 }
 
-void px_peers_event(struct px_peers *p, const struct px_abi_event *h)
+struct px_conn *px_peers_event(struct px_peers *p, const struct px_abi_event *h)
 {
 	struct px_conn *c = *peers_bucket(p, h->sock_id, h->remote_addr, h->remote_port);
 	bool is_new = false;
@@ -104,8 +108,11 @@ void px_peers_event(struct px_peers *p, const struct px_abi_event *h)
 		is_new = true;
 	}
 	if (!c)
-		return;
-	/* A socket gets its port with its first datagram at the latest, an address when it connects. */
+		return NULL;
+	/*
+	 * A socket gets its port with its first datagram at the latest, an address when it
+	 * connects.
+	 */
 	c->local_port = h->local_port;
 	if (memcmp(c->local_addr, h->local_addr, sizeof(c->local_addr)) != 0) {
 		memcpy(c->local_addr, h->local_addr, sizeof(c->local_addr));
@@ -118,12 +125,13 @@ void px_peers_event(struct px_peers *p, const struct px_abi_event *h)
 	if (h->ts_ns > c->last_ns)
 		c->last_ns = h->ts_ns;
 	c->bytes[h->dir ? PX_DIR_OUT : PX_DIR_IN] += h->len;
-	if (is_new) {
+	if (is_new && !c->is_packet) {
 		p->table->opt.on_open(p->table->opt.ctx, c);
 	} else if (p->age_last != c) {
 		peers_age_unlink(p, c);
 		peers_age_append(p, c);
 	}
+	return c;
 }
 
 void px_peers_advance(struct px_peers *p, uint64_t now_ns)
@@ -134,8 +142,10 @@ void px_peers_advance(struct px_peers *p, uint64_t now_ns)
 
 void px_peers_fini(struct px_peers *p)
 {
-	while (p->age_first)
-		peers_close(p, p->age_first);
+	for (struct px_conn *c = p->age_first, *next; c; c = next) {
+		next = c->age_next;
+		peers_close(p, c);
+	}
 	free(p->buckets);
 	p->buckets = NULL;
 }

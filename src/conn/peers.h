@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Who exchanges UDP datagrams with whom: a socket and one of its peers are shown as connections
- * are, opened by their first datagram and closed when none came for a while. Nobody closes them, so
- * they are few and short-lived: bounded in number and in time.
+ * are, opened by their first datagram and closed when none came for a while; those of packet
+ * captures are kept, but not shown. Nobody closes them, so they are few and short-lived: bounded in
+ * number and in time.
  */
 #ifndef PX_CONN_PEERS_H
 #define PX_CONN_PEERS_H
@@ -25,8 +26,8 @@ PX_MUST_USE int px_peers_init(struct px_peers *p, struct px_table *table, size_t
 /* Closes all. */
 void px_peers_fini(struct px_peers *p);
 
-/* A datagram of a traced process. */
-void px_peers_event(struct px_peers *p, const struct px_abi_event *h);
+/* A datagram: its socket and peer, or NULL where there is no memory. */
+struct px_conn *px_peers_event(struct px_peers *p, const struct px_abi_event *h);
 
 /* Close those that were idle for too long by this time (source clock, ns). */
 void px_peers_advance(struct px_peers *p, uint64_t now_ns);

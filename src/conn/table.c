@@ -29,6 +29,7 @@ void px_table_defaults(struct px_table_options *opt)
 		.idle_unix_ns = 600ull * 1000 * 1000 * 1000,
 		.peers_max = 8192,
 		.idle_peer_ns = 60ull * 1000 * 1000 * 1000,
+		.answer_ns = 10ull * 1000 * 1000 * 1000,
 	};
 }
 
@@ -102,8 +103,10 @@ int px_table_init(struct px_table *t, const struct px_table_options *opt)
 	};
 	t->bucket_count = 1024;
 	t->buckets = calloc(t->bucket_count, sizeof(*t->buckets));
-	if (t->buckets && px_peers_init(&t->peers, t, opt->peers_max, opt->idle_peer_ns) == 0)
+	if (t->buckets && px_datagrams_init(&t->datagrams, t) == 0 &&
+	    px_peers_init(&t->peers, t, opt->peers_max, opt->idle_peer_ns) == 0)
 		return 0;
+	px_datagrams_fini(&t->datagrams);
 	free(t->buckets);
 	t->buckets = NULL;
 	return -ENOMEM;
@@ -280,8 +283,8 @@ static void table_process(struct px_conn *c, const struct px_abi_event *h)
 
 /*
  * Bytes taken from a file when the call was over are those that it sent if the file has not changed
- * since it began. When that was nobody has seen, but it was after the thread's call before it. Files
- * get their times from a clock that may be a tick behind.
+ * since it began. When that was nobody has seen, but it was after the thread's call before it.
+ * Files get their times from a clock that may be a tick behind.
  */
 static bool table_shows_file(struct px_conn *c, const struct px_abi_event *h)
 {
@@ -328,10 +331,13 @@ void px_table_event(struct px_table *t, const struct px_event *ev)
 	if (h->flags & PX_ABI_F_DGRAM && t->opt.on_event)
 		t->opt.on_event(t->opt.ctx, NULL, ev, 0);
 	t->opt.marks_start |= (h->flags & PX_ABI_F_START) != 0;
-	if (h->flags & PX_ABI_F_DGRAM && h->kind == PX_ABI_DATA && !(h->flags & PX_ABI_F_PACKET))
-		px_peers_event(&t->peers, h);
+	if (h->flags & PX_ABI_F_DGRAM && h->kind == PX_ABI_DATA) {
+		c = px_peers_event(&t->peers, h);
+		if (c)
+			px_datagrams_event(&t->datagrams, c, ev);
+	}
 	if (h->kind == PX_ABI_PROC || h->flags & PX_ABI_F_DGRAM)
-		return; /* datagrams are not joined to streams, and no protocol here reads them */
+		return; /* datagrams are not joined to streams */
 	if (c && (c->sock_gen != h->sock_gen ||
 		  (h->kind == PX_ABI_OPEN && (c->role != PX_ROLE_UNKNOWN || c->closed)))) {
 		/* The inode number serves another socket now, or the socket another connection. */
@@ -446,12 +452,15 @@ void px_table_advance(struct px_table *t, uint64_t now_ns)
 		c->closed_ns = now_ns;
 		table_end(t, c);
 	}
+	px_datagrams_advance(&t->datagrams, now_ns);
 	px_peers_advance(&t->peers, now_ns);
 }
 
 void px_table_fini(struct px_table *t)
 {
+	px_datagrams_flush(&t->datagrams);
 	px_peers_fini(&t->peers);
+	px_datagrams_fini(&t->datagrams);
 	for (struct px_conn *c = t->age_first, *next; c; c = next) {
 		next = c->age_next;
 		table_end(t, c);

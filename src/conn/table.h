@@ -4,6 +4,7 @@
 #define PX_CONN_TABLE_H
 
 #include "conn/conn.h"
+#include "conn/datagram.h"
 #include "conn/peers.h"
 
 /* Who talks through this port, on either end, speaks this protocol. */
@@ -28,6 +29,8 @@ struct px_table_options {
 	bool marks_start;		/* the source says whose first events it has; else that is learned */
 	size_t peers_max;		/* pairs of UDP sockets and their peers, see conn/peers.h */
 	uint64_t idle_peer_ns;
+	uint64_t answer_ns;		/* UDP: how long a request waits for its answer */
+	enum px_role only_role;		/* UDP: exchanges in which the process has the other role are left out */
 	uint64_t idle_unix_ns;		/* UNIX sockets are given up after this: their end may go unseen */
 
 	void (*on_exchange)(void *ctx, struct px_conn *c, const struct px_exchange *ex);
@@ -78,6 +81,7 @@ struct px_table {
 	struct px_match_env match_env;
 	struct px_table_stats stats;
 	struct px_peers peers;
+	struct px_datagrams datagrams;
 	struct px_conn **buckets;
 	size_t bucket_count, conn_count;
 	uint64_t serial;
@@ -106,7 +110,7 @@ void px_table_advance(struct px_table *t, uint64_t now_ns);
 /* Whether px_table_advance() will have something to do later though no event comes. */
 static inline bool px_table_is_waiting(const struct px_table *t)
 {
-	return t->wait_first != NULL;
+	return t->wait_first != NULL || px_datagrams_are_waiting(&t->datagrams);
 }
 
 #endif
