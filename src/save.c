@@ -41,7 +41,7 @@ struct px_save {
 /* What is kept of a connection. */
 struct save_conn {
 	struct px_wire_conn *wire;
-	struct px_mask masks[2];
+	struct px_mask masks[];	/* of a direction one for each protocol, then of the other */
 };
 
 /* As many digits as the highest number has, so that names sort. */
@@ -272,18 +272,28 @@ static void save_rotate(struct px_save *s, int64_t wall_ns)
 	}
 }
 
+static size_t save_parsers(void)
+{
+	size_t count = 0;
+
+	while (px_parsers[count])
+		count++;
+	return count;
+}
+
 static struct save_conn *save_conn_of(struct px_conn *c)
 {
 	if (!c->saved)
-		c->saved = calloc(1, sizeof(struct save_conn));
+		c->saved = calloc(1, sizeof(struct save_conn) +
+					     2 * save_parsers() * sizeof(struct px_mask));
 	return c->saved;
 }
 
 /*
- * Overwrite the secrets of an event: masks are its connection's, known is its protocol or NULL.
- * When memory is short, none of its bytes are written.
+ * Overwrite the secrets of an event: masks are its connection's in this direction, NULL where there
+ * is none, known is its protocol or NULL. When memory is short, none of its bytes are written.
  */
-static void save_mask(struct px_save *s, const struct px_parser *known, struct px_mask masks[2],
+static void save_mask(struct px_save *s, const struct px_parser *known, struct px_mask *masks,
 		      struct px_event *ev)
 {
 	if (ev->hdr->kind != PX_ABI_DATA || ev->data.len == 0 || s->opt.no_redact)
@@ -297,9 +307,13 @@ static void save_mask(struct px_save *s, const struct px_parser *known, struct p
 	 * As long as nobody knows the protocol, it may be any; behind a change of protocol the last
 	 * one's bytes may come.
 	 */
-	for (size_t i = 0; px_parsers[i]; i++)
+	for (size_t i = 0; px_parsers[i]; i++) {
+		struct px_mask alone = { 0 }; /* a datagram has nothing before it */
+
 		if (px_parsers[i]->mask && (!known || known == px_parsers[i]))
-			px_parsers[i]->mask(&masks[ev->hdr->dir], s->scratch.ptr, s->scratch.len);
+			px_parsers[i]->mask(masks ? &masks[i] : &alone, s->scratch.ptr,
+					    s->scratch.len);
+	}
 	ev->data = px_buf_bytes(&s->scratch);
 }
 
@@ -308,7 +322,6 @@ void px_save_event(struct px_save *s, struct px_conn *c, const struct px_event *
 {
 	int64_t wall_ns = (int64_t)ev->hdr->ts_ns + wall_offset_ns;
 	struct px_event masked = *ev;
-	struct px_mask alone[2] = { 0 }; /* a datagram has nothing before it */
 	struct save_conn *own;
 	size_t had;
 
@@ -319,13 +332,14 @@ void px_save_event(struct px_save *s, struct px_conn *c, const struct px_event *
 		return;
 	had = s->wire.buf.len;
 	if (!c) {
-		save_mask(s, NULL, alone, &masked);
+		save_mask(s, NULL, NULL, &masked);
 		px_wire_datagram(&s->wire, &masked, (uint64_t)wall_ns);
 	} else {
 		own = save_conn_of(c);
 		if (!own)
 			return;
-		save_mask(s, c->decoder.parser, own->masks, &masked);
+		save_mask(s, c->decoder.parser,
+			  own->masks + (ev->hdr->dir ? save_parsers() : 0), &masked);
 		px_wire_event(&s->wire, &own->wire, &masked, pos, (uint64_t)wall_ns);
 	}
 	s->size += s->wire.buf.len - had;
