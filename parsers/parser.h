@@ -141,7 +141,7 @@ struct px_parse_ctx {
 	enum px_dir dir;	/* of these bytes */
 	enum px_role role;	/* of the traced process, as far as it is known by now */
 	bool eof;		/* no byte will ever follow `in` */
-	bool mid_stream;	/* the first bytes of this direction were not seen */
+	bool mid_stream;	/* earlier bytes of this direction, or of the other one, were not seen, or understood */
 	uint64_t pos;		/* offset of in.ptr[0] in its direction */
 	const struct px_parse_limits *limits;
 	const struct px_datagram *datagram;	/* these bytes are one; NULL: of a stream */

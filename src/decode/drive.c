@@ -322,7 +322,8 @@ static bool decode_step(struct px_decoder *d, enum px_dir dir)
 		.dir = dir,
 		.role = d->role,
 		.eof = at_end,
-		.mid_stream = d->mid_stream,
+		.mid_stream = d->mid_stream || !d->dirs[PX_DIR_IN].aligned ||
+			      !d->dirs[PX_DIR_OUT].aligned,
 		.pos = s->pos,
 		.limits = &d->env->limits,
 	};
