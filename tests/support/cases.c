@@ -168,7 +168,7 @@ static void case_on_bad(void *ctx, enum px_dir dir, const char *why)
 static struct px_frame *case_response(const struct case_one *c, struct case_frames *got,
 				      const struct px_frame *request)
 {
-	if (c->is_joined || request->epoch > 0)
+	if (c->is_joined || request->epoch > 0 || request->kind == PX_FRAME_ONE_WAY)
 		return NULL;
 	for (size_t i = 0; i < got->count; i++) {
 		struct px_frame *f = got->frames[i];
