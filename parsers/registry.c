@@ -4,11 +4,13 @@
 
 #include "dns/dns.h"
 #include "http/http.h"
+#include "redis/redis.h"
 
 const struct px_parser px_parser_any = { .name = "any" };
 
 const struct px_parser *const px_parsers[] = {
 	&px_parser_http,
 	&px_parser_dns,
+	&px_parser_redis,
 	NULL,
 };
