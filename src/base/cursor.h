@@ -13,7 +13,9 @@ struct px_cur {
 
 static inline struct px_cur px_cur_of(struct px_bytes b)
 {
-	return (struct px_cur){ b.ptr, b.ptr ? b.ptr + b.len : b.ptr, false };
+	const char *p = b.ptr ? b.ptr : ""; /* where 0 may be added */
+
+	return (struct px_cur){ p, p + b.len, false };
 }
 
 static inline size_t px_cur_left(const struct px_cur *c)
