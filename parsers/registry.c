@@ -5,6 +5,7 @@
 #include "dns/dns.h"
 #include "http/http.h"
 #include "redis/redis.h"
+#include "mysql/mysql.h"
 
 const struct px_parser px_parser_any = { .name = "any" };
 
@@ -12,5 +13,6 @@ const struct px_parser *const px_parsers[] = {
 	&px_parser_http,
 	&px_parser_dns,
 	&px_parser_redis,
+	&px_parser_mysql,
 	NULL,
 };
