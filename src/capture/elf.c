@@ -14,13 +14,12 @@
 #define ELF_MACHINE EM_X86_64
 #endif
 
-static bool elf_read(const struct px_elf *e, uint64_t at, void *out, size_t size)
+bool px_elf_read(const struct px_elf *e, uint64_t at, void *out, size_t size)
 {
 	return at <= INT64_MAX - size && pread(e->fd, out, size, (off_t)at) == (ssize_t)size;
 }
 
-/* An address in memory as an offset in the file; 0: it is not mapped from there. */
-static uint64_t elf_offset(const struct px_elf *e, uint64_t address)
+uint64_t px_elf_offset(const struct px_elf *e, uint64_t address)
 {
 	for (size_t i = 0; i < e->load_count; i++) {
 		const Elf64_Phdr *p = &e->loads[i];
@@ -36,18 +35,18 @@ static void elf_dynamic(struct px_elf *e, const Elf64_Phdr *dynamic)
 	Elf64_Dyn d;
 
 	for (uint64_t at = 0; at + sizeof(d) <= dynamic->p_filesz; at += sizeof(d)) {
-		if (!elf_read(e, dynamic->p_offset + at, &d, sizeof(d)) || d.d_tag == DT_NULL)
+		if (!px_elf_read(e, dynamic->p_offset + at, &d, sizeof(d)) || d.d_tag == DT_NULL)
 			return;
 		if (d.d_tag == DT_SYMTAB)
-			e->symbols = elf_offset(e, d.d_un.d_ptr);
+			e->symbols = px_elf_offset(e, d.d_un.d_ptr);
 		else if (d.d_tag == DT_STRTAB)
-			e->names = elf_offset(e, d.d_un.d_ptr);
+			e->names = px_elf_offset(e, d.d_un.d_ptr);
 		else if (d.d_tag == DT_STRSZ)
 			e->names_size = d.d_un.d_val;
 		else if (d.d_tag == DT_GNU_HASH)
-			e->gnu_hash = elf_offset(e, d.d_un.d_ptr);
+			e->gnu_hash = px_elf_offset(e, d.d_un.d_ptr);
 		else if (d.d_tag == DT_HASH)
-			e->hash = elf_offset(e, d.d_un.d_ptr);
+			e->hash = px_elf_offset(e, d.d_un.d_ptr);
 	}
 }
 
@@ -56,7 +55,7 @@ int px_elf_open(struct px_elf *e, int fd)
 	Elf64_Phdr dynamic = { 0 };
 
 	*e = (struct px_elf){ .fd = fd };
-	if (!elf_read(e, 0, &e->head, sizeof(e->head)) ||
+	if (!px_elf_read(e, 0, &e->head, sizeof(e->head)) ||
 	    memcmp(e->head.e_ident, ELFMAG, SELFMAG) != 0 ||
 	    e->head.e_ident[EI_CLASS] != ELFCLASS64 || e->head.e_machine != ELF_MACHINE ||
 	    e->head.e_phentsize != sizeof(Elf64_Phdr))
@@ -64,7 +63,7 @@ int px_elf_open(struct px_elf *e, int fd)
 	for (size_t i = 0; i < e->head.e_phnum; i++) {
 		Elf64_Phdr p;
 
-		if (!elf_read(e, e->head.e_phoff + i * sizeof(p), &p, sizeof(p)))
+		if (!px_elf_read(e, e->head.e_phoff + i * sizeof(p), &p, sizeof(p)))
 			return -1;
 		if (p.p_type == PT_LOAD && e->load_count < PX_ELF_LOADS)
 			e->loads[e->load_count++] = p;
@@ -82,12 +81,12 @@ static uint64_t elf_match(const struct px_elf *e, uint64_t index, const char *na
 	size_t len = strlen(name) + 1;
 	Elf64_Sym s;
 
-	if (len > sizeof(have) || !elf_read(e, e->symbols + index * sizeof(s), &s, sizeof(s)) ||
+	if (len > sizeof(have) || !px_elf_read(e, e->symbols + index * sizeof(s), &s, sizeof(s)) ||
 	    ELF64_ST_TYPE(s.st_info) != STT_FUNC || s.st_shndx == SHN_UNDEF ||
-	    s.st_name >= e->names_size || !elf_read(e, e->names + s.st_name, have, len) ||
+	    s.st_name >= e->names_size || !px_elf_read(e, e->names + s.st_name, have, len) ||
 	    memcmp(have, name, len) != 0)
 		return 0;
-	return elf_offset(e, s.st_value);
+	return px_elf_offset(e, s.st_value);
 }
 
 /*
@@ -104,21 +103,21 @@ static uint64_t elf_find_gnu(const struct px_elf *e, const char *name)
 
 	for (const char *p = name; *p; p++)
 		hash = hash * 33 + (unsigned char)*p;
-	if (!elf_read(e, e->gnu_hash, &h, sizeof(h)) || !h.buckets || !h.bloom)
+	if (!px_elf_read(e, e->gnu_hash, &h, sizeof(h)) || !h.buckets || !h.bloom)
 		return 0;
 	at = e->gnu_hash + sizeof(h);
-	if (!elf_read(e, at + (uint64_t)(hash / 64 % h.bloom) * 8, &word, sizeof(word)) ||
+	if (!px_elf_read(e, at + (uint64_t)(hash / 64 % h.bloom) * 8, &word, sizeof(word)) ||
 	    !(word >> (hash % 64) & 1) || !(word >> (hash >> (h.shift & 31)) % 64 & 1))
 		return 0;
 	at += (uint64_t)h.bloom * 8;
-	if (!elf_read(e, at + (uint64_t)(hash % h.buckets) * 4, &index, sizeof(index)) ||
+	if (!px_elf_read(e, at + (uint64_t)(hash % h.buckets) * 4, &index, sizeof(index)) ||
 	    index < h.first)
 		return 0;
 	at += (uint64_t)h.buckets * 4;
 	for (int i = 0; i < ELF_CHAIN_MAX; i++, index++) {
 		uint64_t found;
 
-		if (!elf_read(e, at + (uint64_t)(index - h.first) * 4, &have, sizeof(have)))
+		if (!px_elf_read(e, at + (uint64_t)(index - h.first) * 4, &have, sizeof(have)))
 			return 0;
 		found = (have | 1) == (hash | 1) ? elf_match(e, index, name) : 0;
 		if (found || have & 1)
@@ -136,15 +135,15 @@ static uint64_t elf_find_old(const struct px_elf *e, const char *name)
 		hash = (hash << 4) + (unsigned char)*p;
 		hash = (hash ^ (hash & 0xf0000000) >> 24) & 0x0fffffff;
 	}
-	if (!elf_read(e, e->hash, h, sizeof(h)) || !h[0] ||
-	    !elf_read(e, e->hash + 8 + (uint64_t)(hash % h[0]) * 4, &index, sizeof(index)))
+	if (!px_elf_read(e, e->hash, h, sizeof(h)) || !h[0] ||
+	    !px_elf_read(e, e->hash + 8 + (uint64_t)(hash % h[0]) * 4, &index, sizeof(index)))
 		return 0;
 	for (int i = 0; i < ELF_CHAIN_MAX && index; i++) {
 		uint64_t found = elf_match(e, index, name);
 
 		if (found)
 			return found;
-		if (!elf_read(e, e->hash + 8 + ((uint64_t)h[0] + index) * 4, &index, sizeof(index)))
+		if (!px_elf_read(e, e->hash + 8 + ((uint64_t)h[0] + index) * 4, &index, sizeof(index)))
 			return 0;
 	}
 	return 0;
@@ -159,14 +158,13 @@ uint64_t px_elf_exported(const struct px_elf *e, const char *name)
 	return e->hash ? elf_find_old(e, name) : 0;
 }
 
-/* A section's content, of the heap; NULL where it is too large or not all there. */
-static void *elf_section(const struct px_elf *e, const Elf64_Shdr *s)
+void *px_elf_load(const struct px_elf *e, const Elf64_Shdr *s)
 {
 	void *data = NULL;
 
 	if (s->sh_size && s->sh_size <= ELF_TABLE_MAX)
 		data = malloc(s->sh_size);
-	if (data && !elf_read(e, s->sh_offset, data, s->sh_size)) {
+	if (data && !px_elf_read(e, s->sh_offset, data, s->sh_size)) {
 		free(data);
 		data = NULL;
 	}
@@ -188,9 +186,28 @@ static void elf_symbols(const struct px_elf *e, const Elf64_Sym *symbols, size_t
 
 			if (!offsets[n] && texts.len - s->st_name >= len &&
 			    memcmp(texts.ptr + s->st_name, names[n], len) == 0)
-				offsets[n] = elf_offset(e, s->st_value);
+				offsets[n] = px_elf_offset(e, s->st_value);
 		}
 	}
+}
+
+bool px_elf_section(const struct px_elf *e, const char *name, Elf64_Shdr *out)
+{
+	size_t len = strlen(name) + 1;
+	uint64_t at = e->head.e_shoff;
+	char have[ELF_NAME_MAX];
+	Elf64_Shdr names;
+
+	if (!at || e->head.e_shentsize != sizeof(names) || len > sizeof(have) ||
+	    !px_elf_read(e, at + (uint64_t)e->head.e_shstrndx * sizeof(names), &names, sizeof(names)))
+		return false;
+	for (size_t i = 0; i < e->head.e_shnum; i++, at += sizeof(*out))
+		if (px_elf_read(e, at, out, sizeof(*out)) && out->sh_type != SHT_NOBITS &&
+		    out->sh_name < names.sh_size &&
+		    px_elf_read(e, names.sh_offset + out->sh_name, have, len) &&
+		    memcmp(have, name, len) == 0)
+			return true;
+	return false;
 }
 
 void px_elf_local(const struct px_elf *e, const char *const *names, size_t count, uint64_t *offsets)
@@ -204,13 +221,13 @@ void px_elf_local(const struct px_elf *e, const char *const *names, size_t count
 		Elf64_Sym *symbols;
 		char *text = NULL;
 
-		if (!elf_read(e, at, &table, sizeof(table)) || table.sh_type != SHT_SYMTAB ||
-		    !elf_read(e, e->head.e_shoff + (uint64_t)table.sh_link * sizeof(texts), &texts,
+		if (!px_elf_read(e, at, &table, sizeof(table)) || table.sh_type != SHT_SYMTAB ||
+		    !px_elf_read(e, e->head.e_shoff + (uint64_t)table.sh_link * sizeof(texts), &texts,
 			      sizeof(texts)))
 			continue;
-		symbols = elf_section(e, &table);
+		symbols = px_elf_load(e, &table);
 		if (symbols)
-			text = elf_section(e, &texts);
+			text = px_elf_load(e, &texts);
 		if (text)
 			elf_symbols(e, symbols, table.sh_size / sizeof(*symbols),
 				    px_bytes_of(text, texts.sh_size), names, count, offsets);

@@ -20,6 +20,18 @@ struct px_elf {
 /* Returns 0, or -1 where it is no 64-bit ELF file of this machine. The file stays the caller's. */
 PX_MUST_USE int px_elf_open(struct px_elf *e, int fd);
 
+/* size bytes of the file from offset at on; false: they are not all there. */
+PX_MUST_USE bool px_elf_read(const struct px_elf *e, uint64_t at, void *out, size_t size);
+
+/* An address in memory as an offset in the file; 0: it is not mapped from there. */
+uint64_t px_elf_offset(const struct px_elf *e, uint64_t address);
+
+/* The section of that name that has bytes in the file. */
+PX_MUST_USE bool px_elf_section(const struct px_elf *e, const char *name, Elf64_Shdr *out);
+
+/* A section's content, of the heap; NULL where it is too large or not all there. */
+void *px_elf_load(const struct px_elf *e, const Elf64_Shdr *s);
+
 /* File offset of an exported function, 0 where there is none. */
 uint64_t px_elf_exported(const struct px_elf *e, const char *name);
 
