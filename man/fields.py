@@ -38,7 +38,8 @@ def roff(listing):
             if in_list:
                 out.append(".El")
                 in_list = False
-            out += [".Pp", f"With proto {escaped(' '.join(words))}:"]
+            name = escaped(" ".join(words))
+            out += [".Pp", f"With type {name}:" if name == "summary" else f"With proto {name}:"]
     if in_list:
         out.append(".El")
     return "".join(line + "\n" for line in out)

@@ -10,6 +10,7 @@
 #include "parser.h"
 #include "pipeline.h"
 #include "record/field.h"
+#include "tally/fields.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -25,10 +26,11 @@ static void main_list_protocols(void)
 
 static void main_list_fields(void)
 {
-	struct px_field_group groups[PX_FILTER_PROTOCOLS_MAX];
+	struct px_field_group groups[PX_FILTER_PROTOCOLS_MAX + 1];
 	struct px_buf text = px_buf_of(1 << 20);
-	size_t count = px_choice_groups(groups, PX_COUNT(groups));
+	size_t count = 1 + px_choice_groups(groups + 1, PX_FILTER_PROTOCOLS_MAX);
 
+	groups[0] = (struct px_field_group){ "summary", px_summary_fields };
 	if (px_fields_print(&text, groups, count) == 0)
 		fwrite(text.ptr, 1, text.len, stdout);
 	px_buf_fini(&text);

@@ -129,6 +129,15 @@ static int64_t pipeline_wall(const struct px_pipeline *p)
 			  : (int64_t)p->event_now_ns + p->source->wall_offset_ns;
 }
 
+/* The table of -S, as far as it goes. */
+static void pipeline_tell_sums(struct px_pipeline *p)
+{
+	bool is_data = p->opt->summary_only;
+
+	px_sums_tell(&p->sums, &p->report, p->opt->json, is_data ? p->outputs.out : NULL,
+		     p->is_live ? px_clock_mono_ns() - p->started_ns : 0, pipeline_wall(p));
+}
+
 static void pipeline_signals(struct px_pipeline *p)
 {
 	struct px_source_loss loss = { 0 };
@@ -151,6 +160,7 @@ static void pipeline_signals(struct px_pipeline *p)
 		case SIGUSR1:
 			p->source->ops->loss(p->source, &loss);
 			px_notes_statistics(&p->notes, &loss, px_out_pending(p->outputs.out));
+			pipeline_tell_sums(p);
 			break;
 		case SIGWINCH:
 			px_outputs_resize(&p->outputs);
@@ -202,7 +212,8 @@ static void pipeline_sleep(struct px_pipeline *p, uint64_t timeout_ns, bool is_a
 		fds[count++] = (struct pollfd){ .fd = px_save_fd_wants_write(p->outputs.save),
 						.events = POLLOUT };
 	if (p->banner && !p->is_whole)
-		fds[count++] = (struct pollfd){ .fd = px_live_rest_fd(p->source), .events = POLLIN };
+		fds[count++] =
+			(struct pollfd){ .fd = px_live_rest_fd(p->source), .events = POLLIN };
 	if (p->is_live && px_live_tls(p->source))
 		fds[count++] = (struct pollfd){ .fd = px_tls_watch_fd(px_live_tls(p->source)),
 						.events = POLLIN };
@@ -470,6 +481,8 @@ static int pipeline_conclude(struct px_pipeline *p)
 	struct px_out *out = p->outputs.out;
 	bool stdout_gone;
 
+	if (p->opt->json || p->opt->summary_only)
+		pipeline_tell_sums(p);
 	px_report_stop(&p->report, &stop);
 	px_report_flush(&p->report);
 	stdout_gone = p->report.sink_error == -EPIPE ||
@@ -489,6 +502,10 @@ static int pipeline_conclude(struct px_pipeline *p)
 
 		px_notes_summary(&p->notes, &stop, &stats);
 	}
+	if (!p->opt->json && !p->opt->summary_only)
+		pipeline_tell_sums(p);
+	if (px_sums_write_map(&p->sums, p->is_live ? stop.duration_ns : 0) != 0)
+		code = PX_EXIT_FAILED;
 	return code == PX_EXIT_OK && found_none ? PX_EXIT_FAILED : code;
 }
 
@@ -530,8 +547,13 @@ int px_pipeline_run(const struct px_options *opt, struct px_source *source,
 	}
 	if (px_outputs_open(&p.outputs, opt, info->choice->pick, p.is_live) != 0)
 		goto out_outputs;
+	if (px_sums_init(&p.sums, opt) != 0)
+		goto out_sums;
 	if (p.outputs.sink)
 		p.report.sinks[p.report.sink_count++] = p.outputs.sink;
+	if (px_sums_are_wanted(&p.sums))
+		p.report.sinks[p.report.sink_count++] = &p.sums.base;
+	p.report.aside = opt->summary_only ? p.outputs.sink : NULL;
 	pipeline_watch_pids(&p);
 	rc = p.is_live ? px_privilege_drop(pipeline_keeps(&p)) : 0;
 	if (rc)
@@ -569,6 +591,8 @@ out_pids:
 		if (p.pid_fds[i] >= 0)
 			close(p.pid_fds[i]);
 	free(p.pid_fds);
+out_sums:
+	px_sums_fini(&p.sums);
 out_outputs:
 	px_outputs_close(&p.outputs);
 	if (p.table.buckets)

@@ -11,6 +11,7 @@
 #include "notes.h"
 #include "outputs.h"
 #include "report.h"
+#include "sums.h"
 
 struct px_pipeline {
 	const struct px_options *opt;
@@ -18,6 +19,7 @@ struct px_pipeline {
 	struct px_table table;
 	struct px_report report;
 	struct px_outputs outputs;
+	struct px_sums sums;
 	struct px_notes notes;
 	int signal_fd;
 	int *pid_fds;		/* of the processes named with -p, -1 once they are gone */

@@ -32,11 +32,24 @@ static bool report_is_wanted(const struct px_report *r)
 	return !r->filter || px_filter_match(r->filter, &r->record);
 }
 
+static bool report_is_traffic(const struct px_record *rec)
+{
+	return rec->type == PX_RECORD_MESSAGE || rec->type == PX_RECORD_OPEN ||
+	       rec->type == PX_RECORD_CLOSE;
+}
+
 static void report_emit(struct px_report *r)
 {
-	px_record_int(&r->record, PX_F_SEQ, (int64_t)++r->seq);
+	bool is_traffic = r->aside && report_is_traffic(&r->record);
+
+	if (!is_traffic)
+		px_record_int(&r->record, PX_F_SEQ, (int64_t)++r->seq);
 	for (size_t i = 0; i < r->sink_count; i++) {
-		int err = r->sinks[i]->ops->record(r->sinks[i], &r->record);
+		int err;
+
+		if (is_traffic && r->sinks[i] == r->aside)
+			continue;
+		err = r->sinks[i]->ops->record(r->sinks[i], &r->record);
 
 		if (err && !r->sink_error)
 			r->sink_error = err;
@@ -284,6 +297,16 @@ void px_report_note(struct px_report *r, const char *what, const char *text, int
 
 	px_record_str(rec, PX_F_WHAT, px_bytes_str(what));
 	px_record_str(rec, PX_F_TEXT, px_bytes_str(text));
+	report_emit(r);
+}
+
+struct px_record *px_report_begin_summary(struct px_report *r, int64_t wall_ns)
+{
+	return report_begin(r, PX_RECORD_SUMMARY, wall_ns);
+}
+
+void px_report_end_summary(struct px_report *r)
+{
 	report_emit(r);
 }
 

@@ -17,6 +17,7 @@ struct px_report {
 	int64_t wall_offset_ns;
 	bool with_conns;	/* open and close records too */
 	struct px_filter *filter;	/* whose records come out; NULL: all */
+	struct px_sink *aside;	/* one of sinks that gets no messages and connections; NULL: none */
 	uint64_t count_max;	/* messages after which the run ends; 0: never */
 
 	struct px_record record;
@@ -58,6 +59,10 @@ void px_report_lost(struct px_report *r, struct px_conn *c, uint64_t bytes);
 void px_report_loss(struct px_report *r, const struct px_source_loss *loss, int64_t wall_ns);
 
 void px_report_note(struct px_report *r, const char *what, const char *text, int64_t wall_ns);
+
+/* A summary record, for the caller to fill in between. */
+struct px_record *px_report_begin_summary(struct px_report *r, int64_t wall_ns);
+void px_report_end_summary(struct px_report *r);
 
 /*
  * A lost event's bytes show up again as a hole in their stream, unless nothing came behind them:

@@ -44,6 +44,7 @@ static const char *const group_titles[] = {
 	[PX_GROUP_TARGET] = "Target", [PX_GROUP_CAPTURE] = "Capture", [PX_GROUP_CHOICE] = "Choice",
 	[PX_GROUP_LIMITS] = "Limits",
 	[PX_GROUP_TEXT] = "Text",     [PX_GROUP_FORMAT] = "Output",   [PX_GROUP_FILES] = "Packet files",
+	[PX_GROUP_EXPORT] = "Export",
 	[PX_GROUP_SAFETY] = "Safety", [PX_GROUP_MISC] = "Other",      [PX_GROUP_HABIT] = "",
 };
 /* clang-format on */

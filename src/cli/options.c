@@ -308,6 +308,9 @@ static int options_check_format(struct px_options *o, struct px_error *err)
 	if (o->json)
 		o->format = PX_FORMAT_OPTION_JSON;
 	o->json = o->format == PX_FORMAT_OPTION_JSON;
+	if (o->summary_only && o->format == PX_FORMAT_OPTION_CSV)
+		return px_error_set(err, PX_EXIT_USAGE, "give -j for machines, or leave it out",
+				    "--summary-only and --format csv exclude each other");
 	if (o->protos.count && o->no_protos.count)
 		return px_error_set(err, PX_EXIT_USAGE, "give one of them",
 				    "--proto and --no-proto exclude each other");

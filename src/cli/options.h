@@ -89,6 +89,7 @@ struct px_options {
 	bool is_wide;			/* do not fit lines to the terminal */
 	enum px_color_option color;
 	uint64_t slow_ns;		/* latency from which a line is marked as slow; 0: never */
+	bool summary, summary_only;
 	bool conns;			/* records for opened and closed connections too */
 
 	enum px_format_option format;
@@ -102,6 +103,8 @@ struct px_options {
 	uint64_t file_period_s;		/* -G: seconds after which it does; 0: never */
 	uint64_t file_count;		/* -W: 0: no limit */
 	const char *file_command;	/* -z: run with the name of each file that a rotation has finished */
+
+	const char *map_file;		/* --map: ends in .dot or .mmd; NULL: none */
 
 	bool no_redact;
 	bool redact_literals;
@@ -160,6 +163,7 @@ enum px_group {
 	PX_GROUP_TEXT,
 	PX_GROUP_FORMAT,
 	PX_GROUP_FILES,
+	PX_GROUP_EXPORT,
 	PX_GROUP_SAFETY,
 	PX_GROUP_MISC,
 	PX_GROUP_HABIT,	/* not options: letters that people type out of habit, and get an answer */

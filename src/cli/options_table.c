@@ -139,6 +139,15 @@ static int read_decode_as(const struct px_option *opt, const char *text, void *o
 	return 0;
 }
 
+static int read_map(const struct px_option *opt, const char *text, void *out)
+{
+	const char *dot = strrchr(text, '.');
+
+	if (!dot || dot == text || (strcmp(dot, ".dot") != 0 && strcmp(dot, ".mmd") != 0))
+		return -EINVAL;
+	return read_file(opt, text, out);
+}
+
 static const struct px_kind kind_flag = { .read = read_flag };
 static const struct px_kind kind_repeat = { .read = read_repeat, .is_counted = true };
 static const struct px_kind kind_letter = { .read = read_letter };
@@ -258,6 +267,13 @@ static const struct px_kind kind_fields = {
 	.complete = PX_COMPLETE_FIELDS,
 };
 
+static const struct px_kind kind_map = {
+	.read = read_map,
+	.noun = "the name of a map",
+	.form = "the end of the name says what it is: --map FILE.dot, --map FILE.mmd",
+	.complete = PX_COMPLETE_FILES,
+};
+
 static const char *const probe_words[] = { "auto", "sock", "tracepoint", "kprobe", "fentry", NULL };
 static const char *const transport_words[] = { "auto", "ring", "perf", NULL };
 static const char *const role_words[] = { "any", "client", "server", NULL };	/* enum px_role */
@@ -312,6 +328,8 @@ const struct px_option px_options_table[] = {
 	{ 0,   "color",    "[=WHEN]",      PX_GROUP_TEXT, "colours", &kind_word, OPT(color), "auto", .words = color_words, .left_out = "always" },
 	{ 0,   "slow",     "TIME",         PX_GROUP_TEXT, "show latencies above TIME in red", &kind_duration, OPT(slow_ns), NULL, 1, 24 * HOUR },
 	{ 0,   "conns",    NULL,           PX_GROUP_TEXT, "show connections as they open and close", &kind_flag, OPT(conns) },
+	{ 'S', "summary",  NULL,           PX_GROUP_TEXT, "at the end, and on SIGUSR1, count and times by peer and operation", &kind_flag, OPT(summary) },
+	{ 0,   "summary-only", NULL,       PX_GROUP_TEXT, "the same, and no messages", &kind_flag, OPT(summary_only) },
 
 	{ 'j', "json",     NULL,           PX_GROUP_FORMAT, "JSON, an object per line", &kind_flag, OPT(json) },
 	{ 0,   "format",   "FORMAT",       PX_GROUP_FORMAT, "how messages are written", &kind_word, OPT(format), "text", .words = format_words },
@@ -325,6 +343,8 @@ const struct px_option px_options_table[] = {
 	{ 'G', NULL,       "SECONDS",      PX_GROUP_FILES, "begin the next file after SECONDS; FILE is a form for strftime(3)", &kind_number, OPT(file_period_s), NULL, 1, 1000000000 },
 	{ 'W', NULL,       "COUNT",        PX_GROUP_FILES, "keep COUNT files with -C; end after COUNT files with -G", &kind_number, OPT(file_count), NULL, 1, 1000000 },
 	{ 'z', NULL,       "COMMAND",      PX_GROUP_FILES, "run COMMAND with the name of each file that -C or -G has ended", &kind_command, OPT(file_command) },
+
+	{ 0,   "map",      "FILE",         PX_GROUP_EXPORT, "at the end, write who talks to whom: FILE.dot for Graphviz, FILE.mmd for Mermaid", &kind_map, OPT(map_file) },
 
 	{ 0,   "no-redact", NULL,          PX_GROUP_SAFETY, "show passwords, tokens and cookies as they are", &kind_flag, OPT(no_redact) },
 	{ 0,   "redact-literals", NULL,    PX_GROUP_SAFETY, "hide literals in SQL and values of parameters, too", &kind_flag, OPT(redact_literals) },

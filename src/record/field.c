@@ -6,7 +6,7 @@
 
 /* clang-format off */
 const struct px_field px_common_fields[PX_COMMON_COUNT + 1] = {
-	COMMON(PX_F_TYPE, "type", PX_TYPE_STR, NULL, "kind of record: start, message, open, close, lost, note, stop"),
+	COMMON(PX_F_TYPE, "type", PX_TYPE_STR, NULL, "kind of record: start, message, open, close, lost, note, summary, stop"),
 	COMMON(PX_F_SEQ, "seq", PX_TYPE_INT, NULL, "1, 2, 3 and so on, in the order in which records come out"),
 	COMMON(PX_F_TS, "ts", PX_TYPE_TIME, NULL, "when the request began, RFC 3339 in UTC with 9 decimals"),
 	COMMON(PX_F_TS_US, "ts_us", PX_TYPE_INT, "us", "the same in microseconds since 1970"),
@@ -170,6 +170,8 @@ const char *px_type_name(enum px_type type)
 		return "string";
 	case PX_TYPE_INT:
 		return "int";
+	case PX_TYPE_DECIMAL:
+		return "number";
 	case PX_TYPE_BOOL:
 		return "bool";
 	case PX_TYPE_TIME:
@@ -223,6 +225,10 @@ int px_fields_print(struct px_buf *out, const struct px_field_group *groups, siz
 		err = field_print(out, f);
 	for (size_t i = 0; !err && i < count; i++) {
 		err = px_buf_printf(out, "\n%s\n", groups[i].name);
+		for (const struct px_field *f = groups[i].fields; !err && f->type != PX_TYPE_NONE;
+		     f++)
+			if (f->side == PX_SIDE_COMMON)
+				err = field_print(out, f);
 		/* The request's first, whatever the table's order. */
 		for (const struct px_field *f = groups[i].fields; !err && f->type != PX_TYPE_NONE;
 		     f++)

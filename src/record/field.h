@@ -11,6 +11,7 @@ enum px_type {
 	PX_TYPE_STR,		/* text; not valid UTF-8 becomes NAME_b64 in JSON */
 	PX_TYPE_BODY,		/* as PX_TYPE_STR, but never shown in one-line texts */
 	PX_TYPE_INT,		/* signed 64 bits */
+	PX_TYPE_DECIMAL,	/* thousandths; JSON: a number with 3 decimals */
 	PX_TYPE_BOOL,
 	PX_TYPE_TIME,		/* nanoseconds since 1970; JSON: RFC 3339 UTC with 9 decimals */
 	PX_TYPE_MAP,		/* names to texts */

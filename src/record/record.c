@@ -11,6 +11,7 @@ static const struct px_bytes record_type_names[] = {
 	[PX_RECORD_LOST] = PX_BYTES("lost"),
 	[PX_RECORD_NOTE] = PX_BYTES("note"),
 	[PX_RECORD_STOP] = PX_BYTES("stop"),
+	[PX_RECORD_SUMMARY] = PX_BYTES("summary"),
 };
 /* clang-format on */
 

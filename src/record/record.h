@@ -18,6 +18,7 @@ enum px_record_type {
 	PX_RECORD_LOST,
 	PX_RECORD_NOTE,
 	PX_RECORD_STOP,
+	PX_RECORD_SUMMARY,	/* a row of -S: its fields are keys of the record itself */
 };
 
 struct px_pair {

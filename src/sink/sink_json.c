@@ -33,7 +33,7 @@ struct json_key {
 
 struct json_table {
 	const struct px_field *fields;
-	uint64_t req_mask, resp_mask;	/* which bits of has_proto belong to which side */
+	uint64_t own_mask, req_mask, resp_mask;	/* which bits of has_proto belong to which side */
 	struct json_key keys[PX_PROTO_FIELDS_MAX];
 };
 
@@ -99,6 +99,8 @@ static struct json_table *json_table_new(const struct px_field *fields)
 			t->req_mask |= (uint64_t)1 << i;
 		else if (fields[i].side == PX_SIDE_RESP)
 			t->resp_mask |= (uint64_t)1 << i;
+		else
+			t->own_mask |= (uint64_t)1 << i;
 	}
 	return t;
 }
@@ -373,6 +375,10 @@ static inline __attribute__((always_inline)) char *json_field(struct json_sink *
 	switch (f->type) {
 	case PX_TYPE_INT:
 		return json_int(p, f, v->i);
+	case PX_TYPE_DECIMAL:
+		p = px_emit_i64(p, v->i / 1000);
+		*p++ = '.';
+		return px_emit_3(p, (unsigned int)(v->i % 1000));
 	case PX_TYPE_BOOL:
 		return v->b ? px_emit_lit(p, "true") : px_emit_lit(p, "false");
 	case PX_TYPE_TIME:
@@ -480,6 +486,13 @@ static bool json_compose(struct json_sink *s, const struct px_record *r)
 			p = json_side(s, p, r, t, req, true);
 		if (p && (!picked || resp))
 			p = json_side(s, p, r, t, resp, false);
+		if (!p)
+			return false;
+	}
+	if (r->type == PX_RECORD_SUMMARY) {
+		t = json_table(s, r->fields);
+		p = t ? json_fields(s, p, r->has_proto & t->own_mask, t->keys, t->fields, r->proto)
+		      : NULL;
 		if (!p)
 			return false;
 	}

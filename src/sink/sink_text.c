@@ -446,6 +446,7 @@ static int text_record(struct px_sink *base, const struct px_record *r)
 		break;
 	case PX_RECORD_START:
 	case PX_RECORD_STOP:
+	case PX_RECORD_SUMMARY:
 		break; /* the banner and px_text_totals_print() */
 	}
 	if (s->buf.cap > TEXT_KEPT)

@@ -21,18 +21,21 @@ PICTURE = {
     "match": {"parsers", "record", "base"},
     "conn": {"capture/event.h", "decode", "match", "stream", "parsers", "record", "base"},
     "sink": {"capture/event.h", "record", "base"},
+    "tally": {"sink/escape.h", "record", "base"},
     "cli": {"base"},
     "filter": {"cli/args.h", "record", "base"},
     # what joins the stages
     "report": {"base", "record", "parsers", "capture", "match", "conn", "filter", "sink"},
     "save": {"base", "record", "parsers", "capture", "conn", "sink"},
+    "sums": {"base", "record", "sink", "cli", "tally", "report"},
     "command": {"base"},
     "choice": {"base", "record", "parsers", "conn", "cli", "filter", "sink"},
     "notes": {"base", "capture", "conn", "sink", "cli", "report"},
     "outputs": {"base", "sink", "cli", "save"},
     "pipeline": {"base", "record", "parsers", "stream", "capture", "decode", "match", "conn", "sink",
-                 "cli", "filter", "report", "save", "command", "notes", "outputs", "choice"},
-    "main": {"base", "record", "parsers", "sink", "cli", "filter", "pipeline", "command", "choice", "capture"},
+                 "cli", "filter", "report", "save", "sums", "command", "notes", "outputs", "choice"},
+    "main": {"base", "record", "parsers", "sink", "cli", "filter", "tally", "pipeline", "command", "choice",
+             "capture"},
 }
 
 # Bytes in, values out: these stages touch no file, socket, clock or stdio.

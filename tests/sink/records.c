@@ -10,6 +10,7 @@
 
 #include "parser.h"
 #include "sink/sink_json.h"
+#include "tally/fields.h"
 
 static const struct {
 	enum px_record_type type;
@@ -42,6 +43,7 @@ static const struct {
 	{ PX_RECORD_STOP,
 	  { PX_F_REASON, PX_F_MESSAGES, PX_F_ERRORS, PX_F_CONNECTIONS, PX_F_LOST_EVENTS,
 	    PX_F_LOST_BYTES, PX_F_NOT_UNDERSTOOD, PX_F_DURATION_NS } },
+	{ PX_RECORD_SUMMARY, { PX_F_ROLE, PX_F_PROTO, PX_F_OP, PX_F_TARGET, PX_F_ERRORS } },
 };
 
 /* Texts that cannot be just any. */
@@ -90,6 +92,8 @@ static struct px_value value_of(const struct px_field *f)
 	switch (f->type) {
 	case PX_TYPE_INT:
 		return (struct px_value){ .i = strcmp(f->name, "v") == 0 ? 1 : 200 };
+	case PX_TYPE_DECIMAL:
+		return (struct px_value){ .i = 1230 };
 	case PX_TYPE_BOOL:
 		return (struct px_value){ .b = true };
 	case PX_TYPE_MAP:
@@ -121,6 +125,11 @@ static void fill(struct px_record *r, size_t row, const struct px_parser *parser
 	}
 	if (px_record_has(r, PX_F_PROTO))
 		px_record_str(r, PX_F_PROTO, px_bytes_str(parser->name));
+	if (records[row].type == PX_RECORD_SUMMARY) {
+		r->fields = px_summary_fields;
+		for (unsigned int i = 0; r->fields[i].type != PX_TYPE_NONE; i++)
+			px_record_put(r, i, value_of(&r->fields[i]));
+	}
 	if (records[row].type != PX_RECORD_MESSAGE)
 		return;
 	px_record_flags(r, (1U << PX_FLAG_COUNT) - 1);

@@ -69,8 +69,9 @@ def check_names(schema, groups):
     defs = schema["$defs"]
     types = schema["properties"]["type"]["enum"]
     common = set().union(*(keys_of(schema, defs[t]) for t in types)) - {"req", "resp"}
-    check(common == groups["common"], f"common keys: {sorted(common ^ groups['common'])}")
-    protocols = [g for g in groups if g != "common"]
+    check(common == groups["common"] | groups["summary"],
+          f"common keys: {sorted(common ^ groups['common'] ^ groups['summary'])}")
+    protocols = [g for g in groups if g not in ("common", "summary")]
     for proto in protocols:
         for side in ("req", "resp"):
             mine = {n.split(".", 1)[1] for n in groups[proto] if n.startswith(side + ".")}

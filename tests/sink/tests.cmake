@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 add_executable(sink_records ${CMAKE_CURRENT_LIST_DIR}/records.c)
-target_link_libraries(sink_records PRIVATE px_sink px_parsers)
+target_link_libraries(sink_records PRIVATE px_sink px_tally px_parsers)
 add_test(NAME sink/schema COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/schema_test.py
 	${CMAKE_SOURCE_DIR}/doc/pxtrace.schema.json $<TARGET_FILE:sink_records> $<TARGET_FILE:pxtrace>)
 set_tests_properties(sink/schema PROPERTIES SKIP_RETURN_CODE 77)

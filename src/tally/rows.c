@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tally/rows.h"
+
+#include <stdio.h>
+
+#include "sink/escape.h"
+#include "tally/fields.h"
+
+#define TABLE_NUMBERS 8	/* columns of numbers, in front of the texts */
+#define TABLE_TEXTS 3	/* protocol, role, peer; the operation ends the line */
+#define TABLE_CELL 32
+
+struct table_line {
+	char number[TABLE_NUMBERS][TABLE_CELL];
+};
+
+static const char *const table_heads[TABLE_NUMBERS] = { "COUNT",  "ERRORS", "RATE/s", "P50_ms",
+							"P95_ms", "P99_ms", "MAX_ms", "BYTES" };
+static const char *const table_text_heads[TABLE_TEXTS] = { "PROTO", "ROLE", "PEER" };
+
+static void table_ms(char *out, bool is_there, uint64_t ns)
+{
+	uint64_t us = (ns + 500) / 1000;
+
+	if (is_there)
+		snprintf(out, TABLE_CELL, "%llu.%03llu", (unsigned long long)(us / 1000),
+			 (unsigned long long)(us % 1000));
+	else
+		snprintf(out, TABLE_CELL, "-");
+}
+
+static struct table_line table_line(const struct px_tally *t, const struct px_tally_row *row,
+				    uint64_t duration_ns)
+{
+	uint64_t rate = px_tally_rate(t, row->count, duration_ns);
+	unsigned long long bytes = row->req_bytes + row->resp_bytes;
+	bool is_timed = row->times.count > 0;
+	struct table_line l;
+
+	snprintf(l.number[0], TABLE_CELL, "%llu", (unsigned long long)row->count);
+	snprintf(l.number[1], TABLE_CELL, "%llu", (unsigned long long)row->errors);
+	snprintf(l.number[2], TABLE_CELL, "%llu.%01llu", (unsigned long long)(rate / 1000),
+		 (unsigned long long)(rate % 1000 / 100));
+	table_ms(l.number[3], is_timed, px_tally_at(row, 500));
+	table_ms(l.number[4], is_timed, px_tally_at(row, 950));
+	table_ms(l.number[5], is_timed, px_tally_at(row, 990));
+	table_ms(l.number[6], is_timed, row->max_ns);
+	snprintf(l.number[7], TABLE_CELL, "%llu", bytes);
+	return l;
+}
+
+static size_t table_columns(struct px_bytes text)
+{
+	struct px_buf b = px_buf_of(4096);
+	size_t columns = 0;
+
+	if (px_term_append(&b, text, PX_TERM_NO_BLANKS, PX_TERM_ROOM_ALL, &columns) != 0)
+		columns = text.len;
+	px_buf_fini(&b);
+	return columns ? columns : 1;
+}
+
+/* A text that is filled up to width; a word, so that cut and awk can count it. */
+static int table_text(struct px_buf *out, struct px_bytes text, size_t width)
+{
+	size_t columns = 0;
+	int err;
+
+	if (!text.len)
+		text = PX_BYTES("-");
+	err = px_term_append(out, text, PX_TERM_NO_BLANKS, PX_TERM_ROOM_ALL, &columns);
+	return err ? err
+		   : px_buf_printf(out, "%*s ", columns < width ? (int)(width - columns) : 0, "");
+}
+
+static int table_operation(struct px_buf *out, const struct px_tally_row *row)
+{
+	int err = px_term_append(out, row->part[3].len ? row->part[3] : PX_BYTES("-"), 0,
+				 PX_TERM_ROOM_ALL, NULL);
+
+	if (!err && row->part[4].len)
+		err = px_buf_append(out, PX_BYTES(" "));
+	if (!err && row->part[4].len)
+		err = px_term_append(out, row->part[4], 0, PX_TERM_ROOM_ALL, NULL);
+	return err ? err : px_buf_append(out, PX_BYTES("\n"));
+}
+
+int px_rows_print(struct px_buf *out, const struct px_tally *t, uint64_t duration_ns)
+{
+	size_t widths[TABLE_NUMBERS], text_widths[TABLE_TEXTS];
+	int err = 0;
+
+	for (size_t c = 0; c < TABLE_NUMBERS; c++)
+		widths[c] = strlen(table_heads[c]);
+	for (size_t c = 0; c < TABLE_TEXTS; c++)
+		text_widths[c] = strlen(table_text_heads[c]);
+	for (size_t i = 0; i < t->count; i++) {
+		struct table_line l = table_line(t, t->rows[i], duration_ns);
+
+		for (size_t c = 0; c < TABLE_NUMBERS; c++)
+			widths[c] =
+				strlen(l.number[c]) > widths[c] ? strlen(l.number[c]) : widths[c];
+		for (size_t c = 0; c < TABLE_TEXTS; c++) {
+			size_t columns = table_columns(t->rows[i]->part[c]);
+
+			text_widths[c] = columns > text_widths[c] ? columns : text_widths[c];
+		}
+	}
+	for (size_t c = 0; !err && t->count && c < TABLE_NUMBERS; c++)
+		err = px_buf_printf(out, "%*s ", (int)widths[c], table_heads[c]);
+	for (size_t c = 0; !err && t->count && c < TABLE_TEXTS; c++)
+		err = px_buf_printf(out, "%-*s ", (int)text_widths[c], table_text_heads[c]);
+	if (!err && t->count)
+		err = px_buf_append(out, PX_BYTES("OPERATION\n"));
+	for (size_t i = 0; !err && i < t->count; i++) {
+		struct table_line l = table_line(t, t->rows[i], duration_ns);
+
+		for (size_t c = 0; !err && c < TABLE_NUMBERS; c++)
+			err = px_buf_printf(out, "%*s ", (int)widths[c], l.number[c]);
+		for (size_t c = 0; !err && c < TABLE_TEXTS; c++)
+			err = table_text(out, t->rows[i]->part[c], text_widths[c]);
+		if (!err)
+			err = table_operation(out, t->rows[i]);
+	}
+	return err;
+}
+
+static void table_str(struct px_record *r, enum px_common f, struct px_bytes text)
+{
+	if (text.len)
+		px_record_str(r, f, text);
+}
+
+static void table_ns(struct px_record *r, enum px_summary_field f, const struct px_tally_row *row,
+		     uint64_t ns)
+{
+	px_record_put_int(r, f, (int64_t)ns);
+	r->proto[f].is_null = row->times.count == 0;
+}
+
+void px_rows_record(const struct px_tally *t, const struct px_tally_row *row, uint64_t duration_ns,
+		    struct px_record *r)
+{
+	r->fields = px_summary_fields;
+	table_str(r, PX_F_PROTO, row->part[0]);
+	table_str(r, PX_F_ROLE, row->part[1]);
+	table_str(r, PX_F_OP, row->part[3]);
+	table_str(r, PX_F_TARGET, row->part[4]);
+	px_record_int(r, PX_F_ERRORS, (int64_t)row->errors);
+	if (row->part[2].len)
+		px_record_put_str(r, PX_SUM_PEER, row->part[2]);
+	px_record_put_int(r, PX_SUM_COUNT, (int64_t)row->count);
+	px_record_put_int(r, PX_SUM_RATE, (int64_t)px_tally_rate(t, row->count, duration_ns));
+	table_ns(r, PX_SUM_P50_NS, row, px_tally_at(row, 500));
+	table_ns(r, PX_SUM_P95_NS, row, px_tally_at(row, 950));
+	table_ns(r, PX_SUM_P99_NS, row, px_tally_at(row, 990));
+	table_ns(r, PX_SUM_MAX_NS, row, row->max_ns);
+	table_ns(r, PX_SUM_TOTAL_NS, row, row->total_ns);
+	px_record_put_int(r, PX_SUM_REQ_BYTES, (int64_t)row->req_bytes);
+	px_record_put_int(r, PX_SUM_RESP_BYTES, (int64_t)row->resp_bytes);
+}
