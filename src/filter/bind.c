@@ -4,6 +4,7 @@
  * numbers, times, sizes, texts or patterns.
  */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -213,49 +214,35 @@ static void bind_value(struct filter_value *v)
  */
 static int bind_pattern(struct filter_parser *p, struct filter_test *t)
 {
-	size_t at = t->values[0].at;
+	static const char signs[] = "\\[](){}.*+?|^$";
 	struct px_bytes text = t->values[0].text, core;
-	char *copy = px_arena_alloc(&p->filter->arena, text.len + 1), why[128];
-	bool at_start = text.len && text.ptr[0] == '^', at_end;
+	bool at_start = text.len && text.ptr[0] == '^', at_end, is_plain = true;
+	const char *why = NULL;
+	size_t at = 0;
 	int err;
 
-	if (!copy)
-		return filter_error(p, at, 1, NULL, "out of memory");
-	if (memchr(text.ptr ? text.ptr : "", '\0', text.len))
-		return filter_error(p, at, text.len, NULL,
-				    "a regular expression has no zero bytes");
-	memcpy(copy, text.ptr ? text.ptr : "", text.len);
-	copy[text.len] = '\0';
-	for (const char *c = copy; (c = strchr(c, '\\')) != NULL; c += 2)
-		if (c[1] >= '1' && c[1] <= '9')
-			return filter_error(
-				p, at, text.len,
-				"a digit behind a backslash is a back reference, which can take for ever",
-				"POSIX extended regular expressions have no \\%c", c[1]);
 	core = px_bytes_sub(text, at_start, SIZE_MAX);
 	at_end = core.len && core.ptr[core.len - 1] == '$';
 	core.len -= at_end;
-	if (core.len == 0 || !strpbrk(copy + at_start, "\\[](){}.*+?|^")) {
-		bool is_plain = !memchr(core.ptr ? core.ptr : "", '$', core.len);
-
-		if (is_plain && core.len) {
-			t->literal = core;
-			t->pattern = at_start && at_end ? FILTER_WHOLE
-				     : at_start		? FILTER_AT_START
-				     : at_end		? FILTER_AT_END
-							: FILTER_ANYWHERE;
-			return 0;
-		}
+	for (size_t i = 0; i < core.len; i++)
+		is_plain &= !memchr(signs, core.ptr[i], sizeof(signs) - 1);
+	if (is_plain && core.len) {
+		t->literal = core;
+		t->pattern = at_start && at_end ? FILTER_WHOLE
+			     : at_start		? FILTER_AT_START
+			     : at_end		? FILTER_AT_END
+						: FILTER_ANYWHERE;
+		return 0;
 	}
-	err = regcomp(&t->regex, copy, REG_EXTENDED | REG_NOSUB);
-	if (err) {
-		regerror(err, &t->regex, why, sizeof(why));
-		return filter_error(p, at, text.len, "regex(7) explains what can be written",
-				    "this is no regular expression: %s", why);
-	}
-	t->has_regex = true;
 	t->pattern = FILTER_REGEX;
-	return 0;
+	err = filter_regex_new(text, &t->regex, &why, &at);
+	if (!err)
+		return 0;
+	return filter_error(p, t->values[0].at, text.len, "regex(7) explains what can be written",
+			    "this is no regular expression: %s",
+			    why		      ? why
+			    : err == -ENOBUFS ? "it is too large"
+					      : "out of memory");
 }
 
 /* Fields that can have a few values only: another one is a slip of the pen. */

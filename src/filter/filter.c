@@ -193,8 +193,7 @@ void px_filter_free(struct px_filter *f)
 	if (!f)
 		return;
 	for (size_t i = 0; f->tests && i < f->test_count; i++)
-		if (f->tests[i].has_regex)
-			regfree(&f->tests[i].regex);
+		filter_regex_free(f->tests[i].regex);
 	px_arena_reset(&f->arena);
 	px_arena_pool_fini(&f->arenas);
 	free(f->tests);

@@ -35,8 +35,7 @@ void px_filter_free(struct px_filter *f);
 
 /*
  * Is the record wanted? Message, open and close records are asked about. A field that is absent, or
- * null, makes its comparison false. Allocates nothing, but for regexec() where a regular expression
- * is more than a text with ^ or $.
+ * null, makes its comparison false. Allocates nothing.
  */
 bool px_filter_match(struct px_filter *f, const struct px_record *r);
 

@@ -53,7 +53,6 @@ static struct filter_number text_number(struct px_bytes s)
 static bool pattern_holds(const struct filter_test *t, struct px_bytes s)
 {
 	struct px_bytes l = t->literal;
-	regmatch_t range;
 
 	switch (t->pattern) {
 	case FILTER_ANYWHERE:
@@ -67,10 +66,7 @@ static bool pattern_holds(const struct filter_test *t, struct px_bytes s)
 	case FILTER_REGEX:
 		break;
 	}
-	range.rm_so = 0;
-	range.rm_eo = (regoff_t)s.len;
-	return s.len <= INT32_MAX &&
-	       regexec(&t->regex, s.ptr ? s.ptr : "", 1, &range, REG_STARTEND) == 0;
+	return filter_regex_match(t->regex, s);
 }
 
 /* Both numbers: compared as such; but ids of more digits than fit are texts. */

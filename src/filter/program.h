@@ -3,9 +3,8 @@
 #ifndef PX_FILTER_PROGRAM_H
 #define PX_FILTER_PROGRAM_H
 
-#include <regex.h>
-
 #include "filter/filter.h"
+#include "filter/regex.h"
 
 #define FILTER_NODES_MAX 512
 #define FILTER_VALUES_MAX 256 /* of one list */
@@ -74,8 +73,7 @@ struct filter_test {
 	size_t value_count;
 	enum filter_pattern pattern;
 	struct px_bytes literal; /* of a pattern that is no regular expression, or hardly */
-	regex_t regex;
-	bool has_regex;
+	struct filter_regex *regex;
 	uint16_t yes, no; /* the test that comes next */
 };
 

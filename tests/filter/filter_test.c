@@ -85,7 +85,7 @@ static const struct {
 	{ "host example.org", "this is no address", "       ^^^^^^^^^^^", "req.host" },
 	{ "host 10.0.0.0/33", "this is no address", "       ^^^^^^^^^^^", "digits" },
 	{ "sql ~ \"(\"", "no regular expression", "        ^", "regex(7)" },
-	{ "sql ~ (a)\\1", "no \\1", "        ^^^^^", "back reference" },
+	{ "sql ~ (a)\\1", "no such escape", "        ^^^^^", "regex(7)" },
 	{ "#", "this cannot stand here", "  ^", "begin with" },
 	{ "ok\nand\n  nosuch", "column 3: there is no field", "    ^^^^^^", "" },
 };
