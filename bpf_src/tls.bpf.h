@@ -72,4 +72,21 @@ px_inline struct px_tls_tie *px_tls_blank(void)
 	return fresh;
 }
 
+/* A context that no socket is known of. Returns where it was put together, or 0. */
+px_inline struct px_tls_tie *px_tls_meet(const struct px_tls_key *key, int is_start)
+{
+	struct px_tls_key k = *key;
+	struct px_tls_tie *fresh = px_tls_blank();
+
+	if (!fresh)
+		return 0;
+	fresh->head.kind = PX_ABI_DATA;
+	fresh->head.type = PX_STREAM;
+	fresh->head.sock_id = px_tls_untied_id(&k);
+	fresh->head.sock_gen = k.tgid;
+	fresh->is_start = is_start;
+	tls_ties.update(&k, fresh);
+	return fresh;
+}
+
 #endif

@@ -3,13 +3,7 @@
 #ifndef PX_TLS_CALL_BPF_H
 #define PX_TLS_CALL_BPF_H
 
-#include "tls.bpf.h"
-
-#define PX_TLS_PIECES 32	/* events of one call */
-#define PX_TLS_SMALL 16384	/* bytes for which there are smaller events */
-#define PX_TLS_ESTABLISHED 1	/* the state that plaintext has: its positions know no FIN */
-
-static u64 (*px_attach_cookie)(void *ctx) = (void *)174;	/* bpf_get_attach_cookie, kernel 5.15 */
+#include "tls_push.bpf.h"
 
 /*
  * The functions call one another, and a call may never return (longjmp, an end of the thread): what
@@ -87,16 +81,10 @@ px_inline struct px_tls_tie *px_tls_untied(void *ctx, const struct px_tls_key *k
 {
 	u32 *seeks = px_tls_seeks();
 	struct px_tls_key k = *key;
-	struct px_tls_tie *fresh = px_tls_blank();
+	struct px_tls_tie *fresh = px_tls_meet(key, (what & PX_ABI_TLS_BEGINS) != 0);
 
 	if (!fresh)
 		return 0;
-	fresh->head.kind = PX_ABI_DATA;
-	fresh->head.type = PX_STREAM;
-	fresh->head.sock_id = px_tls_untied_id(&k);
-	fresh->head.sock_gen = k.tgid;
-	fresh->is_start = (what & PX_ABI_TLS_BEGINS) != 0;
-	tls_ties.update(&k, fresh);
 	if (seeks && !*seeks) {
 		*seeks = 1;
 		fresh->head.kind = PX_ABI_PROC;
@@ -107,75 +95,13 @@ px_inline struct px_tls_tie *px_tls_untied(void *ctx, const struct px_tls_key *k
 	return tls_ties.lookup(&k);
 }
 
-/*
- * A call with more bytes than the smaller events have room for. Kept in a map: the verifier does not
- * remember values there, so each round looks like the one before it.
- */
-struct px_tls_large {
-	u64 buf;
-	u64 left;	/* bytes of the call that no event has told of */
-	u64 want;	/* of them to be copied */
-	struct px_abi_event head;
-};
-BPF_PERCPU_ARRAY(tls_large, struct px_tls_large, 1);
-
-/* The next event; false: it was the last. */
-px_inline int px_tls_push_piece(void *ctx, struct px_tls_large *l, int is_last)
-{
-	struct px_abi_event *e = px_reserve_max();
-	u64 n = l->want, len;
-
-	if (!e) {
-		px_count_full(l->left);
-		return 0;
-	}
-	PX_BARRIER(n);
-	if (n > PX_EVENT_MAX)
-		n = PX_EVENT_MAX;
-	PX_BARRIER(n);
-	len = px_forget(is_last || n == l->want ? l->left : n, l->buf);
-	__builtin_memcpy(e, &l->head, PX_HEAD);
-	e->len = (u32)len;
-	e->copied = (u32)n;
-	if (len != l->left)
-		e->flags |= PX_ABI_F_MORE;
-	if (px_probe_user(e->data, n, (void *)l->buf)) {
-		px_count_fault();
-		e->copied = 0;
-	}
-	px_count(PX_COUNT_UNCOPIED_BYTES, len - n);
-	px_submit(ctx, e);
-	l->buf += n;
-	l->want -= n;
-	l->left -= len;
-	l->head.pos += (u32)len;
-	return l->left != 0;
-}
-
-px_inline void px_tls_push_large(void *ctx, const struct px_abi_event *h, u64 buf, u64 want)
-{
-	u32 zero = 0;
-	struct px_tls_large *l = tls_large.lookup(&zero);
-
-	if (!l)
-		return;
-	l->buf = buf;
-	l->want = want;
-	l->left = h->len;
-	__builtin_memcpy(&l->head, h, PX_HEAD);
-#pragma clang loop unroll(disable)
-	for (u32 i = 1; i <= PX_TLS_PIECES; i++)
-		if (!px_tls_push_piece(ctx, l, i == PX_TLS_PIECES))
-			return;
-}
-
 int px_tls_return(struct pt_regs *ctx)
 {
-	u64 id = bpf_get_current_pid_tgid(), regs = px_ptr(ctx), want;
+	u64 id = bpf_get_current_pid_tgid(), regs = px_ptr(ctx);
 	struct px_tls_call *at = tls_calls.lookup(&id), c;
+	struct px_tls_moved moved = {};
 	struct px_tls_key key = {};
 	struct px_tls_tie *tie;
-	struct px_abi_event h;
 	u32 dir;
 	s64 n;
 
@@ -196,25 +122,13 @@ int px_tls_return(struct pt_regs *ctx)
 		tie = px_tls_untied(ctx, &key, c.what);
 	if (!tie || !tie->head.kind || n < 0 || (n == 0 && dir == PX_ABI_OUT))
 		return 0;
-	__builtin_memcpy(&h, &tie->head, PX_HEAD);
-	h.pos = tie->moved[dir];
-	h.peer_pos = tie->moved[!dir];
+	moved.pos = tie->moved[dir];
+	moved.peer_pos = tie->moved[!dir];
 	__sync_fetch_and_add(&tie->moved[dir], (u32)n);
-	h.ts_ns = bpf_ktime_get_ns();
-	h.kind = PX_ABI_DATA;
-	h.dir = (u8)dir;
-	h.flags = PX_ABI_F_TLS | PX_ABI_F_PEER_POS;
-	h.state = PX_TLS_ESTABLISHED;
-	h.syscall_nr = (u16)(c.what >> PX_ABI_TLS_LIB_SHIFT);
-	h.len = (u32)n;
-	h.copied = 0;
-	h.result = (s32)n;
-	px_fill_process(&h);
-	want = px_min((u64)n, PX_COPY_MAX);
-	if (want <= PX_TLS_SMALL)
-		px_push_bytes(ctx, &h, c.buf, want);
-	else
-		px_tls_push_large(ctx, &h, c.buf, want);
+	moved.what = c.what;
+	moved.buf = c.buf;
+	moved.len = (u32)n;
+	px_tls_push(ctx, &tie->head, &moved);
 	return 0;
 }
 
