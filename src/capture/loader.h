@@ -29,6 +29,13 @@ enum px_map {
 	PX_MAPS = PX_MAP_BODY + PX_FAMILIES,
 };
 
+/* What is compiled and loaded together. */
+enum px_part_kind {
+	PX_PART_MAIN,
+	PX_PART_TLS,	/* for TLS libraries */
+	PX_PART_GO,	/* for Go's crypto/tls */
+};
+
 struct px_load_request {
 	enum px_probe probe;
 	const struct px_targets *targets;
@@ -37,7 +44,8 @@ struct px_load_request {
 	uint32_t copy_max;	/* bytes of one call that are copied */
 	bool datagrams;		/* UDP, too */
 	uint32_t datagram_max;	/* bytes of one datagram that are copied; 0: its size is enough */
-	const struct px_loaded *base;	/* load the part for TLS libraries, which shares the maps of this; else NULL */
+	enum px_part_kind part;
+	const struct px_loaded *base;	/* of the other parts: the main one, whose maps they share */
 	bool debug;		/* what compiler and verifier say goes to stderr even if all went well */
 };
 

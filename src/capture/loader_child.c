@@ -35,6 +35,7 @@
 #define CHILD_SOCKETS_MAX 65536		/* that the kernel side keeps something about */
 #define CHILD_TARGETS_MAX 65536
 #define CHILD_TIES_MAX 16384		/* contexts of TLS libraries whose socket is kept */
+#define CHILD_GO_CALLS_MAX 32768	/* goroutines that wait for bytes of a TLS connection */
 #define CHILD_NOBODY 65534
 
 static const char *const child_sources[PX_PROBES] = {
@@ -488,9 +489,10 @@ static int child_make(struct px_child *c, enum px_probe probe)
 	return 0;
 }
 
-/* The part for TLS libraries, beside the back end that is in use already. */
+/* A part for TLS, beside the back end that is in use already. */
 static int child_make_tls(struct px_child *c)
 {
+	const char *source = c->req->part == PX_PART_GO ? "tls_go.bpf.c" : "tls.bpf.c";
 	const struct px_loaded *base = c->req->base;
 	const char *flags[CHILD_FLAGS + 4];
 	struct px_buf text = px_buf_of(1 << 20);
@@ -508,15 +510,16 @@ static int child_make_tls(struct px_child *c)
 	flags[count++] = child_flag(c, "-DPX_TIES_MAX=%d", CHILD_TIES_MAX);
 	flags[count++] = "-UPX_MOVED_MAX";	/* this map is not used */
 	flags[count++] = "-DPX_MOVED_MAX=1";
-	if (px_bpf_text(&text, "tls.bpf.c") < 0 || px_buf_append(&text, px_bytes_of("", 1)) < 0)
-		return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "no memory for tls.bpf.c");
+	flags[count++] = child_flag(c, "-DPX_GO_CALLS_MAX=%d", CHILD_GO_CALLS_MAX);
+	if (px_bpf_text(&text, source) < 0 || px_buf_append(&text, px_bytes_of("", 1)) < 0)
+		return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "no memory for %s", source);
 	c->module = px_child_compile(c, text.ptr, flags, count);
-	child_phase(c, "TLS part compiled");
+	child_phase(c, source);
 	px_buf_fini(&text);
 	if (!c->module)
 		return px_error_set(&c->reply->error, PX_EXIT_HOST,
 				    "please report this with the file named above",
-				    "the part for TLS libraries does not compile");
+				    "%s does not compile", source);
 	return px_child_load(c, base->probe);
 }
 
@@ -667,7 +670,7 @@ int px_loader_child(const struct px_load_request *req, const char *dir, int sock
 	setenv("BCC_KERNEL_SOURCE", headers, 1);
 	if (child_prepare(&c) < 0 || child_unpack(&c) < 0)
 		c.reply->failed = 1;
-	else if (req->base)
+	else if (req->part != PX_PART_MAIN)
 		c.reply->failed = child_make_tls(&c) < 0;
 	else if (child_events(&c) < 0 || child_cgroups(&c) < 0 || child_choose(&c) < 0)
 		c.reply->failed = 1;

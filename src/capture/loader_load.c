@@ -317,9 +317,11 @@ static int load_family_maps(struct px_child *c, int family)
 static bool load_is_wanted(const struct px_child *c, const struct px_program *p)
 {
 	const struct px_targets *t = c->req->targets;
-	bool is_tls = c->req->base != NULL;
+	enum px_part_kind part = p->when >= PX_WHEN_GO    ? PX_PART_GO
+				 : p->when >= PX_WHEN_TLS ? PX_PART_TLS
+							  : PX_PART_MAIN;
 
-	if (is_tls != (p->when >= PX_WHEN_TLS))
+	if (part != c->req->part)
 		return false;
 	switch (p->when) {
 	case PX_WHEN_TARGETS_CHANGE:
@@ -331,10 +333,13 @@ static bool load_is_wanted(const struct px_child *c, const struct px_program *p)
 	case PX_WHEN_DATAGRAMS:
 		return c->req->datagrams;
 	case PX_WHEN_TLS_SOCK:
+	case PX_WHEN_GO_SOCK:
 		return c->reply->probe == PX_PROBE_SOCK;
 	case PX_WHEN_TLS_CALLS:
+	case PX_WHEN_GO_CALLS:
 		return c->reply->probe != PX_PROBE_SOCK;
 	case PX_WHEN_TLS:
+	case PX_WHEN_GO:
 	case PX_WHEN_ALWAYS:
 		break;
 	}

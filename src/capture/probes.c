@@ -93,6 +93,14 @@ const struct px_program px_programs[] = {
 	{ PX_PROBE_AUTO, PX_HOOK_UPROBE, "px_tls_bio_write", NULL, false, false, 0, PX_WHEN_TLS },
 	{ PX_PROBE_AUTO, PX_HOOK_UPROBE, "px_tls_bio_read", NULL, false, false, 0, PX_WHEN_TLS },
 	{ PX_PROBE_AUTO, PX_HOOK_URETPROBE, "px_tls_bio_return", NULL, false, false, 0, PX_WHEN_TLS },
+
+	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_go_sock", "sock_send_length", false, false, PX_ABI_OUT,
+	  PX_WHEN_GO_SOCK },
+	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_go_sock", "sock_recv_length", false, false, PX_ABI_IN,
+	  PX_WHEN_GO_SOCK },
+	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_go_sys_exit", "sys_exit", false, false, 0, PX_WHEN_GO_CALLS },
+	{ PX_PROBE_AUTO, PX_HOOK_UPROBE, "px_go_return", NULL, false, false, 0, PX_WHEN_GO },
+	{ PX_PROBE_AUTO, PX_HOOK_UPROBE, "px_go_enter", NULL, false, false, 0, PX_WHEN_GO },
 };
 const size_t px_program_count = PX_COUNT(px_programs);
 _Static_assert(PX_COUNT(px_programs) <= PX_PROGRAMS_MAX, "a bit per program");

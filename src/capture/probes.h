@@ -47,6 +47,9 @@ enum px_when {
 	PX_WHEN_TLS,		/* in the part of its own for TLS libraries */
 	PX_WHEN_TLS_SOCK,	/* the same, under back end `sock` */
 	PX_WHEN_TLS_CALLS,	/* the same, under the others */
+	PX_WHEN_GO,		/* in the part of its own for Go's crypto/tls */
+	PX_WHEN_GO_SOCK,	/* the same, under back end `sock` */
+	PX_WHEN_GO_CALLS,	/* the same, under the others */
 };
 
 struct px_program {

@@ -78,6 +78,19 @@ static bool scan_library(const struct px_elf *e, const struct px_tls_library *l,
 	return found[n] && offsets[0];
 }
 
+/* A program may have both: Go's own, and a library that is not Go's. */
+static void scan_go(struct px_tls_scan *s, struct px_tls_object *o, const struct px_elf *e)
+{
+	struct px_go_places places;
+	struct px_error err;
+
+	if (px_go_places_find(&places, e, &err) < 0 && !err.cause[0])
+		return;
+	o->go = &places;
+	o->why = err.cause;
+	s->fn(s->ctx, o);
+}
+
 /* A file that is open, and is a program rather than a library of one. */
 static void scan_open_file(struct px_tls_scan *s, int fd, const char *name, bool is_program)
 {
@@ -92,6 +105,7 @@ static void scan_open_file(struct px_tls_scan *s, int fd, const char *name, bool
 			break;
 	if (o.library->name)
 		s->fn(s->ctx, &o);
+	scan_go(s, &o, &e);
 }
 
 void px_tls_scan_process(struct px_tls_scan *s, uint32_t pid)

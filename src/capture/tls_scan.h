@@ -3,12 +3,15 @@
 #ifndef PX_CAPTURE_TLS_SCAN_H
 #define PX_CAPTURE_TLS_SCAN_H
 
+#include "capture/go_attach.h"
 #include "capture/tls_table.h"
 
 /* A file with the functions of a library in it; lent for the length of a call. */
 struct px_tls_object {
 	const struct px_tls_library *library;
 	uint64_t offsets[PX_TLS_FUNCTIONS_MAX];	/* by row of library->functions; 0: it has no such function */
+	const struct px_go_places *go;	/* a Go program, and nothing above is filled; else NULL */
+	const char *why;	/* it has crypto/tls, but cannot be looked into; else empty */
 	const char *name;	/* its path as its process has it */
 	char path[40];		/* by which this process gets at it, whatever became of that name */
 };

@@ -20,6 +20,7 @@
 
 #define WATCH_TICK_MS 500	/* between two looks at the table of targets */
 #define WATCH_OBJECTS 64
+#define WATCH_PROGRAMS 16
 #define WATCH_LINKS 1024
 
 struct px_tls_watch {
@@ -36,6 +37,19 @@ struct watch_object {
 	char name[128];
 };
 
+/* The same for a program with Go's crypto/tls. */
+struct watch_go {
+	struct px_go_places places;
+	int fd;
+	char name[128];
+};
+
+/* A part of the kernel side, loaded when something is found that it is for. */
+struct watch_part {
+	struct px_loaded loaded;
+	bool is_loaded, has_failed;
+};
+
 /* The process that watches. */
 struct watch {
 	const struct px_tls_watch_options *opt;
@@ -43,8 +57,9 @@ struct watch {
 	struct px_tls_scan scan;
 	struct watch_object waiting[WATCH_OBJECTS];
 	size_t waiting_count;
-	struct px_loaded loaded;
-	bool is_loaded, has_failed;
+	struct watch_go programs[WATCH_PROGRAMS];
+	size_t program_count;
+	struct watch_part tls, go;
 	bool seeks;	/* a context was met that uses no socket itself */
 	struct px_links raw;
 	int links[WATCH_LINKS];
@@ -73,11 +88,11 @@ static void watch_describe(const struct watch_object *o, char *text, size_t size
 }
 
 /* The program for a hook, as it was loaded. */
-static int watch_program(const struct watch *w, const char *function)
+static int watch_program(const struct watch_part *part, const char *function)
 {
 	for (size_t i = 0; i < px_program_count; i++)
-		if (strcmp(px_programs[i].function, function) == 0 && w->loaded.programs[i] >= 0)
-			return w->loaded.programs[i];
+		if (strcmp(px_programs[i].function, function) == 0 && part->loaded.programs[i] >= 0)
+			return part->loaded.programs[i];
 	return -1;
 }
 
@@ -85,8 +100,8 @@ static int watch_program(const struct watch *w, const char *function)
 static int watch_hang(struct watch *w, const struct watch_object *o, const char *function,
 		      enum px_tls_place place, bool is_return, int pid)
 {
-	struct px_uprobes u = { .program = watch_program(w, function),
-				.is_multi = w->loaded.uprobe_multi,
+	struct px_uprobes u = { .program = watch_program(&w->tls, function),
+				.is_multi = w->tls.loaded.uprobe_multi,
 				.path = o->o.path,
 				.is_return = is_return,
 				.pid = pid };
@@ -150,12 +165,46 @@ static bool watch_has(const struct watch_object *o, enum px_tls_place place)
 	return false;
 }
 
+/* "Go 1.26.1 (/usr/bin/caddy)" */
+static void watch_say_go(struct watch *w, enum px_tls_note_kind kind, const char *version,
+			 const char *name, const char *why)
+{
+	char text[200];
+
+	snprintf(text, sizeof(text), "Go%s%s (%.100s)%s%s", *version ? " " : "", version, name,
+		 *why ? ": " : "", why);
+	watch_say(w, kind, text);
+}
+
+static void watch_found_go(struct watch *w, const struct px_tls_object *o)
+{
+	struct watch_go *to = &w->programs[w->program_count];
+
+	if (o->why[0]) {
+		watch_say_go(w, PX_TLS_FAILED, o->go->version, o->name, o->why);
+		return;
+	}
+	if (w->program_count == WATCH_PROGRAMS)
+		return;
+	to->fd = open(o->path, O_RDONLY | O_CLOEXEC);
+	if (to->fd < 0)
+		return;
+	to->places = *o->go;
+	snprintf(to->name, sizeof(to->name), "%s", o->name);
+	w->program_count++;
+	watch_say_go(w, PX_TLS_FOUND, to->places.version, to->name, "");
+}
+
 static void watch_found(void *ctx, const struct px_tls_object *o)
 {
 	struct watch *w = ctx;
 	struct watch_object *to = &w->waiting[w->waiting_count];
 	char text[200];
 
+	if (o->go) {
+		watch_found_go(w, o);
+		return;
+	}
 	if (w->waiting_count == WATCH_OBJECTS)
 		return;
 	to->fd = open(o->path, O_RDONLY | O_CLOEXEC);
@@ -173,23 +222,24 @@ static void watch_found(void *ctx, const struct px_tls_object *o)
 }
 
 /* Load the programs, and hang those that watch the sockets. */
-static int watch_load(struct watch *w)
+static int watch_load(struct watch *w, struct watch_part *part)
 {
 	struct px_load_request req = *w->opt->request;
 	struct px_error err;
 
+	req.part = part == &w->go ? PX_PART_GO : PX_PART_TLS;
 	req.base = w->opt->loaded;
-	if (px_loader_run(&req, &w->loaded, &err) < 0) {
+	if (px_loader_run(&req, &part->loaded, &err) < 0) {
 		watch_say(w, PX_TLS_FAILED, err.cause);
 		return -1;
 	}
-	px_loader_rest(&w->loaded, true);
+	px_loader_rest(&part->loaded, true);
 	for (size_t i = 0; i < px_program_count; i++) {
 		int fd;
 
-		if (w->loaded.programs[i] < 0 || px_programs[i].hook != PX_HOOK_RAW)
+		if (part->loaded.programs[i] < 0 || px_programs[i].hook != PX_HOOK_RAW)
 			continue;
-		fd = px_attach_raw(w->loaded.programs[i]);
+		fd = px_attach_raw(part->loaded.programs[i]);
 		if (fd < 0) {
 			watch_say(w, PX_TLS_FAILED, strerror(-fd));
 			return -1;
@@ -218,6 +268,43 @@ static bool watch_needs_bio(const struct watch *w, const struct watch_object *o)
 	       (watch_has(o, PX_TLS_CALL) && watch_has(o, PX_TLS_BIO_IN));
 }
 
+/* What a part is for has been found: is it there? */
+static bool watch_ready(struct watch *w, struct watch_part *part)
+{
+	if (!part->is_loaded && !part->has_failed) {
+		part->has_failed = watch_load(w, part) < 0;
+		part->is_loaded = !part->has_failed;
+	}
+	return part->is_loaded;
+}
+
+static void watch_serve_go(struct watch *w)
+{
+	for (size_t i = 0; i < w->program_count; i++) {
+		struct watch_go *g = &w->programs[i];
+		char path[40];
+		struct px_go_hooks h = { .path = path, .pid = watch_pid(w) };
+		size_t probes = 0;
+		int links = 0;
+
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", g->fd);
+		if (watch_ready(w, &w->go)) {
+			h.enter = watch_program(&w->go, "px_go_enter");
+			h.leave = watch_program(&w->go, "px_go_return");
+			h.is_multi = w->go.loaded.uprobe_multi;
+			links = px_go_attach(&g->places, &h, w->links + w->link_count,
+					     WATCH_LINKS - w->link_count, &probes);
+		}
+		if (links < 0)
+			watch_say_go(w, PX_TLS_FAILED, g->places.version, g->name, strerror(-links));
+		else
+			w->link_count += (size_t)links;
+		w->probe_count += probes;
+		close(g->fd);
+	}
+	w->program_count = 0;
+}
+
 /* Hang the probes into what has been found since; what has to wait for a reason stays. */
 static void watch_serve(struct watch *w)
 {
@@ -226,22 +313,20 @@ static void watch_serve(struct watch *w)
 
 	for (size_t i = 0; i < w->waiting_count; i++)
 		is_wanted |= watch_has(&w->waiting[i], PX_TLS_CALL);
-	if (w->has_failed || (!w->is_loaded && !is_wanted))
+	watch_serve_go(w);
+	if (w->tls.has_failed || (!w->tls.is_loaded && !is_wanted))
 		return;
-	if (!w->is_loaded) {
-		w->has_failed = watch_load(w) < 0;
-		w->is_loaded = !w->has_failed;
-	}
+	watch_ready(w, &w->tls);
 	for (size_t i = 0; i < w->waiting_count; i++) {
 		struct watch_object *o = &w->waiting[i];
 		int err = 0;
 
-		if (w->is_loaded && !o->is_served)
+		if (w->tls.is_loaded && !o->is_served)
 			err = watch_attach(w, o);
 		o->is_served = true;
-		if (w->is_loaded && !err && watch_needs_bio(w, o)) {
+		if (w->tls.is_loaded && !err && watch_needs_bio(w, o)) {
 			err = watch_attach_bio(w, o);
-		} else if (w->is_loaded && !err && watch_has(o, PX_TLS_BIO_IN)) {
+		} else if (w->tls.is_loaded && !err && watch_has(o, PX_TLS_BIO_IN)) {
 			w->waiting[kept++] = *o;
 			continue;
 		}
