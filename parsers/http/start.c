@@ -223,9 +223,11 @@ enum px_sure http_infer(struct px_bytes head, enum px_dir dir)
 	enum px_sure as_status, as_request;
 
 	(void)dir;
-	while (head.len > 0 && (head.ptr[0] == '\r' || head.ptr[0] == '\n'))
-		head = px_bytes_sub(head, 1, SIZE_MAX);
-	if (head.len == 0)
+	/* Line ends that are left over, and not a byte that happens to have the value of one. */
+	while (head.len > 1 &&
+	       (head.ptr[0] == '\n' || (head.ptr[0] == '\r' && head.ptr[1] == '\n')))
+		head = px_bytes_sub(head, head.ptr[0] == '\n' ? 1 : 2, SIZE_MAX);
+	if (head.len == 0 || (head.len == 1 && (head.ptr[0] == '\r' || head.ptr[0] == '\n')))
 		return PX_SURE_MAYBE;
 	as_status = http_infer_status(head);
 	if (as_status == PX_SURE_YES)

@@ -39,6 +39,9 @@ static const struct infer_case infers[] = {
 
 	{ WIRE("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), PX_SURE_NO, 0 },
 	{ WIRE("HTTP/2 200\r\n"), PX_SURE_NO, 0 },
+	{ WIRE("\rHTTP/1.1 200 "), PX_SURE_NO, 0 },	/* a length, and so many bytes */
+	{ WIRE("\n"), PX_SURE_MAYBE, 0 },
+	{ WIRE("\r"), PX_SURE_MAYBE, 0 },
 	{ WIRE("OPTIONS rtsp://a.example/ RTSP/1.0\r\n"), PX_SURE_NO, 0 },
 	{ WIRE("INVITE sip:bob@b.example SIP/2.0\r\n"), PX_SURE_NO, 0 },
 	{ WIRE("RTSP/1.0 200 OK\r\n"), PX_SURE_NO, 0 },
