@@ -34,8 +34,9 @@ static enum px_sure dns_look_framed(struct px_bytes in, struct dns_shape *shape)
 	if (c.ran_short)
 		return PX_SURE_MAYBE;
 	sure = dns_look(px_bytes_sub(in, DNS_LENGTH, len), len, false, shape);
-	if (sure == PX_SURE_YES &&
-	    (!shape->has_question || (in.len - DNS_LENGTH >= len && !shape->is_whole)))
+	if (shape->is_odd ||
+	    (sure == PX_SURE_YES &&
+	     (!shape->has_question || (in.len - DNS_LENGTH >= len && !shape->is_whole))))
 		return PX_SURE_NO;
 	return sure;
 }
@@ -213,9 +214,40 @@ static struct px_parse_result dns_datagram(const struct px_parse_ctx *ctx, struc
 	if (shape.flags & DNS_QR &&
 	    (!shape.has_question || (!shape.is_whole && in.len == ctx->datagram->len)))
 		out->needs_partner = true;
+	if (shape.is_odd)
+		out->needs_partner = true;
 	if (!dns_add(ctx, out, in, ctx->datagram->len, &shape))
 		return px_parse_bad("no memory for a message");
 	dns_stamp(out, in, &shape);
+	return px_parse_frame(in.len);
+}
+
+/*
+ * Not all of a message has come. Its question is looked at before the rest is waited for: a length
+ * may be anything.
+ */
+static struct px_parse_result dns_wait(const struct px_parse_ctx *ctx, struct px_bytes in,
+				       struct px_frame *out)
+{
+	size_t need = in.len + 1;
+	struct px_cur c = px_cur_of(in);
+	uint16_t len = px_cur_be16(&c);
+	struct dns_shape shape;
+
+	if (!c.ran_short) {
+		enum px_sure sure =
+			dns_look(px_bytes_sub(in, DNS_LENGTH, len), len, out->msg != NULL, &shape);
+
+		if (sure == PX_SURE_NO)
+			return px_parse_bad("not a DNS message");
+		if (sure == PX_SURE_YES)
+			need = DNS_LENGTH + (size_t)len;
+	}
+	if (!ctx->eof || (in.len == 0 && !out->msg))
+		return px_parse_more(need);
+	if (!out->msg)
+		return px_parse_bad("the stream ends within a message");
+	out->flags |= PX_FLAG_ABORTED;
 	return px_parse_frame(in.len);
 }
 
@@ -223,26 +255,16 @@ static struct px_parse_result dns_parse(const struct px_parse_ctx *ctx, struct p
 					struct px_frame *out)
 {
 	struct px_cur c = px_cur_of(in);
-	struct dns_shape shape;
+	struct px_bytes message;
 	uint16_t len;
 
 	if (ctx->datagram)
 		return dns_datagram(ctx, in, out);
+	if (in.len < DNS_LENGTH)
+		return dns_wait(ctx, in, out);
 	len = px_cur_be16(&c);
-	if (in.len < DNS_LENGTH + (size_t)len || c.ran_short) {
-		size_t need = DNS_LENGTH + (c.ran_short ? 0 : (size_t)len);
-
-		if (!c.ran_short && dns_look(px_bytes_sub(in, DNS_LENGTH, len), len,
-					     out->msg != NULL, &shape) == PX_SURE_NO)
-			return px_parse_bad("not a DNS message");
-		if (!ctx->eof || (in.len == 0 && !out->msg))
-			return px_parse_more(need);
-		if (!out->msg)
-			return px_parse_bad("the stream ends within a message");
-		out->flags |= PX_FLAG_ABORTED;
-		return px_parse_frame(in.len);
-	}
-	return dns_message(ctx, px_bytes_sub(in, DNS_LENGTH, len), out);
+	message = px_cur_take(&c, len);
+	return c.ran_short ? dns_wait(ctx, in, out) : dns_message(ctx, message, out);
 }
 
 const struct px_parser px_parser_dns = {

@@ -31,6 +31,7 @@ enum dns_type {
 	DNS_PTR = 12,
 	DNS_MX = 15,
 	DNS_TXT = 16,
+	DNS_SIG0 = 24,
 	DNS_AAAA = 28,
 	DNS_SRV = 33,
 	DNS_OPT = 41,
@@ -55,6 +56,7 @@ struct dns_shape {
 	uint16_t counts[DNS_SECTIONS];
 	uint16_t qtype, qclass;
 	bool has_question;	/* some servers answer a question that they cannot read with the header alone */
+	bool is_odd;		/* the name asked has blanks or control characters, which none has in practice */
 	bool is_whole;		/* every record that was announced is there, and nothing behind them */
 	size_t question_end;	/* offset behind the question */
 };

@@ -158,6 +158,8 @@ static enum px_sure look_question(struct px_bytes in, size_t len, struct dns_sha
 		label = (unsigned char)in.ptr[pos];
 		if (label > DNS_LABEL_MAX)
 			return PX_SURE_NO;
+		for (size_t i = pos + 1; i <= pos + label && i < in.len; i++)
+			s->is_odd |= (unsigned char)in.ptr[i] <= ' ' || in.ptr[i] == 0x7f;
 		pos += 1 + label;
 		if (label == 0)
 			break;
@@ -179,6 +181,30 @@ static enum px_sure look_question(struct px_bytes in, size_t len, struct dns_sha
 			      s->qclass != 254 && s->qclass != 255))
 		return PX_SURE_NO;
 	return look_is_netbios(in, s->qtype) ? PX_SURE_NO : PX_SURE_YES;
+}
+
+/*
+ * What comes behind a question: as a rule EDNS, whose name is the root's. Others (TSIG) have the
+ * name of a key.
+ */
+static enum px_sure look_behind_question(struct px_bytes in, size_t len, const struct dns_shape *s)
+{
+	struct px_cur c = px_cur_of(px_bytes_sub(in, s->question_end, SIZE_MAX));
+	unsigned int label = px_cur_u8(&c);
+	uint16_t next = px_cur_be16(&c);
+
+	if (DNS_OPCODE(s->flags) != DNS_QUERY || s->flags & DNS_QR)
+		return PX_SURE_YES;
+	if (s->counts[DNS_AUTHORITY])
+		return s->qtype == DNS_IXFR ? PX_SURE_YES : PX_SURE_NO;
+	if (!s->counts[DNS_ADDITIONAL])
+		return s->question_end == len ? PX_SURE_YES : PX_SURE_NO;
+	if (c.ran_short)
+		return in.len < len ? PX_SURE_MAYBE : PX_SURE_NO;
+	if (label == 0)
+		return next == DNS_OPT || next == DNS_SIG0 ? PX_SURE_YES : PX_SURE_NO;
+	return label >= DNS_POINTER || (label <= DNS_LABEL_MAX && next >> 8 > ' ') ? PX_SURE_YES
+										   : PX_SURE_NO;
 }
 
 enum px_sure dns_look(struct px_bytes in, size_t len, bool in_transfer, struct dns_shape *s)
@@ -210,6 +236,8 @@ enum px_sure dns_look(struct px_bytes in, size_t len, bool in_transfer, struct d
 	if (questions) {
 		enum px_sure sure = look_question(in, len, s);
 
+		if (sure == PX_SURE_YES)
+			sure = look_behind_question(in, len, s);
 		if (sure != PX_SURE_YES)
 			return sure;
 	}

@@ -11,7 +11,8 @@
  *	fd		a piece ends here
  *	fe b		the literal byte b
  * It is fed three times: as it is meant, without the fd, and byte by byte. Up to the first loss all
- * three have to give the same messages. Each view lies in a heap block of just its size. With
+ * three have to give the same messages. Of a protocol that has them, the pieces may be datagrams
+ * instead, as an option says. Each view lies in a heap block of just its size. With
  * PX_FUZZ_PRINT in the environment the records are printed: for looking at a finding.
  */
 #include PX_FUZZ_HEADER
@@ -25,7 +26,7 @@
 #define FUZZ_FRAMES 64		/* that are compared */
 #define FUZZ_POOL (4 << 20)
 
-enum fuzz_how { FUZZ_PIECES, FUZZ_WHOLE, FUZZ_BYTES };
+enum fuzz_how { FUZZ_PIECES, FUZZ_WHOLE, FUZZ_BYTES, FUZZ_DATAGRAMS };
 
 /* What came out of one run: a number per message that stands for all of its record. */
 struct fuzz_got {
@@ -162,6 +163,16 @@ static void fuzz_on_bad(void *ctx, enum px_dir dir, const char *why)
 static void fuzz_flush(struct px_feed *feed, enum px_dir dir, unsigned char *piece, size_t *len,
 		       enum fuzz_how how)
 {
+	if (how == FUZZ_DATAGRAMS) {
+		struct px_datagram d = { .len = *len };
+
+		/* A long one is taken for the beginning of a longer one. */
+		if (*len > 100)
+			d.len += 20;
+		px_feed_datagram(feed, dir, px_bytes_of(piece, *len), &d);
+		*len = 0;
+		return;
+	}
 	if (feed->dir[dir].eof)
 		*len = 0;
 	for (size_t i = 0; how == FUZZ_BYTES && i < *len; i++)
@@ -208,7 +219,7 @@ static void fuzz_run(const unsigned char *data, size_t size, enum fuzz_how how,
 			continue;
 		}
 		if (c == 0xfd) {
-			if (how == FUZZ_PIECES)
+			if (how == FUZZ_PIECES || how == FUZZ_DATAGRAMS)
 				fuzz_flush(feed, dir, piece, &len, how);
 			continue;
 		}
@@ -292,6 +303,10 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	if (size < 3)
 		return 0;
 	fuzz_look(data + 2, size - 2);
+	if (PX_FUZZ_PARSER.has_datagrams && data[0] & 32) {
+		fuzz_run(data, size, FUZZ_DATAGRAMS, &pieces);
+		return 0;
+	}
 	fuzz_run(data, size, FUZZ_PIECES, &pieces);
 	fuzz_run(data, size, FUZZ_WHOLE, &other);
 	fuzz_compare(&pieces, &other);
