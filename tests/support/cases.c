@@ -391,3 +391,52 @@ int px_cases_run(const struct px_parser *parser, const char *path)
 	free(c);
 	return failed;
 }
+
+static void case_hand_over(struct case_one *c,
+			   void (*fn)(void *ctx, const struct px_case_bytes *steps, size_t count,
+				      bool is_datagrams),
+			   void *ctx)
+{
+	struct px_case_bytes steps[CASE_STEPS_MAX];
+	size_t count = 0;
+
+	for (size_t i = 0; i < c->count; i++)
+		if (c->steps[i].what == CASE_BYTES && c->steps[i].bytes.len > 0)
+			steps[count++] = (struct px_case_bytes){ c->steps[i].dir,
+								 px_buf_bytes(&c->steps[i].bytes) };
+	if (count > 0 && !c->is_joined)
+		fn(ctx, steps, count, c->is_datagrams);
+	for (size_t i = 0; i < c->count; i++)
+		px_buf_fini(&c->steps[i].bytes);
+}
+
+size_t px_cases_each(const char *path,
+		     void (*fn)(void *ctx, const struct px_case_bytes *steps, size_t count,
+				bool is_datagrams),
+		     void *ctx)
+{
+	struct case_one *c = calloc(1, sizeof(*c));
+	FILE *in = fopen(path, "r");
+	bool in_case = false;
+	char *line = NULL;
+	size_t cap = 0, cases = 0;
+
+	while (in && c && getline(&line, &cap, in) >= 0) {
+		line[strcspn(line, "\n")] = '\0';
+		if (strncmp(line, "### ", 4) == 0) {
+			memset(c, 0, sizeof(*c));
+			in_case = true;
+		} else if (in_case && strcmp(line, "=") == 0) {
+			case_hand_over(c, fn, ctx);
+			in_case = false;
+			cases++;
+		} else if (in_case) {
+			case_line(c, line);
+		}
+	}
+	if (in)
+		fclose(in);
+	free(line);
+	free(c);
+	return cases;
+}

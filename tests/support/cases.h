@@ -35,4 +35,19 @@
  */
 int px_cases_run(const struct px_parser *parser, const char *path);
 
+/* Bytes that one side of a case sends in one go. */
+struct px_case_bytes {
+	enum px_dir dir;
+	struct px_bytes bytes;
+};
+
+/*
+ * Hand the bytes of each case of a file to fn, a call per case; holes and ends are left out, and
+ * cases that are joined in the middle. Returns the number of cases, 0 without the file.
+ */
+size_t px_cases_each(const char *path,
+		     void (*fn)(void *ctx, const struct px_case_bytes *steps, size_t count,
+				bool is_datagrams),
+		     void *ctx);
+
 #endif
