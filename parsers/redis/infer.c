@@ -6,24 +6,45 @@
 
 /* Words of answers that no other line protocol says. */
 static const struct px_bytes own_words[] = {
-	PX_BYTES("+PONG\r\n"),	PX_BYTES("+QUEUED\r\n"),    PX_BYTES("+RESET\r\n"),
-	PX_BYTES("+CONTINUE"),	PX_BYTES("+FULLRESYNC "),   PX_BYTES("-WRONGTYPE "),
-	PX_BYTES("-NOAUTH "),	PX_BYTES("-NOPERM "),	    PX_BYTES("-MOVED "),
-	PX_BYTES("-ASK "),	PX_BYTES("-LOADING "),	    PX_BYTES("-BUSY "),
-	PX_BYTES("-NOSCRIPT "), PX_BYTES("-READONLY "),	    PX_BYTES("-OOM "),
-	PX_BYTES("-EXECABORT "), PX_BYTES("-MASTERDOWN "),  PX_BYTES("-MISCONF "),
-	PX_BYTES("-NOREPLICAS "), PX_BYTES("-CROSSSLOT "),  PX_BYTES("-CLUSTERDOWN "),
-	PX_BYTES("-TRYAGAIN "), PX_BYTES("-BUSYGROUP "),    PX_BYTES("-NOGROUP "),
-	PX_BYTES("-WRONGPASS "), PX_BYTES("-NOPROTO "),	    PX_BYTES("-DENIED Redis"),
-	PX_BYTES("-UNBLOCKED "), PX_BYTES("-BUSYKEY "),	    PX_BYTES("-ERR unknown command "),
-	PX_BYTES("-ERR wrong number of arguments for "),    PX_BYTES("-ERR Protocol error: "),
+	PX_BYTES("+PONG\r\n"),
+	PX_BYTES("+QUEUED\r\n"),
+	PX_BYTES("+RESET\r\n"),
+	PX_BYTES("+CONTINUE"),
+	PX_BYTES("+FULLRESYNC "),
+	PX_BYTES("-WRONGTYPE "),
+	PX_BYTES("-NOAUTH "),
+	PX_BYTES("-NOPERM "),
+	PX_BYTES("-MOVED "),
+	PX_BYTES("-ASK "),
+	PX_BYTES("-LOADING "),
+	PX_BYTES("-BUSY "),
+	PX_BYTES("-NOSCRIPT "),
+	PX_BYTES("-READONLY "),
+	PX_BYTES("-OOM "),
+	PX_BYTES("-EXECABORT "),
+	PX_BYTES("-MASTERDOWN "),
+	PX_BYTES("-MISCONF "),
+	PX_BYTES("-NOREPLICAS "),
+	PX_BYTES("-CROSSSLOT "),
+	PX_BYTES("-CLUSTERDOWN "),
+	PX_BYTES("-TRYAGAIN "),
+	PX_BYTES("-BUSYGROUP "),
+	PX_BYTES("-NOGROUP "),
+	PX_BYTES("-WRONGPASS "),
+	PX_BYTES("-NOPROTO "),
+	PX_BYTES("-DENIED Redis"),
+	PX_BYTES("-UNBLOCKED "),
+	PX_BYTES("-BUSYKEY "),
+	PX_BYTES("-ERR unknown command "),
+	PX_BYTES("-ERR wrong number of arguments for "),
+	PX_BYTES("-ERR Protocol error: "),
 };
 
 /* Answers that others may give, too. */
 static const struct px_bytes shared_words[] = {
-	PX_BYTES("+OK\r\n"),   PX_BYTES("-ERR "),    PX_BYTES("+string\r\n"), PX_BYTES("+list\r\n"),
-	PX_BYTES("+none\r\n"), PX_BYTES("+hash\r\n"), PX_BYTES("+set\r\n"),   PX_BYTES("+zset\r\n"),
-	PX_BYTES("+stream\r\n"),
+	PX_BYTES("+OK\r\n"),   PX_BYTES("-ERR "),     PX_BYTES("+string\r\n"),
+	PX_BYTES("+list\r\n"), PX_BYTES("+none\r\n"), PX_BYTES("+hash\r\n"),
+	PX_BYTES("+set\r\n"),  PX_BYTES("+zset\r\n"), PX_BYTES("+stream\r\n"),
 };
 
 static enum px_sure infer_words(struct px_bytes in, const struct px_bytes *words, size_t count)
@@ -40,8 +61,9 @@ static enum px_sure infer_words(struct px_bytes in, const struct px_bytes *words
 }
 
 /*
- * One value without what it is made of, from *pos on: YES and *pos behind it, MAYBE where it is not all there. Lines of
- * text have to be ones that a server is known to send. *is_own: nobody else would.
+ * One value without what it is made of, from *pos on: YES and *pos behind it, MAYBE where it is not
+ * all there. Lines of text have to be ones that a server is known to send. *is_own: nobody else
+ * would.
  */
 static enum px_sure infer_value(struct px_bytes in, size_t *pos, bool *is_own)
 {
@@ -61,7 +83,8 @@ static enum px_sure infer_value(struct px_bytes in, size_t *pos, bool *is_own)
 		sure = infer_words(rest, own_words, PX_COUNT(own_words));
 		*is_own = sure == PX_SURE_YES;
 		if (sure != PX_SURE_YES) {
-			enum px_sure shared = infer_words(rest, shared_words, PX_COUNT(shared_words));
+			enum px_sure shared =
+				infer_words(rest, shared_words, PX_COUNT(shared_words));
 
 			sure = shared > sure ? shared : sure;
 		}
@@ -79,9 +102,10 @@ static enum px_sure infer_value(struct px_bytes in, size_t *pos, bool *is_own)
 		for (size_t i = 1; i < end; i++) {
 			char c = rest.ptr[i];
 
-			if (*rest.ptr == '_' || i > 24 || !((c >= '0' && c <= '9') || c == '-' ||
-					(*rest.ptr == ',' && strchr(".eEinfa+", c)) ||
-					(*rest.ptr == '#' && (c == 't' || c == 'f') && i == 1)))
+			if (*rest.ptr == '_' || i > 24 ||
+			    !((c >= '0' && c <= '9') || c == '-' ||
+			      (*rest.ptr == ',' && strchr(".eEinfa+", c)) ||
+			      (*rest.ptr == '#' && (c == 't' || c == 'f') && i == 1)))
 				return PX_SURE_NO;
 		}
 		if (nl < rest.len && *rest.ptr != '_' && nl < 3)
@@ -106,8 +130,9 @@ static enum px_sure infer_value(struct px_bytes in, size_t *pos, bool *is_own)
 			return PX_SURE_YES;
 		rest = px_bytes_sub(in, *pos, SIZE_MAX);
 		if (rest.len < (size_t)number + 2)
-			return rest.len <= (size_t)number || rest.ptr[number] == '\r' ? PX_SURE_MAYBE
-										      : PX_SURE_NO;
+			return rest.len <= (size_t)number || rest.ptr[number] == '\r'
+				       ? PX_SURE_MAYBE
+				       : PX_SURE_NO;
 		if (memcmp(rest.ptr + number, "\r\n", 2) != 0)
 			return PX_SURE_NO;
 		*pos += (size_t)number + 2;
@@ -123,7 +148,10 @@ static enum px_sure infer_value(struct px_bytes in, size_t *pos, bool *is_own)
 	return PX_SURE_YES;
 }
 
-/* Values one behind the other from `at` on, as many as are looked at. *own: how many of them nobody else would send. */
+/*
+ * Values one behind the other from `at` on, as many as are looked at. *own: how many of them nobody
+ * else would send.
+ */
 static enum px_sure infer_chain(struct px_bytes in, size_t at, unsigned int *count,
 				unsigned int *own)
 {
@@ -160,10 +188,12 @@ static enum px_sure infer_line(struct px_bytes in, size_t *end, const struct red
 	size_t nl = px_bytes_find(in, 0, '\n'), word = 0;
 
 	*end = nl + 1;
-	for (size_t i = 0; i < nl; i++)
-		if ((unsigned char)in.ptr[i] < ' ' && in.ptr[i] != '\t' &&
-		    !(in.ptr[i] == '\r' && i + 1 >= nl))
+	for (size_t i = 0; i < nl; i++) { /* nobody types other bytes, and they are in all that is no text */
+		unsigned char c = (unsigned char)in.ptr[i];
+
+		if ((c < ' ' || c > '~') && c != '\t' && !(c == '\r' && i + 1 >= nl))
 			return PX_SURE_NO;
+	}
 	while (word < nl && (unsigned char)in.ptr[word] > ' ')
 		word++;
 	if (word == in.len && word < 24)
@@ -208,8 +238,8 @@ enum px_sure redis_infer(struct px_bytes head, enum px_dir dir)
 }
 
 /*
- * An array is a command if it has only strings, of which the first is a command's name; what confirms a subscription
- * begins like one, and has a number in it.
+ * An array is a command if it has only strings, of which the first is a command's name; what
+ * confirms a subscription begins like one, and has a number in it.
  */
 enum px_frame_kind redis_kind(struct px_bytes head)
 {
@@ -246,8 +276,8 @@ enum px_frame_kind redis_kind(struct px_bytes head)
 }
 
 /*
- * A message begins behind a line break, but not behind every one. It is taken for one if what follows is as it has to
- * be, value by value, as far as it is there.
+ * A message begins behind a line break, but not behind every one. It is taken for one if what
+ * follows is as it has to be, value by value, as far as it is there.
  */
 size_t redis_resync(struct px_bytes in, enum px_dir dir)
 {
