@@ -7,6 +7,7 @@
 #include "cli/host.h"
 #include "cli/options.h"
 #include "command.h"
+#include "inspect.h"
 #include "parser.h"
 #include "pipeline.h"
 #include "record/field.h"
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static void main_list_protocols(void)
 {
@@ -130,6 +132,31 @@ static int main_replay(const struct px_options *o, const struct px_choice *choic
 	return px_pipeline_run(o, source, &run, signal_fd);
 }
 
+/* --check: with the targets that were named, else with this process itself, which costs nobody. */
+static int main_check(const struct px_options *o, const struct px_target_words *asked,
+		      const struct px_live_options *asked_live, char **argv)
+{
+	const uint32_t own_pid = (uint32_t)getpid();
+	struct px_live_options live = *asked_live;
+	struct px_target_words words = *asked;
+	struct px_targets t = { 0 };
+	struct px_error err;
+	int code;
+
+	if (!words.pid_count && o->all) {
+		words.pids = &own_pid;
+		words.pid_count = 1;
+	}
+	if (px_targets_resolve(&words, &t, &err) != 0) {
+		px_error_print(&err);
+		return (int)err.code;
+	}
+	live.targets = &t;
+	code = px_inspect_host(o, &live, argv);
+	px_targets_fini(&t);
+	return code;
+}
+
 static int main_live(const struct px_options *o, const struct px_choice *choice, char **argv,
 		     struct px_command *command, int signal_fd)
 {
@@ -175,6 +202,8 @@ static int main_live(const struct px_options *o, const struct px_choice *choice,
 	struct px_host host;
 	struct px_error err;
 
+	if (o->action == PX_ACTION_CHECK)
+		return main_check(o, &words, &live, argv);
 	px_host_read(&host, "");
 	if (px_host_check(&host, o, argv, &err) != 0 ||
 	    px_host_check_pids(&o->pids, "", &err) != 0 ||
@@ -200,9 +229,9 @@ static int main_live(const struct px_options *o, const struct px_choice *choice,
 }
 
 /* What needs neither target nor privileges. */
-static int main_print(enum px_action action)
+static int main_print(const struct px_options *o)
 {
-	switch (action) {
+	switch (o->action) {
 	case PX_ACTION_HELP:
 		px_help_print(stdout);
 		break;
@@ -216,6 +245,10 @@ static int main_print(enum px_action action)
 		main_list_protocols();
 		break;
 	case PX_ACTION_TRACE:
+	case PX_ACTION_CHECK:
+		break;
+	case PX_ACTION_LIST_TARGETS:
+		px_inspect_list(o);
 		break;
 	}
 	if (fflush(stdout) == 0 && !ferror(stdout))
@@ -264,8 +297,8 @@ int main(int argc, char **argv)
 		px_error_print(&err);
 		return (int)err.code;
 	}
-	if (o.action != PX_ACTION_TRACE)
-		return main_print(o.action);
+	if (o.action != PX_ACTION_TRACE && o.action != PX_ACTION_CHECK)
+		return main_print(&o);
 	px_log_init(o.debug ? PX_LOG_DEBUG : o.quiet ? PX_LOG_ERROR : PX_LOG_NOTE);
 	px_options_warn(&o, px_log_warn_line);
 	return main_trace(&o, argv);

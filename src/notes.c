@@ -33,31 +33,77 @@ void px_notes_control(const struct px_notes *n, const struct px_source_loss *los
 	       (unsigned long long)s->dropped, (unsigned long long)s->dropped_bytes);
 }
 
-void px_notes_explain(struct px_notes *n, int64_t wall_ns)
+/* "\x16\x03\x01..." */
+static void notes_bytes(const struct px_decode_env *env, char *out, size_t size)
 {
+	size_t used = 0;
+
+	for (size_t i = 0; i < env->unknown_len && used + 5 < size; i++) {
+		unsigned char c = (unsigned char)env->unknown[i];
+		bool is_plain = c >= 0x20 && c < 0x7f && c != '\\' && c != '"';
+
+		used += (size_t)snprintf(out + used, size - used, is_plain ? "%c" : "\\x%02x", c);
+	}
+	out[used] = '\0';
+}
+
+/* A record of TLS: its type is 20 to 23, its version 3.x (RFC 8446 section 5.1). */
+static bool notes_is_tls(const struct px_decode_env *env)
+{
+	return env->unknown_len >= 3 && env->unknown[0] >= 20 && env->unknown[0] <= 23 &&
+	       env->unknown[1] == 3 && env->unknown[2] <= 4;
+}
+
+static void notes_silence(const struct px_notes *n, const struct px_source_loss *loss, char *text,
+			  size_t size)
+{
+	const struct px_decode_env *env = &n->table->decode_env;
 	const struct px_table_stats *s = &n->table->stats;
-	char text[256];
+	const char *which = s->conns_seen && s->conns_unix == s->conns_seen ? "UNIX " : "";
+	unsigned long long conns = s->conns_seen;
+	char bytes[4 * sizeof(env->unknown) + 1];
+
+	notes_bytes(env, bytes, sizeof(bytes));
+	if (n->report->filtered)
+		snprintf(text, size, "%llu messages, none of which the filter expression wants",
+			 (unsigned long long)n->report->filtered);
+	else if (loss->foreign && !env->not_understood_bytes)
+		snprintf(
+			text, size,
+			"bytes move by io_uring, asynchronous I/O or 32-bit system calls only: these are not seen");
+	else if (s->events == 0)
+		snprintf(text, size, "no socket traffic of the traced process has been seen");
+	else if (notes_is_tls(env))
+		snprintf(
+			text, size,
+			"%llu connections, encrypted (TLS) by a library that is not looked into; pxtrace --check -p PID names those that are",
+			conns);
+	else if (env->not_understood_bytes > 0)
+		snprintf(
+			text, size,
+			"%llu bytes on %llu %sconnections, of no protocol that pxtrace knows; the first are \"%s\"",
+			(unsigned long long)env->not_understood_bytes, conns, which, bytes);
+	else if (s->conns_seen == 0 && n->table->datagrams.understood > 0)
+		snprintf(text, size, "%llu datagrams, no complete exchange yet",
+			 (unsigned long long)n->table->peers.datagrams);
+	else if (s->conns_seen == 0)
+		snprintf(text, size, "%llu datagrams, of no protocol that pxtrace knows",
+			 (unsigned long long)n->table->peers.datagrams);
+	else if (*which)
+		snprintf(text, size, "only UNIX sockets: %llu connections, no complete message yet",
+			 conns);
+	else
+		snprintf(text, size, "%llu connections, no complete message yet", conns);
+}
+
+void px_notes_explain(struct px_notes *n, const struct px_source_loss *loss, int64_t wall_ns)
+{
+	char text[320];
 
 	if (n->explained || n->report->messages > 0 || !n->is_live)
 		return;
 	n->explained = true;
-	if (s->events == 0)
-		snprintf(text, sizeof(text),
-			 "no socket traffic of the traced process has been seen");
-	else if (n->table->decode_env.not_understood_bytes > 0)
-		snprintf(text, sizeof(text),
-			 "%llu bytes on %llu connections, of no protocol that pxtrace knows",
-			 (unsigned long long)n->table->decode_env.not_understood_bytes,
-			 (unsigned long long)s->conns_seen);
-	else if (s->conns_seen == 0 && n->table->datagrams.understood > 0)
-		snprintf(text, sizeof(text), "%llu datagrams, no complete exchange yet",
-			 (unsigned long long)n->table->peers.datagrams);
-	else if (s->conns_seen == 0)
-		snprintf(text, sizeof(text), "%llu datagrams, of no protocol that pxtrace knows",
-			 (unsigned long long)n->table->peers.datagrams);
-	else
-		snprintf(text, sizeof(text), "%llu connections, no complete message yet",
-			 (unsigned long long)s->conns_seen);
+	notes_silence(n, loss, text, sizeof(text));
 	if (n->opt->json)
 		px_log(PX_LOG_NOTE, "nothing to show yet: %s", text);
 	px_report_note(n->report, "silence", text, wall_ns);

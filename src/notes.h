@@ -28,8 +28,8 @@ struct px_notes {
 /* The start record, which tells probe and transport (NULL with files). */
 void px_notes_begin(struct px_notes *n, const char *probe, const char *transport);
 
-/* Once, if there is nothing to see: why. */
-void px_notes_explain(struct px_notes *n, int64_t wall_ns);
+/* Once, if there is nothing to see: why. loss: what the source cannot see. */
+void px_notes_explain(struct px_notes *n, const struct px_source_loss *loss, int64_t wall_ns);
 
 /* Once, so that nobody waits for the messages: bytes move in ways that are not seen. */
 void px_notes_tell_foreign(struct px_notes *n, int64_t wall_ns);
@@ -38,8 +38,8 @@ void px_notes_tell_foreign(struct px_notes *n, int64_t wall_ns);
 void px_notes_tell_spliced(struct px_notes *n, int64_t wall_ns);
 
 /*
- * Take in and tell what there is to say of the TLS libraries that are looked into (w NULL: none are).
- * Returns whether those found at the start have their probes; wait: come back only then.
+ * Take in and tell what there is to say of the TLS libraries that are looked into (w NULL: none
+ * are). Returns whether those found at the start have their probes; wait: come back only then.
  */
 bool px_notes_tls(struct px_notes *n, struct px_tls_watch *w, bool wait, int64_t wall_ns);
 

@@ -256,7 +256,7 @@ static void pipeline_tick(struct px_pipeline *p, uint64_t now_ns)
 	if (loss.spliced > 0)
 		px_notes_tell_spliced(&p->notes, pipeline_wall(p));
 	if (now_ns - p->started_ns > PIPELINE_SILENCE_NS)
-		px_notes_explain(&p->notes, pipeline_wall(p));
+		px_notes_explain(&p->notes, &loss, pipeline_wall(p));
 }
 
 static void pipeline_flush_save(struct px_pipeline *p, bool is_calm)
@@ -577,8 +577,12 @@ int px_pipeline_run(const struct px_options *opt, struct px_source *source,
 	pipeline_finish(&p);
 	p.report.wall_offset_ns = source->wall_offset_ns;
 	px_table_fini(&p.table);
-	if (p.is_live)
-		px_notes_explain(&p.notes, pipeline_wall(&p));
+	if (p.is_live) {
+		struct px_source_loss loss = { 0 };
+
+		source->ops->loss(source, &loss);
+		px_notes_explain(&p.notes, &loss, pipeline_wall(&p));
+	}
 	if (p.is_live && px_log_shows(PX_LOG_DEBUG)) {
 		struct px_source_loss loss = { 0 };
 

@@ -374,7 +374,7 @@ int px_options_parse(int argc, char **argv, struct px_options *out, struct px_er
 		return px_error_set(err, PX_EXIT_USAGE,
 				    "name it: pxtrace -- curl -s http://127.0.0.1/",
 				    "there is no command behind --");
-	if (out->action != PX_ACTION_TRACE)
+	if (out->action != PX_ACTION_TRACE && out->action != PX_ACTION_CHECK)
 		return 0;
 	if (options_check_expression(out, err) || options_check_target(out, err) ||
 	    options_check_format(out, err))

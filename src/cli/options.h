@@ -18,6 +18,8 @@ enum px_action {
 	PX_ACTION_VERSION,
 	PX_ACTION_LIST_FIELDS,
 	PX_ACTION_LIST_PROTOCOLS,
+	PX_ACTION_CHECK,	/* can it work? what is there to trace? */
+	PX_ACTION_LIST_TARGETS,
 };
 
 /* In the order of the words that --probe takes. */

@@ -352,6 +352,8 @@ const struct px_option px_options_table[] = {
 	{ 0,   "exit-status", NULL,        PX_GROUP_MISC, "end with 1 if there was no message", &kind_flag, OPT(exit_status) },
 	{ 'q', NULL,       NULL,           PX_GROUP_MISC, "on standard error nothing but errors", &kind_flag, OPT(quiet) },
 	{ 0,   "debug",    NULL,           PX_GROUP_MISC, "on standard error what pxtrace itself does", &kind_flag, OPT(debug) },
+	{ 0,   "check",    NULL,           PX_GROUP_MISC, "say whether tracing can work here, and with -p what it would find", &kind_action, OPT(action), .min = PX_ACTION_CHECK },
+	{ 'D', "list-targets", NULL,       PX_GROUP_MISC, "list the processes that have sockets, with ports and TLS libraries", &kind_action, OPT(action), .min = PX_ACTION_LIST_TARGETS },
 	{ 0,   "list-fields", NULL,        PX_GROUP_MISC, "list the keys of the JSON records and what they mean", &kind_action, OPT(action), .min = PX_ACTION_LIST_FIELDS },
 	{ 0,   "list-protocols", NULL,     PX_GROUP_MISC, "list the protocols that are understood", &kind_action, OPT(action), .min = PX_ACTION_LIST_PROTOCOLS },
 	{ 'h', "help",     NULL,           PX_GROUP_MISC, "print this", &kind_action, OPT(action), .min = PX_ACTION_HELP },

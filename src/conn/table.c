@@ -221,6 +221,7 @@ static struct px_conn *table_add(struct px_table *t, const struct px_abi_event *
 	table_age_append(t, c);
 	t->conn_count++;
 	t->stats.conns_seen++;
+	t->stats.conns_unix += h->family == PX_ABI_AF_UNIX;
 	t->stats.conns_from_start += from_start;
 	return c;
 }

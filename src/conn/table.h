@@ -68,6 +68,7 @@ struct px_table_options {
 
 struct px_table_stats {
 	uint64_t events, conns_seen, conns_from_start, conns_evicted;
+	uint64_t conns_unix;		/* of conns_seen: UNIX sockets */
 	uint64_t not_understood;	/* connections of which nothing was understood though bytes came */
 	uint64_t lost_bytes;
 	uint64_t dropped, dropped_bytes;	/* connections that were not looked at any more; what they moved then */

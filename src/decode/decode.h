@@ -29,6 +29,8 @@ struct px_decode_env {
 	uint64_t bad;			/* PX_PARSE_BAD */
 	uint64_t contract_errors;	/* results that break parser.h; counted as BAD */
 	uint64_t not_understood_bytes;	/* belonged to no message */
+	char unknown[24];		/* the first of the bytes that no parser knew */
+	size_t unknown_len;
 	uint64_t no_memory;		/* frames or states that could not be had */
 };
 

@@ -138,6 +138,15 @@ static bool decode_adopt(struct px_decoder *d, const struct px_parser *parser, e
 	return true;
 }
 
+/* The first bytes of all that nobody knew are shown to the user when there is nothing else. */
+static void decode_keep_unknown(struct px_decode_env *env, struct px_bytes view)
+{
+	if (env->unknown_len || !view.len)
+		return;
+	env->unknown_len = view.len < sizeof(env->unknown) ? view.len : sizeof(env->unknown);
+	memcpy(env->unknown, view.ptr, env->unknown_len);
+}
+
 /* Returns true when the mode has changed. */
 static bool decode_recognise(struct px_decoder *d, enum px_dir dir)
 {
@@ -165,6 +174,7 @@ static bool decode_recognise(struct px_decoder *d, enum px_dir dir)
 		case PX_SURE_NO:
 			break;
 		}
+		decode_keep_unknown(d->env, view);
 		decode_gap(d, dir);
 		decode_throw_away(d, dir, view.len);
 		d->excluded = 0; /* who was wrong about these bytes may be right about the next ones */

@@ -29,13 +29,14 @@ PICTURE = {
     "save": {"base", "record", "parsers", "capture", "conn", "sink"},
     "sums": {"base", "record", "sink", "cli", "tally", "report"},
     "command": {"base"},
+    "inspect": {"base", "capture", "cli", "sink"},
     "choice": {"base", "record", "parsers", "conn", "cli", "filter", "sink"},
     "notes": {"base", "capture", "conn", "sink", "cli", "report"},
     "outputs": {"base", "sink", "cli", "save"},
     "pipeline": {"base", "record", "parsers", "stream", "capture", "decode", "match", "conn", "sink",
                  "cli", "filter", "report", "save", "sums", "command", "notes", "outputs", "choice"},
     "main": {"base", "record", "parsers", "sink", "cli", "filter", "tally", "pipeline", "command", "choice",
-             "capture"},
+             "inspect", "capture"},
 }
 
 # Bytes in, values out: these stages touch no file, socket, clock or stdio.

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What helps a person: why there is silence, what --check and -D say, filters that the kernel side decides, lines in time."""
+import json
+import os
+import re
+import socket
+import subprocess
+import threading
+import time
+
+from harness.raw import Client
+from harness.registry import live
+from harness.servers import Nginx
+from harness.tracer import binary
+
+
+class Pair:
+    """A process of our own with one connection, that sends what it is told: python, so that there is no TLS library."""
+
+    CODE = ("import socket,sys\n"
+            "s=socket.socket(socket.AF_UNIX if sys.argv[1].startswith('/') else socket.AF_INET)\n"
+            "s.connect(sys.argv[1] if sys.argv[1].startswith('/') else ('127.0.0.1',int(sys.argv[1])))\n"
+            "for line in sys.stdin: s.sendall(bytes.fromhex(line)) if line.strip() else None\n")
+
+    def __init__(self, path=None):
+        self.listener = socket.socket(socket.AF_UNIX if path else socket.AF_INET)
+        self.listener.bind(path or ("127.0.0.1", 0))
+        self.listener.listen()
+        where = path or str(self.listener.getsockname()[1])
+        self.process = subprocess.Popen(["/usr/bin/python3", "-c", self.CODE, where], stdin=subprocess.PIPE)
+        self.peer = self.listener.accept()[0]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait(timeout=10)
+        self.peer.close()
+        self.listener.close()
+
+    def send(self, data):
+        self.process.stdin.write(data.hex().encode() + b"\n")
+        self.process.stdin.flush()
+        got = b""
+        while len(got) < len(data):
+            got += self.peer.recv(len(data) - len(got))
+
+
+def silence_of(t, pids, do, *args):
+    with t.trace(pids, *args) as tracer:
+        do()
+        time.sleep(0.2)
+    notes = [r["text"] for r in tracer.read() if r["type"] == "note" and r["what"] == "silence"]
+    t.expect(len(notes) == 1, f"{len(notes)} explanations: {notes}")
+    return notes[0]
+
+
+@live(probes=False)
+def silence_is_explained(t):
+    """nothing moved; bytes of no protocol, with the first ones; TLS; UNIX sockets only; all filtered out"""
+    with Pair() as pair:
+        text = silence_of(t, [pair.process.pid], lambda: None)
+        t.expect("no socket traffic" in text, text)
+        text = silence_of(t, [pair.process.pid], lambda: pair.send(b"\xa7\x01what is this?" * 10))
+        t.expect("no protocol that pxtrace knows" in text and r'"\xa7\x01what' in text, text)
+    with Pair() as pair:
+        text = silence_of(t, [pair.process.pid], lambda: pair.send(b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00"))
+        t.expect("encrypted (TLS)" in text, text)
+    with Pair(os.path.join(t.folder, "peer")) as pair:
+        text = silence_of(t, [pair.process.pid], lambda: pair.send(b"\xa7\x02 nobody knows this" * 10))
+        t.expect("UNIX connections" in text, text)
+    server = t.start(Nginx(t.folder))
+
+    def ask():
+        with Client(server.address, t.account) as client:
+            client.ask("GET", "/small")
+            client.ask("GET", "/page")
+
+    text = silence_of(t, server.pids, ask, "status >= 500")
+    t.expect(text == "2 messages, none of which the filter expression wants", text)
+
+
+@live(probes=False)
+def kernel_decides_filters(t):
+    """of a filter with a port that nobody uses the kernel side tells nothing; with the right one it does"""
+    server = t.start(Nginx(t.folder))
+    for expression, messages in ((f"port 9 and http or (port 9 and status > 1)", 0), (f"port {server.address[1]} and ok", 2)):
+        with t.trace(server.pids, "--debug", "--no-tls", expression) as tracer:
+            with Client(server.address, t.account) as client:
+                client.ask("GET", "/small")
+                client.ask("GET", "/missing")
+                client.ask("GET", "/page")
+        records = tracer.read()
+        t.expect(records[0]["filter"] == expression, records[0])
+        t.expect(records[-1]["messages"] == messages, f"{expression}: {records[-1]}")
+        events = [int(m[1]) for m in re.finditer(r"(\d+) events, \d+ bytes announced", "\n".join(tracer.errors))]
+        t.expect(len(events) == 1 and (events[0] == 0) == (messages == 0), f"{expression}: {events} {tracer.errors}")
+
+
+@live(probes=False)
+def check_and_list(t):
+    """--check compiles, loads and attaches, and names what a process has; -D lists it with its port; -j for both"""
+    server = t.start(Nginx(t.folder))
+    pid, port = server.pids[0], server.address[1]
+    done = subprocess.run([binary(), "--check", "-p", str(pid)], capture_output=True, text=True, timeout=60, check=False)
+    t.expect(done.returncode == 0, f"{done.returncode}: {done.stdout}{done.stderr}")
+    lines = done.stdout.splitlines()
+    t.expect(all(re.match(r"(ok  |warn|FAIL) \S", line) for line in lines), lines)
+    t.expect(not any(line.startswith("FAIL") for line in lines), lines)
+    t.expect(any(re.match(r"ok   compile, load, attach: \d+ probes \(\w+, \w+\) in \d+ ms", line) for line in lines), lines)
+    t.expect(any(f"nginx[{pid}]" in line and "TCP" in line for line in lines), lines)
+    done = subprocess.run([binary(), "--check", "-j", "-p", str(pid)], capture_output=True, text=True, timeout=60, check=False)
+    items = [json.loads(line) for line in done.stdout.splitlines()]
+    t.expect(len(items) == len(lines) and all(i["state"] == "ok" or i["state"] == "warn" for i in items), items)
+    done = subprocess.run([binary(), "--check", "-p", "2147483646"], capture_output=True, text=True, timeout=60, check=False)
+    t.expect(done.returncode == 5 and "FAIL target: no process 2147483646" in done.stdout, f"{done.returncode}: {done.stdout}")
+
+    done = subprocess.run([binary(), "-D"], capture_output=True, text=True, timeout=60, check=False)
+    mine = [line for line in done.stdout.splitlines() if line.split()[0] == str(pid)]
+    t.expect(len(mine) == 1 and "nginx" in mine[0] and str(port) in mine[0].split("listening=")[1].split()[0], f"{mine}")
+    done = subprocess.run([binary(), "-Dj"], capture_output=True, text=True, timeout=60, check=False)
+    mine = [p for p in map(json.loads, done.stdout.splitlines()) if p["pid"] == pid]
+    t.expect(len(mine) == 1 and port in mine[0]["listening"] and mine[0]["comm"] == "nginx", f"{mine}")
+
+
+@live(probes=False)
+def lines_reach_a_pipe_in_time(t):
+    """the reader of a pipe has each line, without colour, within 300 ms of its exchange"""
+    server = t.start(Nginx(t.folder))
+    came = []
+    with t.trace(server.pids, json_lines=False, out=subprocess.PIPE) as tracer:
+        def read():
+            for line in tracer.process.stdout:
+                came.append((time.monotonic(), line))
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        asked = []
+        with Client(server.address, t.account) as client:
+            for _ in range(10):
+                client.ask("GET", "/small")
+                asked.append(time.monotonic())
+                time.sleep(0.25)
+    reader.join(timeout=10)
+    t.expect(len(came) == 10 and not any(b"\x1b" in line for _, line in came), f"{came}")
+    worst = max(b - a for a, (b, _) in zip(asked, came))
+    t.expect(worst < 0.3, f"a line came {worst * 1000:.0f} ms after its exchange")
