@@ -26,6 +26,7 @@ enum px_parse_status {
 	PX_PARSE_FRAME,	/* *out is finished; drop `consumed` bytes */
 	PX_PARSE_SKIP,	/* well formed, *out may be under construction; drop `consumed` bytes, then `discard` more */
 	PX_PARSE_MORE,	/* drop nothing; call again when at least `need` bytes are there, or at the end of the stream */
+	PX_PARSE_ASIDE,	/* the next bytes are a message inside the one under construction: call again with another frame */
 	PX_PARSE_BAD,	/* not this protocol here; `why` names the broken rule */
 };
 
@@ -67,6 +68,16 @@ static inline struct px_parse_result px_parse_more(size_t need)
 	return (struct px_parse_result){ .status = PX_PARSE_MORE, .need = need };
 }
 
+/*
+ * A message of its own, such as a notice in the middle of a result, which ends before *out does:
+ * parse() is called again for the same bytes, with ctx->is_aside and an empty frame, and has to
+ * finish that one. Then it goes on with *out, whose `bytes` count those of the other, too.
+ */
+static inline struct px_parse_result px_parse_aside(void)
+{
+	return (struct px_parse_result){ .status = PX_PARSE_ASIDE };
+}
+
 static inline struct px_parse_result px_parse_bad(const char *why)
 {
 	return (struct px_parse_result){ .status = PX_PARSE_BAD, .why = why };
@@ -96,7 +107,15 @@ struct px_frame {
 	bool has_stream;
 	int64_t stream;		/* the record's `stream`, with has_stream */
 	unsigned int flags;	/* PX_FLAG_TRUNCATED, PX_FLAG_ABORTED, PX_FLAG_GAP as far as the parser knows them */
+	/*
+	 * It belongs to what the frame before it belongs to: a request that was sent without
+	 * waiting for the answer to that one, a response that comes together with that one. With
+	 * PX_MATCH_IN_ORDER the matcher looks at the first of them to find out whether answers are
+	 * waited for.
+	 */
+	bool follows;
 	bool expects_none;	/* request: there is no response to wait for */
+	bool begins_here;	/* it is to be measured from the first byte of this view on, not from where it began */
 	bool has_length;	/* its head tells where it ends, whatever lies between: that need not be copied */
 	void *msg;		/* the protocol's own, memory from `arena`; a message has begun once it is not NULL */
 	struct px_arena arena;
@@ -141,6 +160,7 @@ struct px_parse_ctx {
 	enum px_dir dir;	/* of these bytes */
 	enum px_role role;	/* of the traced process, as far as it is known by now */
 	bool eof;		/* no byte will ever follow `in` */
+	bool is_aside;		/* what PX_PARSE_ASIDE asked for */
 	bool mid_stream;	/* earlier bytes of this direction, or of the other one, were not seen, or understood */
 	uint64_t pos;		/* offset of in.ptr[0] in its direction */
 	const struct px_parse_limits *limits;

@@ -313,10 +313,56 @@ static bool decode_result_ok(const struct px_parse_result *r, struct px_bytes vi
 		return r->consumed <= view.len && (r->consumed > 0 || r->discard > 0);
 	case PX_PARSE_MORE:
 		return r->need > view.len;
+	case PX_PARSE_ASIDE:
+		return has_msg;
 	case PX_PARSE_BAD:
 		return true;
 	}
 	return false;
+}
+
+static void decode_stamp(struct px_decoder *d, struct px_frame *f)
+{
+	if (f->kind && !f->is_stamped) {
+		f->epoch = d->epoch;
+		f->is_stamped = true;
+	}
+}
+
+/*
+ * The bytes at the front are a message inside the one under construction. Returns false where it
+ * was none.
+ */
+static bool decode_aside(struct px_decoder *d, enum px_dir dir, struct px_parse_ctx *ctx,
+			 struct px_bytes view)
+{
+	struct px_decode_dir *dd = &d->dirs[dir];
+	struct px_frame *outer = dd->frame;
+	struct px_parse_result r = px_parse_bad(NULL);
+
+	dd->frame = px_frame_new(d->env->frames);
+	if (dd->frame) {
+		dd->frame->dir = dir;
+		decode_mark(&dd->frame->first, &px_stream_front(d->streams[dir])->info, ctx->pos);
+		ctx->is_aside = true;
+		r = d->parser->parse(ctx, view, dd->frame);
+	} else {
+		d->env->no_memory++;
+	}
+	if (r.status == PX_PARSE_FRAME && r.consumed > 0 && !r.ends_protocol &&
+	    decode_result_ok(&r, view, dd->frame->msg != NULL)) {
+		decode_stamp(d, dd->frame);
+		px_stream_consume(d->streams[dir], r.consumed);
+		decode_deliver(d, dir, 0);
+		dd->ended = false; /* the outer one has not been told yet */
+	} else {
+		px_frame_free(d->env->frames, dd->frame);
+		d->env->contract_errors += r.status != PX_PARSE_BAD;
+		outer->flags |= PX_FLAG_GAP;
+		view.len = 0;
+	}
+	dd->frame = outer;
+	return view.len > 0;
 }
 
 /* One call of parse(). Returns true when it is worth to go on in this direction. */
@@ -368,10 +414,10 @@ static bool decode_step(struct px_decoder *d, enum px_dir dir)
 		d->env->contract_errors++;
 		r = px_parse_bad("the parser broke its contract");
 	}
-	if (dd->frame->kind && !dd->frame->is_stamped) {
-		dd->frame->epoch = d->epoch;
-		dd->frame->is_stamped = true;
-	}
+	decode_stamp(d, dd->frame);
+	if (dd->frame->begins_here && front)
+		decode_mark(&dd->frame->first, &front->info, s->pos);
+	dd->frame->begins_here = false;
 	dd->need = 0;
 	switch (r.status) {
 	case PX_PARSE_FRAME:
@@ -410,6 +456,8 @@ static bool decode_step(struct px_decoder *d, enum px_dir dir)
 			return decode_bad(d, dir);
 		dd->need = r.need;
 		return false;
+	case PX_PARSE_ASIDE:
+		return (front && decode_aside(d, dir, &ctx, view)) || decode_bad(d, dir);
 	case PX_PARSE_BAD:
 		return decode_bad(d, dir);
 	}

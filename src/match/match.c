@@ -110,6 +110,22 @@ static void match_break(struct px_matcher *m)
 	match_flush(m, match_alone(m));
 }
 
+/* Those that follow the pair that was held, in both directions: what that is, they are. */
+static void match_following(struct px_matcher *m)
+{
+	struct px_frame *response = m->responses.first, *request, *next;
+
+	for (; response; response = next) {
+		next = response->next;
+		if (!response->follows)
+			continue;
+		request = queue_take(&m->requests, false, response->key - m->delta);
+		if (!request)
+			continue;
+		match_pair(m, request, queue_take(&m->responses, false, response->key));
+	}
+}
+
 /* What is held is a pair for certain, or nobody knows. */
 static void match_decide(struct px_matcher *m, bool is_pair)
 {
@@ -121,6 +137,7 @@ static void match_decide(struct px_matcher *m, bool is_pair)
 		m->sync = PX_MATCH_SYNCED;
 		m->clean_pairs++;
 		match_pair(m, request, response);
+		match_following(m);
 		return;
 	}
 	match_emit(m, request, NULL, match_alone(m) | PX_FLAG_NOREPLY);
@@ -130,8 +147,9 @@ static void match_decide(struct px_matcher *m, bool is_pair)
 /* The next message tells whether the held ones are a pair. */
 static void match_weigh(struct px_matcher *m, const struct px_frame *f)
 {
+	const struct px_frame *last = m->responses.last ? m->responses.last : m->held_response;
 	bool is_pair = f->kind == PX_FRAME_REQUEST && f->first.has_peer_pos &&
-		       f->first.peer_pos == m->held_response->last.pos;
+		       f->first.peer_pos == last->last.pos;
 
 	match_decide(m, is_pair);
 	if (is_pair)
@@ -220,9 +238,9 @@ static void match_counted(struct px_matcher *m, struct px_frame *f)
 		return;
 	}
 	if (is_request) {
-		m->sends_ahead |=
-			m->requests.last && (!f->first.has_peer_pos ||
-					     f->first.peer_pos <= m->requests.last->first.peer_pos);
+		m->sends_ahead |= !f->follows && m->requests.last &&
+				  (!f->first.has_peer_pos ||
+				   f->first.peer_pos <= m->requests.last->first.peer_pos);
 		m->asked_to = f->last.pos;
 		queue_push(&m->requests, f);
 	} else if (!f->first.has_peer_pos || f->first.peer_pos > m->asked_to) {
@@ -240,6 +258,17 @@ static void match_counted(struct px_matcher *m, struct px_frame *f)
 	}
 }
 
+/* The last request that was sent when the one before it had its answer, as far as one knows. */
+static struct px_frame *match_leader(const struct px_matcher *m)
+{
+	struct px_frame *leader = NULL;
+
+	for (struct px_frame *f = m->requests.first; f; f = f->next)
+		if (!f->follows)
+			leader = f;
+	return leader;
+}
+
 /* Behind a loss or a late start. */
 static void match_placed(struct px_matcher *m, struct px_frame *f)
 {
@@ -254,7 +283,10 @@ static void match_placed(struct px_matcher *m, struct px_frame *f)
 		bool progressed = request ? f->first.peer_pos > request->first.peer_pos
 					  : m->is_joined || f->first.peer_pos >= m->answered_to;
 
-		if (f->first.has_peer_pos && progressed) {
+		if (f->follows && request) {
+			queue_push(&m->requests, f);
+			m->asked_to = f->last.pos;
+		} else if (f->first.has_peer_pos && progressed) {
 			match_flush(m, match_alone(m));
 			queue_push(&m->requests, f);
 			m->asked_to = f->last.pos;
@@ -265,14 +297,19 @@ static void match_placed(struct px_matcher *m, struct px_frame *f)
 		}
 		return;
 	}
-	if (!request || f->first.pos != request->first.peer_pos || !match_is_possible(request, f)) {
-		if (f->first.peer_pos <= m->asked_to) /* not the answer to a lost request either: it was sent ahead */
+	request = match_leader(m);
+	if (f->follows || !request || f->first.pos != request->first.peer_pos ||
+	    !match_is_possible(request, f)) {
+		if (!f->follows && f->first.peer_pos <= m->asked_to) /* not the answer to a lost request either: it was sent ahead */
 			m->clean_pairs = 0;
 		match_emit(m, NULL, f, match_alone(m) | PX_FLAG_UNPAIRED);
 		return;
 	}
-	while ((other = queue_take(&m->requests, true, 0)) != request)
+	while (m->requests.first != request) {
+		other = queue_take(&m->requests, true, 0);
 		match_emit(m, other, NULL, match_alone(m) | PX_FLAG_NOREPLY);
+	}
+	(void)queue_take(&m->requests, true, 0);
 	if (m->is_joined) {
 		m->asked_to = request->last.pos;
 		m->held_request = request;
@@ -343,6 +380,15 @@ static struct px_frame *match_take_old(struct px_matcher *m, const struct px_fra
 void px_matcher_frame(struct px_matcher *m, enum px_match how, struct px_frame *f)
 {
 	m->has_begun = true;
+	if (m->held_response && f->kind != PX_FRAME_ONE_WAY && f->follows) {
+		queue_push(f->kind == PX_FRAME_REQUEST ? &m->requests : &m->responses, f);
+		if (m->requests.count + m->responses.count > m->env->waiting_max) {
+			m->env->overflows++;
+			match_decide(m, false);
+			match_break(m);
+		}
+		return;
+	}
 	if (m->held_response && f->kind != PX_FRAME_ONE_WAY)
 		match_weigh(m, f);
 	if (f->kind == PX_FRAME_ONE_WAY || how == PX_MATCH_ONE_WAY) {

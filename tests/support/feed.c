@@ -125,6 +125,7 @@ static struct px_parse_result feed_call(struct px_feed *f, enum px_dir dir)
 				    .dir = dir,
 				    .role = f->role,
 				    .eof = d->eof,
+				    .is_aside = f->is_aside,
 				    .mid_stream = f->mid_stream,
 				    .pos = d->pos,
 				    .limits = &f->limits };
@@ -150,6 +151,39 @@ static struct px_parse_result feed_call(struct px_feed *f, enum px_dir dir)
 		r = px_parse_bad("contract");
 	}
 	return r;
+}
+
+/* A message inside the one under construction. */
+static bool feed_aside(struct px_feed *f, enum px_dir dir)
+{
+	struct px_feed_dir *d = &f->dir[dir];
+	struct px_frame *outer = d->frame;
+	struct px_parse_result r;
+	bool is_one;
+
+	if (!outer->msg || d->len == 0)
+		feed_breach(f, "a message aside of none, or of no bytes");
+	d->frame = px_frame_new(&f->pool);
+	if (!d->frame)
+		abort();
+	d->frame->dir = dir;
+	d->frame->first.pos = d->pos;
+	d->frame->epoch = f->epoch;
+	f->is_aside = true;
+	r = feed_call(f, dir);
+	f->is_aside = false;
+	is_one = r.status == PX_PARSE_FRAME && r.consumed > 0;
+	if (!is_one && r.status != PX_PARSE_BAD)
+		feed_breach(f, "a message aside that is not finished");
+	if (is_one) {
+		feed_consume(d, r.consumed);
+		feed_deliver(f, dir);
+		d->ended = false;
+	} else {
+		px_frame_free(&f->pool, d->frame);
+	}
+	d->frame = outer;
+	return is_one;
 }
 
 /* True: go on with this direction. */
@@ -203,6 +237,9 @@ static bool feed_step(struct px_feed *f, enum px_dir dir)
 		d->frame->first.pos = d->pos;
 	d->frame->epoch = f->epoch;
 	r = feed_call(f, dir);
+	if (d->frame->begins_here)
+		d->frame->first.pos = d->pos;
+	d->frame->begins_here = false;
 	d->need = 0;
 	switch (r.status) {
 	case PX_PARSE_FRAME:
@@ -229,6 +266,11 @@ static bool feed_step(struct px_feed *f, enum px_dir dir)
 		feed_lost(f, dir, "more than max_frame");
 		feed_consume(d, 1);
 		return true;
+	case PX_PARSE_ASIDE:
+		if (feed_aside(f, dir))
+			return true;
+		r.why = "a message aside that is none";
+		/* fall through */
 	case PX_PARSE_BAD:
 		feed_lost(f, dir, r.why);
 		if (d->len > 0)

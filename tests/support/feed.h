@@ -36,6 +36,7 @@ struct px_feed {
 	enum px_feed_view view;
 	enum px_role role;
 	bool mid_stream;
+	bool is_aside;		/* of the call under way */
 	bool is_over;		/* a frame ended the protocol */
 	const struct px_parser *hand_over;
 	uint32_t epoch;		/* a loss begins the next */
