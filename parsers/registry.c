@@ -4,6 +4,7 @@
 
 #include "dns/dns.h"
 #include "http/http.h"
+#include "pgsql/pgsql.h"
 #include "redis/redis.h"
 #include "mysql/mysql.h"
 
@@ -11,6 +12,7 @@ const struct px_parser px_parser_any = { .name = "any" };
 
 const struct px_parser *const px_parsers[] = {
 	&px_parser_http,
+	&px_parser_pgsql,
 	&px_parser_dns,
 	&px_parser_redis,
 	&px_parser_mysql,

@@ -29,9 +29,8 @@ static void split_look(struct split_body *b, const struct px_sql_lexer *lex,
 		b->is_routine |= split_is(lex, t, PX_BYTES("FUNCTION")) ||
 				 split_is(lex, t, PX_BYTES("PROCEDURE"));
 	if (b->is_routine) {
-		if (split_is(lex, t, PX_BYTES("BEGIN")))
-			b->depth++;
-		else if (b->depth > 0 && split_is(lex, t, PX_BYTES("CASE")))
+		if (split_is(lex, t, PX_BYTES("BEGIN")) ||
+		    (b->depth > 0 && split_is(lex, t, PX_BYTES("CASE"))))
 			b->depth++;
 		else if (b->depth > 0 && split_is(lex, t, PX_BYTES("END")))
 			b->depth--;

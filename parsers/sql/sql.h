@@ -56,8 +56,7 @@ static inline struct px_bytes px_sql_text(const struct px_sql_lexer *lex,
 struct px_sql_look {
 	char verb[PX_SQL_VERB_MAX]; /* first keyword, upper case */
 	uint8_t verb_len; /* 0: none */
-	uint32_t table_from,
-		table_len; /* first table, or channel, in the text as written; 0: none */
+	uint32_t table_from, table_len; /* first table, or channel, in the text as written; 0: none */
 };
 
 void px_sql_look(struct px_bytes text, enum px_sql_dialect dialect, struct px_sql_look *out);

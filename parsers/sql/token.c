@@ -70,10 +70,9 @@ static void token_skip(struct px_sql_lexer *lex)
 
 		if (token_class(text, at) & C_SPACE) {
 			at++;
-		} else if (c == '-' && next == '-' &&
-			   (!is_mysql || at + 2 >= text.len || (uint8_t)text.ptr[at + 2] <= ' ')) {
-			at = px_bytes_find(text, at, '\n');
-		} else if (c == '#' && is_mysql) {
+		} else if ((c == '#' && is_mysql) || (c == '-' && next == '-' &&
+						      (!is_mysql || at + 2 >= text.len ||
+						       (uint8_t)text.ptr[at + 2] <= ' '))) {
 			at = px_bytes_find(text, at, '\n');
 		} else if (c == '/' && next == '*') {
 			size_t from =
