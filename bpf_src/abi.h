@@ -130,6 +130,8 @@ enum px_abi_tls_lib {
 #define PX_ABI_TLS_COUNT_AT 0x2	/* returns 1, and the number of bytes where a fourth argument points */
 #define PX_ABI_TLS_SILENT 0x4	/* moves none: a handshake, or a look at bytes to come */
 #define PX_ABI_TLS_BEGINS 0x8	/* is called before any bytes have moved */
+#define PX_ABI_TLS_LAYERED 0x10	/* takes NSPR's descriptors, of files, too: only those with a layer above the socket */
+#define PX_ABI_TLS_FLAGS 0x20	/* has flags as its fourth argument, PR_MSG_PEEK among them */
 #define PX_ABI_TLS_LIB_SHIFT 8
 
 /*

@@ -5,6 +5,23 @@
 
 #include "tls_push.bpf.h"
 
+#define PX_PR_DESC_LAYERED 4	/* enum PRDescType */
+#define PX_PR_MSG_PEEK 2
+
+/*
+ * NSPR serves files, pipes and plain sockets by the same functions: what NSS encrypts has a layer
+ * above its socket. struct PRFileDesc { const PRIOMethods *methods; .. } and struct PRIOMethods {
+ * PRDescType file_type; .. }, nspr/prio.h.
+ */
+px_inline int px_tls_is_layered(u64 descriptor)
+{
+	u64 methods = 0;
+	u32 type = 0;
+
+	return !px_probe_user(&methods, sizeof(methods), (void *)descriptor) &&
+	       !px_probe_user(&type, sizeof(type), (void *)methods) && type == PX_PR_DESC_LAYERED;
+}
+
 /*
  * The functions call one another, and a call may never return (longjmp, an end of the thread): what
  * lies deeper on the stack than the call that is remembered is part of it, anything else comes after
@@ -25,6 +42,10 @@ int px_tls_enter(struct pt_regs *ctx)
 	c.context = PX_FN_ARG(regs, 0);
 	c.buf = PX_FN_ARG(regs, 1);
 	c.count_at = PX_FN_ARG(regs, 3);
+	if (c.what & PX_ABI_TLS_LAYERED && !px_tls_is_layered(c.context))
+		return 0;
+	if (c.what & PX_ABI_TLS_FLAGS && c.count_at & PX_PR_MSG_PEEK)
+		c.what |= PX_ABI_TLS_SILENT;
 	tls_calls.update(&id, &c);
 	return 0;
 }
@@ -118,7 +139,8 @@ int px_tls_return(struct pt_regs *ctx)
 	key.tgid = id >> 32;
 	key.context = c.context;
 	tie = tls_ties.lookup(&key);
-	if (!tie && !c.sk)
+	/* A layer that no record came out of may be another than that of TLS. */
+	if (!tie && !c.sk && !(c.what & PX_ABI_TLS_LAYERED))
 		tie = px_tls_untied(ctx, &key, c.what);
 	if (!tie || !tie->head.kind || n < 0 || (n == 0 && dir == PX_ABI_OUT))
 		return 0;

@@ -96,6 +96,14 @@ static void pipeline_lost(void *ctx, struct px_conn *c, uint64_t bytes)
 	px_report_lost(&p->report, c, bytes);
 }
 
+static void pipeline_tls_seen(void *ctx, struct px_conn *c)
+{
+	struct px_pipeline *p = ctx;
+
+	if (px_live_tls(p->source) && c->pid)
+		px_tls_watch_look(px_live_tls(p->source), c->pid);
+}
+
 static bool pipeline_control(void *ctx, struct px_conn *c, const struct px_abi_control *ctl)
 {
 	struct px_pipeline *p = ctx;
@@ -459,6 +467,7 @@ static int pipeline_open_table(struct px_pipeline *p, const struct px_run_info *
 	if (p->is_live) {
 		table.on_control = pipeline_control;
 		table.on_dropped = pipeline_dropped;
+		table.on_tls_seen = pipeline_tls_seen;
 		table.own_netns = pipeline_netns();
 		table.only_role = opt->ends.role;
 	}

@@ -24,4 +24,7 @@ struct px_uprobes {
  */
 PX_MUST_USE int px_uprobes_attach(const struct px_uprobes *u, int *links);
 
+/* Take them off. The kernel waits a while for each, so all of them at a time. */
+void px_uprobes_detach(int *links, size_t count);
+
 #endif

@@ -293,6 +293,20 @@ bool px_loader_rest(struct px_loaded *l, bool wait)
 	return true;
 }
 
+void px_loader_abandon(const struct px_loaded *l)
+{
+	const struct px_loading *ld = l->rest;
+
+	if (!ld)
+		return;
+	if (ld->pid > 0) {
+		kill(ld->pid, SIGKILL);
+		waitpid(ld->pid, NULL, 0);
+	}
+	if (ld->dir[0])
+		nftw(ld->dir, loader_remove, 8, FTW_DEPTH | FTW_PHYS);
+}
+
 int px_loader_rest_fd(const struct px_loaded *l)
 {
 	return l->rest ? l->rest->sock : -1;

@@ -80,6 +80,12 @@ bool px_loader_rest(struct px_loaded *l, bool wait);
 /* To be polled for input while there is a rest; else -1. */
 int px_loader_rest_fd(const struct px_loaded *l);
 
+/*
+ * For another thread than the one that is in px_loader_run() with l, in a process that is going to end
+ * at once: takes the child and its folder away.
+ */
+void px_loader_abandon(const struct px_loaded *l);
+
 /* Ends the child, too. */
 void px_loaded_close(struct px_loaded *l);
 

@@ -28,6 +28,13 @@ const struct px_tls_library px_tls_libraries[] = {
 		OUT("gnutls_record_send2"), OUT("gnutls_record_send_range"),
 		IN("gnutls_record_recv_early_data"), OUT("gnutls_record_send_early_data"),
 		BEGINS("gnutls_handshake"), SILENT("gnutls_record_uncork"), FREE("gnutls_deinit") } },
+	{ PX_TLS_NSS, "NSS", "libnspr4.so", NULL, {
+		{ "PR_Read", PX_ABI_TLS_LAYERED, PX_TLS_CALL },
+		{ "PR_Write", PX_ABI_TLS_LAYERED | PX_ABI_TLS_OUT, PX_TLS_CALL },
+		{ "PR_Recv", PX_ABI_TLS_LAYERED | PX_ABI_TLS_FLAGS, PX_TLS_CALL },
+		{ "PR_Send", PX_ABI_TLS_LAYERED | PX_ABI_TLS_OUT, PX_TLS_CALL }, FREE("PR_Close") } },
+	{ PX_TLS_NSS, "NSS", "libssl3.so", NULL, {
+		{ "SSL_ForceHandshake", PX_ABI_TLS_LAYERED | PX_ABI_TLS_SILENT, PX_TLS_CALL } } },
 	{ PX_TLS_WOLFSSL, "wolfSSL", "libwolfssl.so", NULL, {
 		IN("wolfSSL_read"), OUT("wolfSSL_write"), SILENT("wolfSSL_peek"), BEGINS("wolfSSL_connect"),
 		BEGINS("wolfSSL_accept"), BEGINS("wolfSSL_negotiate"), FREE("wolfSSL_free") } },

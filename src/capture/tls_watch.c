@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,12 +14,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "capture/attach.h"
 #include "capture/attach_uprobe.h"
 #include "capture/procs.h"
 #include "capture/tls_scan.h"
 
 #define WATCH_TICK_MS 500	/* between two looks at the table of targets */
+#define WATCH_AGAIN_NS (200 * 1000 * 1000ull)
+#define WATCH_GUARD_MS 20
 #define WATCH_OBJECTS 64
 #define WATCH_PROGRAMS 16
 #define WATCH_LINKS 1024
@@ -60,10 +64,15 @@ struct watch {
 	struct watch_go programs[WATCH_PROGRAMS];
 	size_t program_count;
 	struct watch_part tls, go;
+	const struct px_loaded *loading;	/* atomic, NULL most of the time: another thread looks at it */
 	bool seeks;	/* a context was met that uses no socket itself */
 	struct px_links raw;
 	int links[WATCH_LINKS];
 	size_t link_count, probe_count;
+	struct {
+		uint32_t pid;
+		uint64_t ns;
+	} looked[64];		/* when somebody was looked at because it was asked for */
 	uint32_t *pids;		/* targets that have been looked at, of the table */
 	size_t pid_count, pid_room;
 };
@@ -81,7 +90,7 @@ static void watch_say(const struct watch *w, enum px_tls_note_kind kind, const c
 /* "OpenSSL 3 (/usr/lib/x86_64-linux-gnu/libssl.so.3)": the version is that of the file's name. */
 static void watch_describe(const struct watch_object *o, char *text, size_t size)
 {
-	const char *version = strstr(o->name, ".so.");
+	const char *version = strstr(o->name, ".so.");	/* those that have one in their names */
 
 	snprintf(text, size, "%s%s%.8s (%s)", o->o.library->name, version ? " " : "",
 		 version ? version + 4 : "", o->name);
@@ -221,19 +230,46 @@ static void watch_found(void *ctx, const struct px_tls_object *o)
 	watch_say(w, PX_TLS_FOUND, text);
 }
 
+/* Loading takes a while: who ends meanwhile need not wait for it. */
+static void *watch_guard(void *arg)
+{
+	struct watch *w = arg;
+	struct pollfd p = { .fd = w->sock };	/* a hang-up is told in any case */
+
+	const struct px_loaded *loading;
+
+	while ((loading = __atomic_load_n(&w->loading, __ATOMIC_ACQUIRE)) != NULL) {
+		if (poll(&p, 1, WATCH_GUARD_MS) <= 0)
+			continue;
+		px_loader_abandon(loading);
+		_exit(0);
+	}
+	return NULL;
+}
+
 /* Load the programs, and hang those that watch the sockets. */
 static int watch_load(struct watch *w, struct watch_part *part)
 {
+	pthread_t guard;
 	struct px_load_request req = *w->opt->request;
 	struct px_error err;
+	bool is_guarded;
+	int result;
 
 	req.part = part == &w->go ? PX_PART_GO : PX_PART_TLS;
 	req.base = w->opt->loaded;
-	if (px_loader_run(&req, &part->loaded, &err) < 0) {
+	__atomic_store_n(&w->loading, &part->loaded, __ATOMIC_RELEASE);
+	is_guarded = pthread_create(&guard, NULL, watch_guard, w) == 0;
+	result = px_loader_run(&req, &part->loaded, &err);
+	if (result == 0)
+		px_loader_rest(&part->loaded, true);
+	__atomic_store_n(&w->loading, NULL, __ATOMIC_RELEASE);
+	if (is_guarded)
+		pthread_join(guard, NULL);
+	if (result < 0) {
 		watch_say(w, PX_TLS_FAILED, err.cause);
 		return -1;
 	}
-	px_loader_rest(&part->loaded, true);
 	for (size_t i = 0; i < px_program_count; i++) {
 		int fd;
 
@@ -403,6 +439,19 @@ static void watch_begin(struct watch *w)
 	watch_say(w, PX_TLS_READY, "");
 }
 
+/* Not the same process again and again: each of its connections may ask for it. */
+static bool watch_may_look(struct watch *w, uint32_t pid)
+{
+	uint64_t now = px_clock_mono_ns();
+	size_t at = pid % PX_COUNT(w->looked);
+
+	if (w->looked[at].pid == pid && now - w->looked[at].ns < WATCH_AGAIN_NS)
+		return false;
+	w->looked[at].pid = pid;
+	w->looked[at].ns = now;
+	return true;
+}
+
 /* Until the tracer has nothing more to say, because it has ended. */
 static void watch_run(struct watch *w)
 {
@@ -418,7 +467,7 @@ static void watch_run(struct watch *w)
 			if (recv(w->sock, &pid, sizeof(pid), 0) != (ssize_t)sizeof(pid))
 				return;
 			w->seeks |= pid == 0;
-			if (pid)
+			if (pid && watch_may_look(w, pid))
 				px_tls_scan_process(&w->scan, pid);
 		}
 		if (has_table)
@@ -457,6 +506,7 @@ struct px_tls_watch *px_tls_watch_start(const struct px_tls_watch_options *opt)
 		px_links_init(&w->raw);
 		px_tls_scan_init(&w->scan, watch_found, w);
 		watch_run(w);
+		px_uprobes_detach(w->links, w->link_count);
 		_exit(0);
 	}
 	close(pair[1]);

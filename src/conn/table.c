@@ -299,6 +299,22 @@ static bool table_shows_file(struct px_conn *c, const struct px_abi_event *h)
 	return !c->hides_file;
 }
 
+/*
+ * Does it speak TLS by a library that nobody knows of? One that is known is told of with the first
+ * bytes, so the question is asked when the second ones come.
+ */
+static void table_look_for_tls(struct px_conn *c, const struct px_event *ev)
+{
+	const struct px_table_options *opt = &c->table->opt;
+
+	if (c->begins_tls) {
+		c->begins_tls = false;
+		opt->on_tls_seen(opt->ctx, c);
+	} else if (!c->has_begun && ev->data.len >= 3 && opt->on_tls_seen) {
+		c->begins_tls = ev->data.ptr[0] == 22 && ev->data.ptr[1] == 3 && ev->data.ptr[2] <= 4;
+	}
+}
+
 /* The socket of a TLS context is known: what was told of the context is of this connection. */
 static void table_tie(struct px_table *t, struct px_conn *c, const struct px_event *ev)
 {
@@ -411,6 +427,8 @@ void px_table_event(struct px_table *t, const struct px_event *ev)
 			px_order_lost(c, ev);
 			break;
 		}
+		if (c->begins_tls || !c->has_begun)
+			table_look_for_tls(c, ev);
 		if (c->is_dropped) {
 			px_control_count(c, h);
 			break;

@@ -38,6 +38,11 @@ struct px_table_options {
 	void (*on_close)(void *ctx, struct px_conn *c);	/* also at the end of the run */
 	void (*on_lost)(void *ctx, struct px_conn *c, uint64_t bytes);	/* bytes that never came */
 	/*
+	 * The first bytes of a connection are a TLS handshake, and no library is known that uses it.
+	 * Told once. May be NULL.
+	 */
+	void (*on_tls_seen)(void *ctx, struct px_conn *c);
+	/*
 	 * Each event when its turn is, those of a direction in order: OPEN, NAMES, and DATA after
 	 * it was decoded, with pos as the offset of its bytes. A datagram comes with c NULL. The
 	 * end of the connection is on_close's. May be NULL.

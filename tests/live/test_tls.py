@@ -7,7 +7,7 @@ import time
 from harness import clients, tls
 from harness.raw import Client, chunked
 from harness.registry import live
-from harness.servers import PYTHON, Nginx, RawServer, async_server, need, node_server
+from harness.servers import PYTHON, Nginx, RawServer, async_server, need, node_server, nss_binary, openssl_binary
 from harness.tracer import Tracer
 
 MANY = 20
@@ -181,6 +181,95 @@ def tls_wget(t):
         return clients.Client([need("wget"), "-q4", "--ca-certificate", authority, "-O/dev/null",
                                *(f"{base}/bytes/{i * 9000}?i={i}" for i in range(MANY)), f"{base}/bytes/5000000"])
     asked(t, make, "gnutls")
+
+
+def openssl_client(is_static):
+    def make(server, _authority):
+        client = clients.Client([openssl_binary(is_static), str(server.address[1])])
+        client.stdin = "".join(f"{op} {url} {size}\n" for op, url, size in [*OPENSSL_ASKS, ("POST", "/echo?large", 5_000_000)])
+        return client
+    return make
+
+
+OPENSSL_ASKS = [(op, url, size) for i in range(MANY) for op, url, size in (
+    ("GET", f"/bytes/{i * 900}?i={i}", 0), ("POST", f"/echo?i={i}", i * 50_000))]
+
+
+@live()
+def tls_nonblocking(t):
+    """calls that are made again until they succeed, a look before each read, another thread that reads"""
+    asked(t, openssl_client(False))
+
+
+@live()
+def tls_static(t):
+    """the same program with OpenSSL linked into it, whose functions are in its table of symbols only"""
+    asked(t, openssl_client(True))
+
+
+@live()
+def tls_unix(t):
+    """over a UNIX socket"""
+    pem, authority = tls.certificate(t.folder)
+    server = t.start(RawServer(t.folder, os.path.join(t.folder, "s.sock"), pem=pem))
+    with t.trace(server.pids) as tracer:
+        for _ in range(3):
+            with Client(server.address, t.account, tls.context(authority)) as client:
+                drive(client, 5)
+    t.check([ex.seen_as("server") for ex in t.account], tracer)
+    are_plain(t, tracer)
+
+
+@live()
+def tls_loaded_later(t):
+    """a library that is loaded while the tracer runs: seen a moment later"""
+    pem, authority = tls.certificate(t.folder)
+    server = t.start(RawServer(t.folder, pem=pem))
+    program = t.start(Later(t.folder))
+    with t.trace([program.pid]) as tracer:
+        program.ask(f"https://localhost:{server.address[1]}/bytes/100?first", authority)
+        time.sleep(4)  # nothing has been compiled for TLS until then
+        for i in range(4):
+            program.ask(f"https://localhost:{server.address[1]}/bytes/100?i={i}", authority)
+    told = [ex.seen_as("client") for ex in server.account()]
+    t.check_records(told[1:], [rec for rec in tracer.messages() if rec["req"].get("query") != "first"])
+
+
+class Later:
+    """A Python that has not loaded anything for TLS yet, and asks when it is told to."""
+
+    CODE = """if True:
+        import sys
+        for line in sys.stdin:
+            url, authority = line.split()
+            import ssl, urllib.request
+            urllib.request.urlopen(url, context=ssl.create_default_context(cafile=authority)).read()
+            print("done", flush=True)
+        """
+
+    def __init__(self, _folder):
+        self.process = subprocess.Popen([PYTHON, "-c", self.CODE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                        start_new_session=True)
+        self.pid = self.process.pid
+
+    def ask(self, url, authority):
+        self.process.stdin.write(f"{url} {authority}\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline() == "done\n"
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait(5)
+
+
+@live()
+def tls_nss_client(t):
+    """NSS, whose calls serve files and plain sockets, too"""
+    def make(server, _authority):
+        client = clients.Client([nss_binary(), str(server.address[1])])
+        client.stdin = "".join(f"{op} {url} {size}\n" for op, url, size in ASKS if "chunked" not in url)
+        return client
+    asked(t, make, "nss")
 
 
 MEMORY_ASKS = [(op, url, size) for i in range(MANY) for op, url, size in (

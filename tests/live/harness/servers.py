@@ -207,6 +207,22 @@ def c_binary(name, source, *flags):
     return binary
 
 
+def openssl_binary(is_static):
+    name = "openssl-static" if is_static else "openssl-shared"
+    try:
+        return c_binary(name, f"{LIVE}/clients/openssl.c", *(["-static"] if is_static else []), "-lssl", "-lcrypto", "-pthread",
+                        "-ldl", "-w")
+    except subprocess.CalledProcessError:
+        raise Skip("no libssl-dev here") from None
+
+
+def nss_binary():
+    found = subprocess.run(["pkg-config", "--cflags", "--libs", "nss"], capture_output=True, text=True)
+    if found.returncode:
+        raise Skip("no libnss3-dev here")
+    return c_binary("nss", f"{LIVE}/clients/nss.c", *found.stdout.split())
+
+
 def blocked_server(_folder):
     port = free_port()
     return Server([c_binary("blocked", f"{LIVE}/servers/blocked.c", "-pthread"), str(port)], ("127.0.0.1", port))
