@@ -89,6 +89,8 @@ static struct px_parse_result answer_rest(const struct px_parse_ctx *ctx, struct
 	struct mysql_reply *r = &m->rep;
 	size_t max = answer_keep_max(ctx), pos = 0, need;
 
+	if (m->bad)
+		return px_parse_bad(m->bad);
 	for (;;) {
 		size_t n = in.len - pos < m->left ? in.len - pos : m->left, have;
 		struct reply_packet p;
@@ -120,7 +122,7 @@ static struct px_parse_result answer_rest(const struct px_parse_ctx *ctx, struct
 			}
 			/* Behind packets of the client the numbers go on from theirs. */
 			if (!r->any_seq)
-				return px_parse_bad("a packet out of order");
+				return mysql_bad(m, pos, "a packet out of order");
 			m->seq = (uint8_t)in.ptr[pos + 3];
 		}
 		need += p.len < 5 ? p.len : 5;
@@ -140,7 +142,7 @@ static struct px_parse_result answer_rest(const struct px_parse_ctx *ctx, struct
 		if (next == REPLY_LEAVE)
 			return answer_finish(st, m, pos);
 		if (next == REPLY_BAD)
-			return px_parse_bad("not the answer to this command");
+			return mysql_bad(m, pos, "not the answer to this command");
 		m->continues = p.len == MYSQL_PACKET_MAX;
 take:
 		mysql_keep(m, &out->arena, px_bytes_sub(in, pos, MYSQL_HEADER), max);
@@ -271,17 +273,35 @@ static bool answer_align(const struct px_parse_ctx *ctx, struct px_bytes in,
 	return fit >= MYSQL_FIT_WEAK;
 }
 
+/*
+ * Joined in the middle: commands whose answers began before these bytes, and not right behind an
+ * answer that we know, have had theirs unseen.
+ */
+static struct mysql_pending *answer_missed(const struct px_parse_ctx *ctx)
+{
+	struct mysql_state *st = ctx->state;
+	struct mysql_pending *p = mysql_pending_first(st);
+
+	while (p && st->is_joined && !st->is_in_step && p->has_answer_pos &&
+	       p->answer_pos < ctx->pos && !(st->has_last_end && st->last_end == ctx->pos)) {
+		mysql_pending_pop(st);
+		p = mysql_pending_first(st);
+	}
+	return p;
+}
+
 struct px_parse_result mysql_reply_parse(const struct px_parse_ctx *ctx, struct px_bytes in,
 					 struct px_frame *out)
 {
 	struct mysql_state *st = ctx->state;
-	struct mysql_pending *p = mysql_pending_first(st);
 	struct px_parse_result res;
+	struct mysql_pending *p;
 
 	if (out->msg)
 		return answer_rest(ctx, in, out);
 	if (in.len == 0)
 		return px_parse_more(1);
+	p = answer_missed(ctx);
 	if (st->is_joined && !answer_align(ctx, in, p, &res))
 		return res;
 	if (!p)

@@ -323,13 +323,13 @@ static struct px_parse_result request_login_finish(const struct px_parse_ctx *ct
 	struct mysql_msg *m = out->msg;
 	struct mysql_pending *p = mysql_pending_last(st);
 
-	m->is_complete = true;
 	if (p) {
 		p->seq = m->seq;
 		p->is_sent = true;
 	}
 	if (!mysql_login(m))
 		return px_parse_bad("no login");
+	m->is_complete = true;
 	st->caps = st->has_caps ? st->caps & m->caps : m->caps;
 	m->caps = st->caps;
 	m->has_caps = st->has_caps = true;
@@ -347,6 +347,8 @@ static struct px_parse_result request_rest(const struct px_parse_ctx *ctx, struc
 	struct mysql_msg *m = out->msg;
 	size_t max = m->command == MYSQL_COM_LOGIN ? ctx->limits->head_max + 64 : request_keep_max(ctx);
 
+	if (m->bad)
+		return px_parse_bad(m->bad);
 	for (;;) {
 		size_t n = in.len - pos < m->left ? in.len - pos : m->left;
 
@@ -383,7 +385,7 @@ static struct px_parse_result request_rest(const struct px_parse_ctx *ctx, struc
 			return mysql_wait(pos, in.len + 1 > MYSQL_HEADER ? in.len + 1 : MYSQL_HEADER);
 		}
 		if ((uint8_t)in.ptr[pos + 3] != m->seq && !st->is_zip)
-			return px_parse_bad("a packet out of order");
+			return mysql_bad(m, pos, "a packet out of order");
 		m->left = mysql_le24(in.ptr + pos);
 		m->continues = m->left == MYSQL_PACKET_MAX;
 		m->seq++;

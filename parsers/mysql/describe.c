@@ -145,6 +145,11 @@ static void describe_login(struct describe *d, const struct mysql_msg *m)
 	const struct mysql_request *r = &m->req;
 	struct px_record *rec = d->rec;
 
+	if (!rec->no_redact && !m->is_complete) { /* who knows where it is */
+		describe_x(px_bytes_sub(px_bytes_of(m->text, m->len), MYSQL_HEADER + 1, SIZE_MAX));
+		d->found_secret = true;
+		return;
+	}
 	if (r->secret_len > 0 && !rec->no_redact) {
 		describe_x(describe_at(m, r->secret, r->secret_len));
 		d->found_secret = true;
@@ -167,6 +172,28 @@ static unsigned int describe_hides(const struct px_record *rec)
 {
 	return (rec->no_redact ? 0u : (unsigned int)PX_SQL_HIDE_SECRETS) |
 	       (rec->redact_literals ? (unsigned int)PX_SQL_HIDE_LITERALS : 0u);
+}
+
+/* Query attributes; their values are parameters. */
+static void describe_query_attributes(struct describe *d, const struct mysql_params *found)
+{
+	struct px_pair *pairs;
+
+	if (!found->attribute_count)
+		return;
+	pairs = px_arena_alloc(d->rec->arena, found->attribute_count * sizeof(*pairs));
+	if (!pairs)
+		return;
+	for (size_t i = 0; i < found->attribute_count; i++) {
+		pairs[i] = found->attributes[i];
+		if (d->rec->redact_literals) {
+			/* What it points to is overwritten with the values. */
+			pairs[i].name = px_arena_copy(d->rec->arena, pairs[i].name, NULL);
+			pairs[i].value = hidden;
+		}
+	}
+	d->found_secret |= d->rec->redact_literals;
+	px_record_put_map(d->rec, F_ATTRIBUTES, pairs, found->attribute_count);
 }
 
 static void describe_params(struct describe *d, const struct mysql_msg *m)
@@ -205,8 +232,7 @@ static void describe_params(struct describe *d, const struct mysql_msg *m)
 	px_record_place(rec, F_PARAMS)->list.count = d->params.count;
 	if (r->is_bulk)
 		px_record_put_int(rec, F_BATCH, d->params.sets);
-	if (d->params.attribute_count)
-		px_record_put_map(rec, F_ATTRIBUTES, d->params.attributes, d->params.attribute_count);
+	describe_query_attributes(d, &d->params);
 }
 
 static void describe_attributes(struct describe *d, const struct mysql_msg *m)
@@ -219,8 +245,10 @@ static void describe_attributes(struct describe *d, const struct mysql_msg *m)
 					       r->attributes_end - r->attributes),
 				   d->rec->arena, &found))
 		return;
-	if (found.attribute_count)
-		px_record_put_map(d->rec, F_ATTRIBUTES, found.attributes, found.attribute_count);
+	describe_query_attributes(d, &found);
+	if (d->rec->redact_literals && found.attribute_count)
+		describe_x(px_bytes_of(m->text + MYSQL_HEADER + r->attributes,
+				       r->attributes_end - r->attributes));
 }
 
 static void describe_sql(struct describe *d, const struct mysql_msg *m, bool is_executed)
@@ -287,6 +315,10 @@ static void describe_request(struct describe *d)
 	}
 	if (m->command == MYSQL_COM_LOGIN || m->command == MYSQL_COM_CHANGE_USER)
 		describe_login(d, m);
+	if (m->command == MYSQL_COM_STMT_SEND_LONG_DATA && rec->redact_literals) {
+		describe_x(px_bytes_sub(px_bytes_of(m->text, m->len), MYSQL_HEADER + 7, SIZE_MAX));
+		d->found_secret = true;
+	}
 	if (m->command == MYSQL_COM_INIT_DB || m->command == 0x05 || m->command == 0x06)
 		describe_name(d, F_DB, m);
 	if (m->command == MYSQL_COM_FIELD_LIST) {

@@ -330,9 +330,15 @@ static const struct {
 	{ fit_requests, PX_FRAME_REQUEST },
 };
 
+/*
+ * Of an answer the number of its first packet is enough: parse() knows where answers were awaited,
+ * and looks closer.
+ */
 size_t mysql_resync(struct px_bytes in, enum px_dir dir)
 {
 	(void)dir;
+	if (in.len >= MYSQL_HEADER && in.ptr[3] == 1)
+		return 0;
 	for (size_t i = 0; i < PX_COUNT(readings); i++)
 		if (readings[i].fit(in) != MYSQL_FIT_NO)
 			return 0;

@@ -169,6 +169,7 @@ struct mysql_msg {
 	bool is_complete;
 	bool is_zip;		/* it came compressed */
 	uint32_t left;		/* payload bytes of this packet that are to come */
+	const char *bad;	/* what follows breaks this rule */
 	uint64_t caps;
 	bool has_caps;
 	uint64_t total;		/* bytes with headers */
@@ -220,8 +221,10 @@ struct mysql_state {
 	uint8_t eof;		/* enum mysql_eof */
 	uint64_t caps;		/* that both sides have */
 	uint64_t requests, replies;	/* the keys that come next */
-	uint64_t reply_end;	/* where the last answer ended, */
+	uint64_t reply_end;	/* where the last answer ended that no command has come behind, */
 	bool has_reply_end;
+	uint64_t last_end;	/* where the last answer ended, */
+	bool has_last_end;
 	uint64_t infile_bytes;
 	uint32_t infile_left;
 	uint32_t last_stmt;
@@ -262,6 +265,15 @@ void mysql_keep(struct mysql_msg *m, struct px_arena *arena, struct px_bytes b, 
 static inline struct px_parse_result mysql_wait(size_t pos, size_t need)
 {
 	return pos > 0 ? px_parse_skip(pos) : px_parse_more(need);
+}
+
+/* What comes behind pos bytes is broken: first the message gets those that are its own. */
+static inline struct px_parse_result mysql_bad(struct mysql_msg *m, size_t pos, const char *why)
+{
+	if (pos == 0)
+		return px_parse_bad(why);
+	m->bad = why;
+	return px_parse_skip(pos);
 }
 
 /* login.c: greeting and login */

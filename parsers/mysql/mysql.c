@@ -88,8 +88,8 @@ static struct px_parse_result mysql_parse(const struct px_parse_ctx *ctx, struct
 	if (res.status == PX_PARSE_FRAME || res.status == PX_PARSE_SKIP)
 		d->expect_pos += res.consumed + res.discard;
 	if (res.status == PX_PARSE_FRAME && !is_request) {
-		st->reply_end = d->expect_pos;
-		st->has_reply_end = true;
+		st->reply_end = st->last_end = d->expect_pos;
+		st->has_reply_end = st->has_last_end = true;
 	}
 	return res;
 }
@@ -127,7 +127,7 @@ static void mysql_reset(void *state)
 	mysql_stmt_settle(st, false);
 	mysql_stmt_doubt(st);
 	st->is_joined = true;
-	st->is_in_step = st->has_reply_end = false;
+	st->is_in_step = st->has_reply_end = st->has_last_end = false;
 	st->is_auth = st->is_infile = st->has_last = false;
 }
 

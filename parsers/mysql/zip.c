@@ -5,8 +5,8 @@
  *	length of what follows (3 bytes), sequence number (1), length uncompressed (3), bytes
  *
  * with a length of 0 for bytes that are not compressed. What is inside is a stream of ordinary
- * packets, cut without regard to them. It is undone in small steps, so no packet has to be whole
- * before its beginning is read, and none costs more memory than a step.
+ * packets, cut without regard to them. It is undone in small steps, so that no packet costs more
+ * memory than a step, and a large one need not be whole before its beginning is read.
  */
 #include "mysql/message.h"
 
@@ -15,12 +15,11 @@
 #include <zstd.h>
 
 #define ZIP_HEADER 7
+#define ZIP_WHOLE (64 << 10)	/* compressed bytes of a packet that is read once it is whole */
 #define ZIP_STEP (16 << 10)	/* bytes that are undone at once */
 #define ZIP_INNER_MAX (128 << 10)	/* bytes inside that may wait for the rest of a packet */
 
 struct mysql_zip {
-	unsigned char head[ZIP_HEADER];
-	uint8_t head_len;
 	bool is_raw, is_zstd;
 	bool has_inflate;	/* `inflate` is initialised */
 	bool is_full;		/* the last step filled its room: there may be more without new bytes */
@@ -50,7 +49,6 @@ void mysql_zip_reset(struct mysql_zip *z)
 {
 	if (!z)
 		return;
-	z->head_len = 0;
 	z->left = z->plain_left = 0;
 	z->from = z->len = 0;
 	z->discard = 0;
@@ -230,14 +228,19 @@ struct px_parse_result mysql_zip_parse(const struct px_parse_ctx *ctx, struct px
 			pos += (size_t)took;
 			continue;
 		}
-		while (z->head_len < ZIP_HEADER && pos < in.len)
-			z->head[z->head_len++] = (unsigned char)in.ptr[pos++];
-		if (z->head_len < ZIP_HEADER)
-			break;
-		z->head_len = 0;
-		z->left = mysql_le24((const char *)z->head);
-		z->plain_left = mysql_le24((const char *)z->head + 4);
+		if (in.len - pos < ZIP_HEADER)
+			return ctx->eof && in.len > pos ? px_parse_bad("ends inside a packet") :
+							  mysql_wait(pos, pos + ZIP_HEADER);
+		z->left = mysql_le24(in.ptr + pos);
+		/* So that sizes and times are those of packets, however these came in. */
+		if (z->left <= ZIP_WHOLE && in.len - pos < ZIP_HEADER + z->left && !ctx->eof) {
+			wanted = pos + ZIP_HEADER + z->left;
+			z->left = 0;
+			return mysql_wait(pos, wanted);
+		}
+		z->plain_left = mysql_le24(in.ptr + pos + 4);
 		z->is_raw = z->plain_left == 0;
+		pos += ZIP_HEADER;
 		if (z->left == 0 || !zip_begin(z))
 			return px_parse_bad("an empty compressed packet");
 	}

@@ -8,7 +8,9 @@
 #include <stdlib.h>
 
 static const char *const files[] = {
-	"parsers/mysql/cases/real.case",
+	"parsers/mysql/cases/login.case",    "parsers/mysql/cases/results.case",
+	"parsers/mysql/cases/prepared.case", "parsers/mysql/cases/joined.case",
+	"parsers/mysql/cases/zip.case",	     "parsers/mysql/cases/real.case",
 };
 
 START_TEST(mysql_cases)
