@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""MariaDB with clients in six languages; what each says that it did is the truth."""
+import json
+import os
+import subprocess
+import time
+
+from harness import mariadb
+from harness.registry import live
+from harness.servers import need
+from harness.tracer import Failed, binary
+from test_files import Tcpdump
+
+
+def same(told, records, what=""):
+    wrong = mariadb.differences(told, records)
+    if wrong:
+        raise Failed(f"{what}: {len(told)} commands, {len(records)} records:\n    " + "\n    ".join(wrong[:8]))
+    if not told:
+        raise Failed("nothing was done")
+
+
+def of_connections(records):
+    """Lists of records by connection, in the order of their requests."""
+    found = {}
+    for rec in records:
+        found.setdefault(rec["conn"], []).append(rec)
+    return [sorted(recs, key=lambda rec: rec["seq"]) for recs in found.values()]
+
+
+def hides(tracer):
+    tracer.file.seek(0)
+    if mariadb.PASSWORD.encode() in tracer.file.read():
+        raise Failed("the password is shown")
+
+
+EARLY = {"op": "SELECT", "req.sql": "SELECT 1 WHERE 7 > ?"}
+
+
+def known(told, is_early_known):
+    """A statement prepared before the tracer came: its execution is a record, and no more is known of it."""
+    out = []
+    for want in told:
+        want = dict(want)
+        if want.pop("early", False):
+            params = want.pop("params")
+            want.update(EARLY if is_early_known else {"op": "STMT_EXECUTE", "req.sql": None, "req.params": None})
+            if is_early_known:
+                want["req.params"] = params
+        out.append(want)
+    return out
+
+
+def run_c(t, server, *words, address=None):
+    client = mariadb.c_client(server, *words, address=address)
+    t.stops.append(client.stop)
+    with t.trace(server.pids) as tracer:
+        told = client.go()
+    hides(tracer)
+    same(known(told, False), tracer.messages(), "server")
+    t.expect({rec["role"] for rec in tracer.messages()} == {"server"}, "not all in the role of the server")
+
+
+@live(vm=True)
+def c_library(t):
+    """typed parameters, long data, cursors, bulk, multi-results, LOCAL INFILE, 20 queries ahead, 17 MB, CHANGE_USER, an idle pool"""
+    run_c(t, t.start(mariadb.MariaDB(t.folder)))
+
+
+@live()
+def c_library_unix_compressed(t):
+    """the same over a UNIX socket, and compressed"""
+    server = t.start(mariadb.MariaDB(t.folder))
+    run_c(t, server, "small", address=server.socket_path)
+
+
+@live()
+def c_library_joined_compressed(t):
+    """compressed and traced from the start, the client's side"""
+    server = t.start(mariadb.MariaDB(t.folder))
+    with t.trace(server.pids) as tracer:
+        client = mariadb.c_client(server, "small", "compress")
+        t.stops.append(client.stop)
+        told = client.go()
+    hides(tracer)
+    first = [{"op": "CONNECT", "req.user": mariadb.USER, "req.db": mariadb.DATABASE, "status": "OK"},
+             {"op": "STMT_PREPARE", "status": "OK"}]
+    same(first + known(told, True), tracer.messages())
+
+
+@live()
+def languages(t):
+    """PyMySQL, mysqlclient, DBD::mysql, mysql2 of Ruby, go-sql-driver, mysql of node: text and prepared"""
+    server = t.start(mariadb.MariaDB(t.folder))
+    names = ["mysql_pymysql.py", "mysql_mysqldb.py", "mysql_dbd.pl", "mysql_ruby.rb", "mysql_client.go", "mysql_node.js"]
+    missing = []
+    for name in names:
+        try:
+            client = mariadb.script(server, name)
+        except mariadb.Skip as why:
+            missing.append(str(why))
+            continue
+        t.stops.append(client.stop)
+        with t.trace([client.pid]) as tracer:
+            told = client.go()
+        same(told, tracer.messages(), name)
+    t.note(f"{len(names) - len(missing)} libraries" + "".join(f"; {why}" for why in missing))
+
+
+@live()
+def cli_in_command_mode(t):
+    """mariadb -e under the tracer, from its login on, over TCP, with -w and -r as a second opinion"""
+    server = t.start(mariadb.MariaDB(t.folder))
+    sql = "SELECT name FROM people; SELECT * FROM nope"
+    argv = [need("mariadb"), "--no-defaults", "-h127.0.0.1", f"-P{server.address[1]}", f"-u{mariadb.USER}",
+            f"-p{mariadb.PASSWORD}", "-e", sql, mariadb.DATABASE]
+    done = subprocess.run([binary(), "-j", "-o", f"{t.folder}/out", f"--probe={t.probe}", "-u", "root", "--", *argv],
+                          capture_output=True, text=True, timeout=60)
+    with open(f"{t.folder}/out") as file:
+        records = [rec for rec in map(json.loads, file) if rec["type"] == "message"]
+    if done.returncode != 1 or "nope" not in done.stderr:
+        raise Failed(f"the command's own error is lost: {done.returncode} {done.stderr}")
+    ops = [(rec["op"], rec.get("target"), rec["status"], (rec["resp"] or {}).get("rows")) for rec in records]
+    want = [("SELECT", "people", "OK", 3), ("SELECT", "nope", "1146/42S02", None)]
+    if [op for op in ops if op[1]] != want or ops[0][0] != "CONNECT" or ops[-1][0] != "QUIT":
+        raise Failed(f"{ops}")
+
+
+@live()
+def sysbench(t):
+    """sysbench, prepared statements, four threads: counts are exact and nothing is lost"""
+    server = t.start(mariadb.MariaDB(t.folder))
+    base = [need("sysbench"), "oltp_read_write", f"--mysql-host={server.address[0]}", f"--mysql-port={server.address[1]}",
+            f"--mysql-user={mariadb.USER}", f"--mysql-password={mariadb.PASSWORD}", f"--mysql-db={mariadb.DATABASE}",
+            "--tables=2", "--table-size=500", "--threads=4", "--db-driver=mysql"]
+    subprocess.run([*base, "prepare"], check=True, capture_output=True, timeout=60)
+
+    def counts():
+        out = subprocess.run([need("mariadb"), "--no-defaults", f"-S{server.socket_path}", "-uroot", "-NBe",
+                              "SHOW GLOBAL STATUS WHERE Variable_name IN ('Com_stmt_execute','Com_stmt_prepare','Com_stmt_close')"],
+                             check=True, capture_output=True, text=True, timeout=20).stdout
+        return {name.lower(): int(n) for name, n in map(str.split, out.splitlines())}
+    before = counts()
+    with t.trace(server.pids, validate_all=False) as tracer:
+        subprocess.run([*base, "--events=300", "--time=0", "run"], check=True, capture_output=True, timeout=100)
+        time.sleep(0.2)
+    after = counts()
+    seen = {}
+    for rec in tracer.messages():
+        name = "com_" + rec["req"]["command"].lower()
+        seen[name] = seen.get(name, 0) + 1
+        if {"gap", "unpaired"} & set(rec["flags"]) or rec["status"] not in ("OK", "-", "1213/40001"):
+            raise Failed(f"{json.dumps(rec)[:500]}")
+        if rec["req"]["command"] == "STMT_EXECUTE" and "params" not in rec["req"]:
+            raise Failed(f"without its parameters: {json.dumps(rec)[:500]}")
+    for name, count in after.items():
+        if count - before[name] != seen.get(name, 0):
+            raise Failed(f"{name}: {count - before[name]} of the server's, {seen.get(name, 0)} records")
+    t.note(f"{len(tracer.messages())} records")
+
+
+@live(probes=False)
+def captures(t):
+    """tcpdump's file of that traffic gives the same records; cut anywhere it gives only true ones"""
+    server = t.start(mariadb.MariaDB(t.folder))
+    path = f"{t.folder}/db.pcap"
+    dump = Tcpdump(server.address[1], path)
+    t.stops.append(dump.process.kill)
+    told = mariadb.c_client(server, "small").go()
+    dump.stop()
+    first = [{"op": "CONNECT", "status": "OK"}, {"op": "STMT_PREPARE", "status": "OK"}]
+
+    def replay(name):
+        done = subprocess.run([binary(), "-jr", name], capture_output=True, text=True, timeout=60)
+        if done.returncode:
+            raise Failed(f"-r: {done.stderr}")
+        return [rec for rec in map(json.loads, done.stdout.splitlines()) if rec["type"] == "message"]
+    whole = replay(path)
+    same(first + known(told, True), whole)
+    judged = subprocess.run([need("tshark"), "-r", path, "-d", f"tcp.port=={server.address[1]},mysql", "-Y", "mysql.query", "-T",
+                             "fields", "-e", "mysql.query"], capture_output=True, text=True, timeout=60).stdout
+    for text in {rec["req"]["sql"] for rec in whole if rec["req"]["command"] == "QUERY"}:
+        if text[:60] not in judged:
+            raise Failed(f"tshark knows nothing of {text}")
+    # The beginning is missing: what is left is a part of what there was, or says that it does not know.
+    true = {}
+    for rec in whole:
+        true.setdefault((rec["ts"], rec["op"]), rec)
+    with open(path, "rb") as file:
+        data = file.read()
+    at, packets = 24, []
+    while at < len(data):
+        size = int.from_bytes(data[at + 8:at + 12], "little") + 16
+        packets.append(data[at:at + size])
+        at += size
+    for cut in range(1, len(packets), 1):
+        with open(f"{t.folder}/cut.pcap", "wb") as file:
+            file.write(data[:24] + b"".join(packets[cut:]))
+        for rec in replay(f"{t.folder}/cut.pcap"):
+            check_true(rec, whole, cut)
+    os.unlink(f"{t.folder}/cut.pcap")
+
+
+def check_true(rec, whole, cut):
+    """Each thing that the record says is so in one of those of the whole capture."""
+    for other in whole:
+        if rec["ts"] != other["ts"] and rec["resp"] is not None and rec["req"] is not None:
+            continue
+        sides = [(rec[side], other[side]) for side in ("req", "resp") if rec[side] is not None]
+        if all(theirs is not None and all(theirs.get(k) == v for k, v in ours.items()) for ours, theirs in sides):
+            return
+    raise Failed(f"cut at {cut}: not so: {json.dumps(rec)[:600]}")
