@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whose bytes are these, and which side sent them? */
+#include "mysql/mysql.h"
+#include "support/guard.h"
+#include "support/suite.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+#define WIRE(literal)                                                                              \
+	{                                                                                          \
+		literal, sizeof(literal) - 1                                                       \
+	}
+
+#define GREETING                                                                                   \
+	"\x4a\x00\x00\x00\x0a"                                                                     \
+	"8.0.15\0\x08\x00\x00\x00`!\x1f|9K;\x07\0\xff\xff\xff\x02\x00\xff\xc3\x15"                 \
+	"\0\0\0\0\0\0\0\0\0\0\x16)\x03:\x09\x0e"                                                   \
+	"c92JbZ\0caching_sha2_password\0"
+#define LOGIN                                                                                      \
+	"\x3a\x00\x00\x01\x8d\xa2\x0b\x00\x00\x00\x00\x40\x21"                                     \
+	"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"                                           \
+	"app\0\x14"                                                                                \
+	"aaaaaaaaaaaaaaaaaaaa\0"
+
+static const struct {
+	struct px_bytes head;
+	enum px_sure sure;
+	unsigned int kind;	/* enum px_frame_kind, or 0 */
+} infers[] = {
+	{ WIRE(GREETING), PX_SURE_YES, PX_FRAME_RESPONSE },
+	{ WIRE("\x17\x00\x00\x00\xff\x10\x04Too many connections"), PX_SURE_YES, PX_FRAME_RESPONSE },
+	{ WIRE(LOGIN), PX_SURE_YES, PX_FRAME_REQUEST },
+	{ WIRE("\x20\x00\x00\x01\x8d\xaa\x0b\x00\x00\x00\x00\x40\x21\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"),
+	  PX_SURE_YES, PX_FRAME_REQUEST },
+	{ WIRE("\x09\x00\x00\x00\x03SELECT 1"), PX_SURE_YES, PX_FRAME_REQUEST },
+	{ WIRE("\x0b\x00\x00\x00\x03\x00\x01SELECT 1"), PX_SURE_YES, PX_FRAME_REQUEST },
+	{ WIRE("\x0e\x00\x00\x00\x16 /* x */ DO 1"), PX_SURE_YES, PX_FRAME_REQUEST },
+	{ WIRE("\x0a\x00\x00\x00\x17\x01\x00\x00\x00\x00\x01\x00\x00\x00"), PX_SURE_YES,
+	  PX_FRAME_REQUEST },
+	{ WIRE("\x05\x00\x00\x00\x1a\x01\x00\x00\x00\x0a\x00\x00\x00\x17\x01\x00\x00\x00\x00\x01\x00\x00\x00"),
+	  PX_SURE_YES, PX_FRAME_REQUEST },
+	{ WIRE("\x07\x00\x00\x01\x00\x00\x00\x02\x00\x00\x00"), PX_SURE_YES, PX_FRAME_RESPONSE },
+	{ WIRE("\x0f\x00\x00\x01\xff\x7a\x04#42S02no such"), PX_SURE_YES, PX_FRAME_RESPONSE },
+	{ WIRE("\x01\x00\x00\x01\x01\x17\x00\x00\x02\x03"
+	       "def"),
+	  PX_SURE_YES, PX_FRAME_RESPONSE },
+	/* not enough to go by */
+	{ WIRE("\x01\x00\x00\x00\x0e"), PX_SURE_MAYBE, PX_FRAME_REQUEST },
+	{ WIRE("\x05\x00\x00\x00\x19\x01\x00\x00\x00"), PX_SURE_MAYBE, PX_FRAME_REQUEST },
+	{ WIRE("\x09\x00\x00\x00\x03SEL"), PX_SURE_MAYBE, PX_FRAME_REQUEST },
+	{ WIRE("\x09\x00\x00"), PX_SURE_MAYBE, 0 },
+	/* others' */
+	{ WIRE("\x09\x00\x00\x00\x03SELEKT 1"), PX_SURE_NO, 0 },
+	{ WIRE("\x09\x00\x00\x05\x03SELECT 1"), PX_SURE_NO, 0 },
+	{ WIRE("\x0a\x00\x00\x00\x17\x01\x00\x00\x00\x00\x02\x00\x00\x00"), PX_SURE_NO, 0 },
+	{ WIRE("GET / HTTP/1.1\r\n"), PX_SURE_NO, 0 },
+	{ WIRE("*2\r\n$3\r\nGET\r\n$1\r\na\r\n"), PX_SURE_NO, 0 },
+	{ WIRE("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"), PX_SURE_NO, 0 },
+	{ WIRE("\x00\x00\x00\x08\x04\xd2\x16\x2f"), PX_SURE_NO, 0 },
+	{ WIRE("Q\x00\x00\x00\x0dSELECT 1\0"), PX_SURE_NO, 0 },
+	{ WIRE("\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x01" "a\0\0\x01\0\x01"), PX_SURE_NO, 0 },
+	{ WIRE("\x3f\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\xdd\x07\x00\x00"), PX_SURE_NO, 0 },
+	{ WIRE("SELECT 1"), PX_SURE_NO, 0 },
+};
+
+START_TEST(infer_case)
+{
+	struct px_bytes head = px_guard_dup(infers[_i].head);
+
+	ck_assert_int_eq(px_parser_mysql.infer(head, PX_DIR_IN), infers[_i].sure);
+	if (infers[_i].sure != PX_SURE_NO)
+		ck_assert_uint_eq((unsigned int)px_parser_mysql.kind(head), infers[_i].kind);
+	px_guard_free(head);
+}
+END_TEST
+
+/* What is YES in the end was never NO on the way. */
+START_TEST(infer_grows)
+{
+	for (size_t n = 1; infers[_i].sure == PX_SURE_YES && n < infers[_i].head.len; n++) {
+		struct px_bytes head = px_guard_dup(px_bytes_sub(infers[_i].head, 0, n));
+
+		ck_assert_msg(px_parser_mysql.infer(head, PX_DIR_IN) != PX_SURE_NO, "%zu", n);
+		px_guard_free(head);
+	}
+}
+END_TEST
+
+START_TEST(infer_random_bytes)
+{
+	unsigned char head[64];
+	uint32_t seed = 7;
+
+	for (int round = 0; round < 1000000; round++) {
+		for (size_t i = 0; i < sizeof(head); i++) {
+			seed = seed * 1664525 + 1013904223;
+			head[i] = (unsigned char)(seed >> 24);
+		}
+		ck_assert_int_ne(px_parser_mysql.infer(px_bytes_of(head, sizeof(head)), PX_DIR_IN),
+				 PX_SURE_YES);
+	}
+}
+END_TEST
+
+/* Looking for a beginning takes time in proportion to the bytes, whatever they say. */
+START_TEST(resync_is_linear)
+{
+	static const char *const fills[] = { "\x01\x00\x00\x00", "\x00", "\x03SELECT", "\xff\xff\xff\x00\x03" };
+	static const size_t lens[] = { 4, 1, 7, 5 };
+	size_t len = 1 << 20;
+	char *in = malloc(len);
+
+	ck_assert_ptr_nonnull(in);
+	for (size_t i = 0; i < len; i++)
+		in[i] = fills[_i][i % lens[_i]];
+	ck_assert_uint_le(px_parser_mysql.resync(px_bytes_of(in, len), PX_DIR_OUT), len);
+	free(in);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("mysql infer");
+	TCase *tc = tcase_create("first bytes");
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_loop_test(tc, infer_case, 0, (int)PX_COUNT(infers));
+	tcase_add_loop_test(tc, infer_grows, 0, (int)PX_COUNT(infers));
+	tcase_add_test(tc, infer_random_bytes);
+	tcase_add_loop_test(tc, resync_is_linear, 0, 4);
+	suite_add_tcase(suite, tc);
+	return px_suite_run(suite);
+}
