@@ -7,6 +7,7 @@
 #include "pgsql/message.h"
 
 #define POINTS 2	/* that are enough */
+#define SQL_BEGIN 64	/* bytes of a statement that say what it is */
 #define START_MAX 10000	/* bytes of a start-up packet; the server takes no more */
 #define DATA_MAX (1u << 24) /* bytes of CopyData to be believed in the middle of nowhere */
 
@@ -68,13 +69,14 @@ static int infer_name(struct px_cur *c, bool is_whole)
 static int infer_query(const struct pgsql_head *h)
 {
 	struct px_cur c = px_cur_of(h->body);
-	struct px_bytes text = pgsql_cstring(&c);
+	struct px_bytes text = px_bytes_sub(h->body, 0, SQL_BEGIN);
 
-	if (c.ran_short) {
-		if (h->is_whole || !infer_is_text(h->body))
-			return SAYS_NO;
-		return h->body.len >= 64 && infer_is_sql(h->body) ? POINTS : SAYS_MAYBE;
-	}
+	/* Of a long one the beginning decides, whether the rest is there or not. */
+	if (text.len == SQL_BEGIN && infer_is_text(text) && infer_is_sql(text))
+		return POINTS;
+	text = pgsql_cstring(&c);
+	if (c.ran_short)
+		return h->is_whole || !infer_is_text(h->body) ? SAYS_NO : SAYS_MAYBE;
 	if (px_cur_left(&c) > 0 || !h->is_whole || !infer_is_text(text))
 		return SAYS_NO;
 	return infer_is_sql(text) ? POINTS : 1;
@@ -89,10 +91,10 @@ static int infer_parse(const struct pgsql_head *h)
 
 	if (name < 0)
 		return name;
-	text = px_bytes_of(c.pos, px_cur_left(&c));
-	name = infer_name(&c, h->is_whole);
-	if (name == SAYS_MAYBE && text.len >= 64 && infer_is_sql(text))
+	text = px_bytes_sub(px_bytes_of(c.pos, px_cur_left(&c)), 0, SQL_BEGIN);
+	if (text.len == SQL_BEGIN && infer_is_text(text) && infer_is_sql(text))
 		return POINTS;
+	name = infer_name(&c, h->is_whole);
 	if (name < 0)
 		return name;
 	text.len = (size_t)(c.pos - text.ptr) - 1;
@@ -223,7 +225,7 @@ static int infer_fields(const struct pgsql_head *h)
 			return SAYS_NO;
 		has_code |= field == 'C';
 	}
-	return h->is_whole ? SAYS_NO : has_code ? POINTS : SAYS_MAYBE;
+	return h->is_whole ? SAYS_NO : SAYS_MAYBE;
 }
 
 static int infer_columns(const struct pgsql_head *h)
@@ -495,13 +497,21 @@ enum px_frame_kind pgsql_kind(struct px_bytes head)
 
 enum px_sure pgsql_probe(struct px_bytes in, bool is_client)
 {
-	int points;
-	enum px_sure sure;
+	struct px_cur c = px_cur_of(in);
+	struct pgsql_head h;
+	int got, says;
 
-	if (in.ptr[0] == '\0')
-		return is_client ? infer_start(in) : PX_SURE_NO;
-	sure = infer_walk(in, is_client, &points);
-	return sure == PX_SURE_MAYBE && points > 0 ? PX_SURE_YES : sure;
+	if (in.ptr[0] == '\0') {
+		enum px_sure sure = is_client ? infer_start(in) : PX_SURE_NO;
+		uint32_t len = px_cur_be32(&c);
+
+		return sure == PX_SURE_YES && in.len < len ? PX_SURE_MAYBE : sure;
+	}
+	got = pgsql_head_read(in, is_client, &h);
+	if (got <= 0)
+		return got < 0 ? PX_SURE_NO : PX_SURE_MAYBE;
+	says = is_client ? infer_client(&h) : infer_server(&h);
+	return says > 0 ? PX_SURE_YES : says == SAYS_NO ? PX_SURE_NO : PX_SURE_MAYBE;
 }
 
 /* Where a message may begin; whether one does is found out with the bytes that follow. */

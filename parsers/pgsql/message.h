@@ -246,7 +246,7 @@ PX_MUST_USE bool pgsql_texts_add(struct pgsql_texts *t, struct px_bytes b, size_
 /* The next of the texts; false behind the last. *at begins as 0. */
 bool pgsql_texts_next(const struct pgsql_texts *t, size_t *at, struct px_bytes *text);
 
-/* Do these bytes go on as messages of one side, or may they? NO: not; YES: at least one does. */
+/* Is this a message of one side? What comes behind it is not looked at. */
 enum px_sure pgsql_probe(struct px_bytes in, bool is_client);
 enum px_sure pgsql_infer(struct px_bytes head, enum px_dir dir);
 enum px_frame_kind pgsql_kind(struct px_bytes head);

@@ -8,21 +8,19 @@
 
 #define MAX_FRAME (1u << 18) /* more than PGSQL_WHOLE_MAX and any start-up packet */
 
-/* Whose messages these are. False: they do not say, and nobody else knows. */
-static bool pgsql_side(const struct px_parse_ctx *ctx, struct px_bytes in)
+/* Whose messages these are: YES when that is known now, NO when they are nobody's. */
+static enum px_sure pgsql_side(const struct px_parse_ctx *ctx, struct px_bytes in)
 {
 	struct pgsql_state *st = ctx->state;
-	enum px_frame_kind kind = pgsql_kind(in);
+	enum px_sure client = pgsql_probe(in, true), server = pgsql_probe(in, false);
+	bool is_client = client == PX_SURE_YES;
 
-	if (kind == 0 && ctx->role != PX_ROLE_UNKNOWN)
-		kind = (ctx->role == PX_ROLE_CLIENT) == (ctx->dir == PX_DIR_OUT)
-			       ? PX_FRAME_REQUEST
-			       : PX_FRAME_RESPONSE;
-	if (kind == 0)
-		return false;
-	st->client_dir =
-		(uint8_t)(1 + (kind == PX_FRAME_REQUEST ? ctx->dir : px_dir_other(ctx->dir)));
-	return true;
+	if (client != PX_SURE_YES && server != PX_SURE_YES)
+		return client > server ? client : server;
+	if (client == server && ctx->role != PX_ROLE_UNKNOWN)
+		is_client = (ctx->role == PX_ROLE_CLIENT) == (ctx->dir == PX_DIR_OUT);
+	st->client_dir = (uint8_t)(1 + (is_client ? ctx->dir : px_dir_other(ctx->dir)));
+	return PX_SURE_YES;
 }
 
 /* Behind a loss: was it in this direction? What was remembered may have changed in it. */
@@ -50,9 +48,14 @@ static struct px_parse_result pgsql_parse(const struct px_parse_ctx *ctx, struct
 	st->is_joined |= ctx->mid_stream;
 	if (st->client_dir == 0 && in.len == 0)
 		return px_parse_more(1);
-	if (st->client_dir == 0 && !pgsql_side(ctx, in))
-		return ctx->eof || in.len > PGSQL_WHOLE_MAX ? px_parse_bad("nobody's messages")
-							    : px_parse_more(in.len + 1);
+	if (st->client_dir == 0) {
+		enum px_sure sure = pgsql_side(ctx, in);
+
+		if (sure == PX_SURE_MAYBE && !ctx->eof && in.len <= PGSQL_WHOLE_MAX)
+			return px_parse_more(in.len + 1);
+		if (sure != PX_SURE_YES)
+			return px_parse_bad("nobody's messages");
+	}
 	if (d->must_check)
 		pgsql_check(ctx);
 	if (ctx->mid_stream && !d->has_begun)

@@ -85,6 +85,7 @@ static struct px_parse_result response_done(struct response *r)
 	}
 	/* The rest of an answer that nobody saw the beginning of, and that says nothing. */
 	r->out->msg = NULL;
+	r->m = NULL;
 	r->out->flags = 0;
 	if (r->pos > 0)
 		return px_parse_skip(r->pos);
@@ -377,12 +378,10 @@ static struct px_parse_result response_one_way(struct response *r, const struct 
 {
 	struct px_cur c = px_cur_of(h->body);
 	struct pgsql_response *m = px_arena_zalloc(&r->out->arena, sizeof(*m));
+	struct px_bytes channel, payload;
 
 	if (!m)
 		return px_parse_bad(no_memory);
-	r->m = m;
-	r->out->msg = m;
-	r->out->kind = PX_FRAME_ONE_WAY;
 	m->what = h->type == 'N' ? PGSQL_NOTICE : PGSQL_NOTIFICATION;
 	m->is_complete = true;
 	if (h->type == 'N') {
@@ -391,13 +390,16 @@ static struct px_parse_result response_one_way(struct response *r, const struct 
 	} else {
 		m->pid = px_cur_be32(&c);
 		m->has_pid = true;
-		m->channel = pgsql_cstring(&c);
-		m->payload = pgsql_cstring(&c);
+		channel = pgsql_cstring(&c);
+		payload = pgsql_cstring(&c);
 		if (c.ran_short || px_cur_left(&c) > 0)
 			return px_parse_bad("a notification that does not fill its length");
-		m->channel = px_arena_copy(&r->out->arena, m->channel, NULL);
-		m->payload = px_arena_copy(&r->out->arena, m->payload, NULL);
+		m->channel = px_arena_copy(&r->out->arena, channel, NULL);
+		m->payload = px_arena_copy(&r->out->arena, payload, NULL);
 	}
+	r->m = m;
+	r->out->msg = m;
+	r->out->kind = PX_FRAME_ONE_WAY;
 	if (!response_keep(r, PGSQL_HEAD + h->body.len))
 		return px_parse_bad(no_memory);
 	r->st->dir[r->ctx->dir].left = h->body_len - h->body.len;
