@@ -170,7 +170,7 @@ enum mysql_fit mysql_fit_login(struct px_bytes in)
 	if ((in.ptr[3] != 1 && in.ptr[3] != 2) || len < 32 || len > 65536)
 		return MYSQL_FIT_NO;
 	/* PROTOCOL_41, and 19 bytes of 0 */
-	if (in.len > 5 && !(in.ptr[5] & MYSQL_CAP_PROTOCOL_41 >> 8))
+	if (in.len > 5 && !((unsigned char)in.ptr[5] & MYSQL_CAP_PROTOCOL_41 >> 8))
 		return MYSQL_FIT_NO;
 	rest = px_bytes_sub(in, 13, sizeof(zeros));
 	if (rest.len > 0 && memcmp(rest.ptr, zeros, rest.len) != 0)
@@ -178,7 +178,7 @@ enum mysql_fit mysql_fit_login(struct px_bytes in)
 	if (in.len < 36)
 		return MYSQL_FIT_SHORT;
 	if (len == 32)
-		return in.ptr[5] & MYSQL_CAP_SSL >> 8 ? MYSQL_FIT_STRONG : MYSQL_FIT_NO;
+		return (unsigned char)in.ptr[5] & MYSQL_CAP_SSL >> 8 ? MYSQL_FIT_STRONG : MYSQL_FIT_NO;
 	rest = px_bytes_sub(in, 36, SIZE_MAX);
 	n = px_bytes_find(rest, 0, '\0');
 	if (n > 256 || n + 32 >= len || !fit_is_text(px_bytes_sub(rest, 0, n)))
