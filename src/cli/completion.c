@@ -1,10 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Completion for bash and zsh, made of the table of options. */
+/* Completion for bash, zsh and fish, made of the table of options and the names of fields. */
 #include "cli/options.h"
 
 static bool option_is_real(const struct px_option *opt)
 {
 	return opt->group != PX_GROUP_HABIT;
+}
+
+/* The words of a kind of value, each behind one blank. */
+static void names_print(FILE *out, const struct px_completion_names *names, enum px_complete what)
+{
+	const char *const *name = what == PX_COMPLETE_PROTOCOLS ? names->protocols : names->fields;
+
+	for (; *name; name++)
+		fprintf(out, " %s", *name);
 }
 
 static void words_print(FILE *out, const struct px_option *opt)
@@ -34,7 +43,8 @@ static const char bash_tail[] = "\tif [ \"${cur#-}\" != \"$cur\" ]; then\n"
 				"}\n"
 				"complete -F _pxtrace pxtrace\n";
 
-static void bash_value(FILE *out, const struct px_option *opt)
+static void bash_value(FILE *out, const struct px_option *opt,
+		       const struct px_completion_names *names)
 {
 	fputc('\t', out);
 	if (opt->letter)
@@ -59,18 +69,26 @@ static void bash_value(FILE *out, const struct px_option *opt)
 		break;
 	case PX_COMPLETE_PROTOCOLS:
 	case PX_COMPLETE_FIELDS:
+		/* Lists: what is before the last comma stays. */
+		fputs("\t\tlocal before=\n"
+		      "\t\t[ \"${cur%,*}\" != \"$cur\" ] && before=${cur%,*},\n"
+		      "\t\tCOMPREPLY=($(compgen -P \"$before\" -W '",
+		      out);
+		names_print(out, names, opt->kind->complete);
+		fputs("' -- \"${cur##*,}\"))\n", out);
+		break;
 	case PX_COMPLETE_NOTHING: /* a number, size or time */
 		break;
 	}
 	fputs("\t\treturn ;;\n", out);
 }
 
-void px_completion_bash(FILE *out)
+void px_completion_bash(FILE *out, const struct px_completion_names *names)
 {
 	fputs(bash_head, out);
 	for (const struct px_option *opt = px_options_table; opt->letter || opt->name; opt++)
 		if (option_is_real(opt) && opt->value)
-			bash_value(out, opt);
+			bash_value(out, opt, names);
 	fputs("\tesac\n\tlocal options='", out);
 	for (const struct px_option *opt = px_options_table; opt->letter || opt->name; opt++) {
 		const char *between = opt == px_options_table ? "" : " ";
@@ -98,7 +116,8 @@ static void zsh_help(FILE *out, const char *text)
 	fputc(']', out);
 }
 
-static void zsh_value(FILE *out, const struct px_option *opt)
+static void zsh_value(FILE *out, const struct px_option *opt,
+		      const struct px_completion_names *names)
 {
 	bool may_miss = opt->value[0] == '[';
 	const char *name = may_miss ? opt->value + 2 : opt->value; /* of "[=WHEN]" */
@@ -122,6 +141,9 @@ static void zsh_value(FILE *out, const struct px_option *opt)
 		break;
 	case PX_COMPLETE_PROTOCOLS:
 	case PX_COMPLETE_FIELDS:
+		fputs("_values -s , name", out);
+		names_print(out, names, opt->kind->complete);
+		break;
 	case PX_COMPLETE_NOTHING:
 		break;
 	}
@@ -131,7 +153,8 @@ static void zsh_value(FILE *out, const struct px_option *opt)
  * One form of an option, by letter or by name; "+" and "=": the value may follow at once or as a
  * word of its own.
  */
-static void zsh_form(FILE *out, const struct px_option *opt, bool by_name)
+static void zsh_form(FILE *out, const struct px_option *opt, bool by_name,
+		     const struct px_completion_names *names)
 {
 	const char *glue = !opt->value ? "" : !by_name ? "+" : opt->value[0] == '[' ? "=-" : "=";
 
@@ -142,11 +165,11 @@ static void zsh_form(FILE *out, const struct px_option *opt, bool by_name)
 		fprintf(out, "-%c%s", opt->letter, glue);
 	zsh_help(out, opt->help);
 	if (opt->value)
-		zsh_value(out, opt);
+		zsh_value(out, opt, names);
 	fputc('\'', out);
 }
 
-void px_completion_zsh(FILE *out)
+void px_completion_zsh(FILE *out, const struct px_completion_names *names)
 {
 	fputs("#compdef pxtrace\n"
 	      "# zsh completion for pxtrace, made from its table of options when it is built\n"
@@ -154,9 +177,72 @@ void px_completion_zsh(FILE *out)
 	      out);
 	for (const struct px_option *opt = px_options_table; opt->letter || opt->name; opt++) {
 		if (option_is_real(opt) && opt->letter)
-			zsh_form(out, opt, false);
+			zsh_form(out, opt, false, names);
 		if (option_is_real(opt) && opt->name)
-			zsh_form(out, opt, true);
+			zsh_form(out, opt, true, names);
 	}
 	fputs("\n}\n_pxtrace \"$@\"\n", out);
+}
+
+/* In single quotes, in which fish knows \' and \\ only. */
+static void fish_quoted(FILE *out, const char *text)
+{
+	fputc('\'', out);
+	for (; *text; text++) {
+		if (*text == '\'' || *text == '\\')
+			fputc('\\', out);
+		fputc(*text, out);
+	}
+	fputc('\'', out);
+}
+
+static void fish_value(FILE *out, const struct px_option *opt,
+		       const struct px_completion_names *names)
+{
+	switch (opt->kind->complete) {
+	case PX_COMPLETE_PIDS:
+		fputs(" -x -a '(__fish_complete_pids)'", out);
+		break;
+	case PX_COMPLETE_USERS:
+		fputs(" -x -a '(__fish_complete_users)'", out);
+		break;
+	case PX_COMPLETE_WORDS:
+		fputs(opt->value[0] == '[' ? " -f -a '" : " -x -a '", out);
+		words_print(out, opt);
+		fputc('\'', out);
+		break;
+	case PX_COMPLETE_PROTOCOLS:
+	case PX_COMPLETE_FIELDS:
+		fputs(" -x -a '", out);
+		names_print(out, names, opt->kind->complete);
+		fputc('\'', out);
+		break;
+	case PX_COMPLETE_FILES:
+		fputs(" -r -F", out);
+		break;
+	case PX_COMPLETE_NOTHING:
+		fputs(" -x", out);
+		break;
+	}
+}
+
+void px_completion_fish(FILE *out, const struct px_completion_names *names)
+{
+	fputs("# fish completion for pxtrace, made from its table of options when it is built\n"
+	      "complete -c pxtrace -f\n",
+	      out);
+	for (const struct px_option *opt = px_options_table; opt->letter || opt->name; opt++) {
+		if (!option_is_real(opt))
+			continue;
+		fputs("complete -c pxtrace", out);
+		if (opt->letter)
+			fprintf(out, " -s %c", opt->letter);
+		if (opt->name)
+			fprintf(out, " -l %s", opt->name);
+		if (opt->value)
+			fish_value(out, opt, names);
+		fputs(" -d ", out);
+		fish_quoted(out, opt->help);
+		fputc('\n', out);
+	}
 }

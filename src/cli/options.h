@@ -152,9 +152,16 @@ void px_options_warn(const struct px_options *o, void (*say)(const char *line));
 void px_help_print(FILE *out);
 void px_version_print(FILE *out);
 
-/* Completion for bash and zsh, made of the table. */
-void px_completion_bash(FILE *out);
-void px_completion_zsh(FILE *out);
+/* What values may be that the table does not know; each list is ended by NULL. */
+struct px_completion_names {
+	const char *const *protocols;
+	const char *const *fields;
+};
+
+/* Completion for three shells, made of the table. */
+void px_completion_bash(FILE *out, const struct px_completion_names *names);
+void px_completion_zsh(FILE *out, const struct px_completion_names *names);
+void px_completion_fish(FILE *out, const struct px_completion_names *names);
 
 /* Groups of --help, in their order. */
 enum px_group {
