@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""DNS: real name servers and resolvers; what the clients say they asked and were told is the truth."""
+import collections
+import json
+import os
+import socket
+import subprocess
+import time
+
+from harness import clients, dns
+from harness.registry import live
+from harness.servers import LIVE, need
+from harness.tracer import binary
+
+TYPES = [("a", "A"), ("aaaa", "AAAA"), ("cname", "CNAME"), ("cname", "A"), ("ptr", "PTR"), ("mx", "MX"), ("txt", "TXT"), ("srv", "SRV"),
+         ("caa", "CAA"), ("ds", "DS"), ("https", "HTTPS"), ("svcb", "SVCB"), ("naptr", "TYPE65280"), ("MiXeD", "A"), ("nosuch", "A"),
+         ("a", "AAAA"), ("", "SOA"), ("", "NS"), ("big", "TXT")]
+
+
+def compare(t, said, records, role):
+    """Each thing said is one record, and each record has been said; answers in any order."""
+    def key(d):
+        return json.dumps({**d, "answers": sorted(d["answers"])}, sort_keys=True)
+    rows = [key(dns.told(r)) for r in records if r["role"] == role]
+    want = [key({**d, "flags": [f for f in d["flags"] if f in ("qr", "aa", "tc", "rd", "ra")]}) for d in said]
+    missing, extra = collections.Counter(want) - collections.Counter(rows), collections.Counter(rows) - collections.Counter(want)
+    t.expect(not missing and not extra, f"missing {list(missing)[:3]}\n    invented {list(extra)[:3]}")
+
+
+class Tcpdump:
+    """A capture of a port, whole when the block is over."""
+
+    def __init__(self, path, port):
+        self.path = path
+        self.process = subprocess.Popen([need("tcpdump"), "-q", "-U", "-i", "lo", "-w", path, "port", str(port)],
+                                        stderr=subprocess.PIPE, start_new_session=True)
+        self.process.stderr.readline()  # it listens
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        time.sleep(0.3)
+        self.process.terminate()
+        self.process.wait(10)
+
+
+def replay(path):
+    out = subprocess.run([binary(), "-j", "-r", path], capture_output=True, text=True, check=True).stdout
+    return [r for r in map(json.loads, out.splitlines()) if r["type"] == "message"]
+
+
+def dissected(path, port):
+    """What tshark makes of it: (response or not, id, name, rcode) of each message."""
+    out = subprocess.run([need("tshark"), "-r", path, "-d", f"udp.port=={port},dns", "-d", f"tcp.port=={port},dns", "-Y", "dns", "-T", "fields",
+                          "-e", "dns.flags.response", "-e", "dns.id", "-e", "dns.qry.name", "-e", "dns.flags.rcode"],
+                         capture_output=True, text=True, check=True).stdout
+    return [line.split("\t") for line in out.splitlines()]
+
+
+def essence(records):
+    """What has to be the same live and from a capture."""
+    return sorted(json.dumps([r["op"], r["target"], r["status"], r["stream"], r["net"], r["req"], r["resp"]], sort_keys=True) for r in records)
+
+
+@live()
+def named_all_types(t):
+    """named, asked by dig for every type over UDP and TCP, cut answers, EDNS; the same from tcpdump's capture, and tshark agrees"""
+    server = t.start(dns.named(t.folder))
+    port = server.address[1]
+    path = os.path.join(t.folder, "dns.pcap")
+    said = []
+    with Tcpdump(path, port), t.trace(server.pids) as tracer:
+        for name, kind in TYPES:
+            name = f"{name}.example.test" if name else "example.test"
+            said.append(dns.dig(server.address, "+nocookie", "+ignore", name, kind))
+            said.append(dns.dig(server.address, "+tcp", "+noedns", name, kind))
+        said.append(dns.dig(server.address, "+noedns", "+ignore", "big.example.test", "TXT"))
+        said.append(dns.dig(server.address, "elsewhere.invalid", "A"))
+        said.append(dns.dig(server.address, "+norec", "a.example.test", "TYPE65281"))
+    t.expect(any("tc" in d["flags"] for d in said), "no answer was cut")
+    compare(t, said, tracer.messages(), "server")
+    captured = replay(path)
+    t.expect(essence(captured) == essence(tracer.messages()), "the capture says otherwise")
+    theirs = dissected(path, port)
+    t.expect(len([m for m in theirs if m[0] in ("1", "True")]) == len(captured), f"tshark sees {len(theirs)} messages")
+    rcodes = {"0": "NOERROR", "3": "NXDOMAIN", "5": "REFUSED"}
+    t.expect(sorted((int(m[1], 16), rcodes[m[3]]) for m in theirs if m[0] in ("1", "True")) ==
+             sorted((r["stream"], r["status"]) for r in captured), "tshark's outcomes are others")
+
+
+@live()
+def zone_transfer(t):
+    """dig AXFR from named is one record"""
+    server = t.start(dns.named(t.folder))
+    with t.trace(server.pids) as tracer:
+        out = subprocess.run([need("dig"), "@127.0.0.1", "-p", str(server.address[1]), "example.test", "AXFR"], capture_output=True,
+                             text=True, check=True, timeout=30).stdout
+    lines = [line for line in out.splitlines() if line and not line.startswith(";")]
+    records = tracer.messages()
+    t.expect([(r["op"], r["target"], r["status"], r["resp"]["answer_count"]) for r in records] ==
+             [("AXFR", "example.test", "NOERROR", len(lines))], f"{len(lines)} lines, {records}")
+
+
+def resolver(t, make):
+    """Both sides of a resolver: asked by dig, it asks named; each question is seen twice."""
+    behind = t.start(dns.named(t.folder))
+    server = t.start(make(t.folder, behind.address))
+    said = []
+    with t.trace(server.pids, "-f") as tracer:
+        for name, kind in TYPES:
+            name = f"{name}.example.test" if name else "example.test"
+            said.append(dns.dig(server.address, "+nocookie", name, kind))
+            said.append(dns.dig(server.address, "+tcp", "+noedns", name.replace("example", "EXAMPLE"), kind))
+    served = [r for r in tracer.messages() if r["role"] == "server"]
+    asked = [r for r in tracer.messages() if r["role"] == "client"]
+    def rows(list_of):
+        return collections.Counter(json.dumps([d["id"], d["qname"], d["qtype"], d["status"], d["size"], sorted(d["answers"])])
+                                   for d in list_of)
+    wrong = rows(said) - rows(map(dns.told, served)), rows(map(dns.told, served)) - rows(said)
+    # an answer that was cut is asked for again
+    again = [r for r in served if r["resp"] and r["resp"]["tc"]]
+    t.expect(not wrong[0] and sum(wrong[1].values()) <= len(again), f"missing {list(wrong[0])[:2]} invented {list(wrong[1])[:2]}")
+    t.expect(asked and all(r["remote_port"] == behind.address[1] and r["status"] != "NOREPLY" for r in asked), "what it asked")
+    return tracer
+
+
+@live()
+def unbound_resolver(t):
+    """unbound with worker threads"""
+    resolver(t, dns.unbound)
+
+
+@live()
+def dnsmasq_forwarder(t):
+    """dnsmasq, which forks for TCP"""
+    resolver(t, dns.dnsmasq)
+
+
+@live(perf=True)
+def retries_and_strays(t):
+    """Retries, late, forged, double and missing answers, a header alone, one socket and two servers"""
+    one, two = t.start(dns.own(t.folder)), t.start(dns.own(t.folder))
+    script = os.path.join(LIVE, "clients", "names.py")
+    client = clients.Client(["/usr/bin/python3", script, str(one.address[1]), str(two.address[1])])
+    t.stops.append(client.stop)
+    with t.trace([client.pid]) as tracer:
+        client.go()
+        tracer.process.wait(10)
+    seen = collections.Counter((r["target"], r["status"], (r["req"] or {}).get("tries"), tuple(r["flags"])) for r in tracer.messages())
+    want = collections.Counter({
+        ("plain.test", "NOERROR", 1, ()): 20, ("second.test", "NOERROR", 2, ()): 1, ("never.test", "NOREPLY", 1, ("noreply",)): 1,
+        ("twice.test", "NOERROR", 1, ()): 1, ("twice.test", "NOERROR", None, ("unpaired",)): 1,
+        ("forged.test", "NOERROR", 1, ()): 1, ("FORGER.test", "NOERROR", None, ("unpaired",)): 1,
+        ("head.test", "FORMERR", 1, ()): 1, ("late-300.test", "NOERROR", 1, ()): 1, ("nosuch.test", "NXDOMAIN", 1, ()): 1,
+        ("both.test", "NOERROR", 1, ()): 2})
+    t.expect(seen == want, f"missing {want - seen}, invented {seen - want}")
+    late = [r for r in tracer.messages() if r["target"] == "late-300.test"][0]
+    t.expect(300e6 <= late["latency_ns"] < 2e9, f"latency {late['latency_ns']}")
+
+
+@live()
+def node_c_ares(t):
+    """node's c-ares: dns.Resolver"""
+    server = t.start(dns.named(t.folder))
+    code = """
+const { Resolver } = require('dns').promises; const r = new Resolver(); r.setServers(['127.0.0.1:%d']);
+(async () => { for (const [n, k] of [['a','A'],['aaaa','AAAA'],['mx','MX'],['txt','TXT'],['srv','SRV'],['nosuch','A']])
+  { try { await r.resolve(n + '.example.test', k); } catch (e) { if (e.code != 'ENOTFOUND') throw e; } } })();
+""" % server.address[1]
+    client = clients.Client([need("node"), "-e", code])
+    t.stops.append(client.stop)
+    with t.trace([client.pid]) as tracer:
+        client.go()
+        tracer.process.wait(10)
+    t.expect([(r["op"], r["target"], r["status"]) for r in tracer.messages()] ==
+             [(k, f"{n}.example.test", "NXDOMAIN" if n == "nosuch" else "NOERROR")
+              for n, k in (("a", "A"), ("aaaa", "AAAA"), ("mx", "MX"), ("txt", "TXT"), ("srv", "SRV"), ("nosuch", "A"))],
+             f"{[(r['op'], r['target'], r['status'], r['flags']) for r in tracer.messages()]}")
+
+
+@live()
+def glibc_getaddrinfo(t):
+    """glibc asks for A and AAAA in one sendmmsg: two records each; in a network of its own"""
+    script = os.path.join(LIVE, "clients", "names_apart.py")
+    client = clients.Client(["/usr/bin/unshare", "--net", "--mount", "/usr/bin/python3", script, t.folder])
+    t.stops.append(client.stop)
+    with t.trace([client.pid]) as tracer:
+        client.go()
+        tracer.process.wait(20)
+    seen = collections.Counter((r["op"], r["target"], r["status"], tuple(r["flags"])) for r in tracer.messages())
+    want = collections.Counter({(k, f"h{i}.test", "NOERROR", ()): 1 for i in range(20) for k in ("A", "AAAA")})
+    t.expect(seen == want, f"missing {want - seen}, invented {seen - want}")
+
+
+@live()
+def saved_and_read(t):
+    """-w of datagrams, read by -r, gives the same records; --port, --host and --role choose among them"""
+    server = t.start(dns.own(t.folder))
+    path = os.path.join(t.folder, "saved.pcapng")
+
+    def ask(times):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.settimeout(5)
+            sock.connect(server.address)
+            for i in range(times):
+                sock.send(dns.query(i, f"n{i}.test"))
+                sock.recv(1000)
+    with t.trace(server.pids, "-w", path, "--print") as tracer:
+        ask(30)
+    t.expect(len(tracer.messages()) == 30, f"{len(tracer.messages())} records")
+    again = replay(path)
+    same = ("ts", "latency_ns", "pid", "tid", "comm", "role", "net", "local_addr", "local_port", "remote_addr", "remote_port", "op",
+            "target", "status", "flags", "req", "resp")
+    t.expect([{k: r[k] for k in same} for r in again] == [{k: r[k] for k in same} for r in tracer.messages()], "read, it is another")
+    for words, count in ((("--port", str(server.address[1])), 5), (("--port", "1"), 0), (("--host", "127.0.0.1"), 5),
+                         (("--host", "10.0.0.0/8"), 0), (("--role", "server"), 5), (("--role", "client"), 0)):
+        with t.trace(server.pids, *words) as tracer:
+            ask(5)
+        t.expect(len(tracer.messages()) == count, f"{words}: {len(tracer.messages())} records of {count}")
