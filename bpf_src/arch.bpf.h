@@ -21,6 +21,7 @@
 #define PX_FN_SP(regs) PX_REG(regs, user_regs.sp)
 #define PX_GO_ARG(regs, n) PX_REG(regs, user_regs.regs[n])	/* of a function of a Go program, and its results */
 #define PX_GO_G(regs) PX_REG(regs, user_regs.regs[28])	/* the goroutine that runs */
+#define PX_GO_HOME 8	/* from the stack pointer at a return to where arguments were kept */
 #define PX_FN_RETURN_ADDRESS 0	/* bytes of the stack that a return takes away */
 
 /* PSR_MODE32_BIT: the task runs 32-bit code, whose calls have numbers of their own. */
@@ -56,6 +57,7 @@ px_inline int px_inside_call(u64 regs)
 		: (n) == 1 ? __builtin_offsetof(struct pt_regs, bx)                                \
 			   : __builtin_offsetof(struct pt_regs, cx))
 #define PX_GO_G(regs) PX_REG(regs, r14)
+#define PX_GO_HOME 8
 #define PX_FN_SP(regs) PX_REG(regs, sp)
 #define PX_FN_RETURN_ADDRESS 8
 

@@ -46,6 +46,7 @@ struct px_tls_tie {
 	struct px_abi_event head;
 	u32 moved[2];	/* bytes of plaintext so far, by direction */
 	u64 is_start;	/* it was met before or in its handshake */
+	u64 read_ns;	/* when plaintext came in last; of Go alone */
 };
 BPF_TABLE("lru_hash", struct px_tls_key, struct px_tls_tie, tls_ties, PX_TIES_MAX);
 

@@ -144,6 +144,7 @@ int px_tls_return(struct pt_regs *ctx)
 		tie = px_tls_untied(ctx, &key, c.what);
 	if (!tie || !tie->head.kind || n < 0 || (n == 0 && dir == PX_ABI_OUT))
 		return 0;
+	moved.ts_ns = bpf_ktime_get_ns();
 	moved.pos = tie->moved[dir];
 	moved.peer_pos = tie->moved[!dir];
 	__sync_fetch_and_add(&tie->moved[dir], (u32)n);

@@ -19,6 +19,7 @@ struct px_go_stack {
 struct px_go_call {
 	struct px_tls_call call;	/* sp: how deep below the top of the stack */
 	u64 len;
+	u64 begin_ns;
 	u64 counted;	/* the bytes to go out are counted as moved by the socket with this number; 0: not yet */
 	u32 pos, peer_pos;	/* then: where they belong */
 	u64 is_on_stack;	/* buf is as sp is */
@@ -79,6 +80,7 @@ int px_go_enter(struct pt_regs *ctx)
 		return 0;
 	c.call.buf = PX_GO_ARG(regs, 1);
 	c.len = PX_GO_ARG(regs, 2);
+	c.begin_ns = bpf_ktime_get_ns();
 	if (c.call.buf >= stack.low && c.call.buf < stack.high) {
 		c.call.buf = stack.high - c.call.buf;
 		c.is_on_stack = 1;
@@ -96,6 +98,29 @@ px_inline void px_go_uncount(const struct px_go_call *c, struct px_tls_tie *tie,
 		__sync_fetch_and_add(&tie->moved[PX_ABI_OUT], (u32)n - (u32)c->len);
 }
 
+/* Where a function keeps its arguments while it calls others: behind its return address, in their order. */
+struct px_go_home {
+	u64 context, buf, len;
+};
+
+/*
+ * A goroutine returns from a call that was under way when the probes came, most often a server's, that
+ * waited for the next request. False: it is not known what it was called with.
+ */
+px_inline int px_go_recall(struct px_go_call *c, u64 regs, u64 what)
+{
+	struct px_go_home home = {};
+
+	if (!(what & PX_ABI_TLS_KEEPS_ARGS) || !px_is_target(px_current_id() >> 32) ||
+	    px_probe_user(&home, sizeof(home), (void *)(PX_FN_SP(regs) + PX_GO_HOME)))
+		return 0;
+	c->call.what = what;
+	c->call.context = home.context;
+	c->call.buf = home.buf;
+	c->len = home.len;
+	return 1;
+}
+
 /* One of their return instructions: (n int, err error) is in registers, too. */
 int px_go_return(struct pt_regs *ctx)
 {
@@ -103,22 +128,26 @@ int px_go_return(struct pt_regs *ctx)
 	struct px_tls_key g = {}, key = {};
 	struct px_tls_moved moved = {};
 	struct px_go_stack stack = {};
-	struct px_go_call *at, c;
+	struct px_go_call *at, c = {};
 	struct px_tls_tie *tie;
 	u32 dir;
 	s64 n;
 
 	px_go_key(&g, regs);
 	at = go_calls.lookup(&g);
-	if (!at || px_probe_user(&stack, sizeof(stack), (void *)g.context))
+	if (at) {
+		c = *at;
+		if (px_probe_user(&stack, sizeof(stack), (void *)g.context))
+			return 0;
+		depth = stack.high - PX_FN_SP(regs);
+		if (depth > c.call.sp)
+			return 0;	/* one that it has called */
+		go_calls.delete(&g);
+		if (depth != c.call.sp || c.call.what & PX_ABI_TLS_SILENT)
+			return 0;
+	} else if (!px_go_recall(&c, regs, px_attach_cookie(ctx))) {
 		return 0;
-	c = *at;
-	depth = stack.high - PX_FN_SP(regs);
-	if (depth > c.call.sp)
-		return 0;	/* one that it has called */
-	go_calls.delete(&g);
-	if (depth != c.call.sp || c.call.what & PX_ABI_TLS_SILENT)
-		return 0;
+	}
 	n = (s64)PX_GO_ARG(regs, 0);
 	dir = c.call.what & PX_ABI_TLS_OUT ? PX_ABI_OUT : PX_ABI_IN;
 	key.tgid = g.tgid;
@@ -142,6 +171,12 @@ int px_go_return(struct pt_regs *ctx)
 		moved.peer_pos = tie->moved[!dir];
 		__sync_fetch_and_add(&tie->moved[dir], (u32)n);
 	}
+	moved.ts_ns = bpf_ktime_get_ns();
+	/* The answer has been read meanwhile, so this went out before; more is not known. */
+	if (dir == PX_ABI_OUT && tie->read_ns > c.begin_ns)
+		moved.ts_ns = c.begin_ns;
+	else if (dir == PX_ABI_IN)
+		tie->read_ns = moved.ts_ns;
 	moved.what = c.call.what;
 	moved.buf = c.is_on_stack ? stack.high - c.call.buf : c.call.buf;
 	moved.len = (u32)n;

@@ -75,6 +75,7 @@ px_inline void px_tls_push_large(void *ctx, const struct px_abi_event *h, u64 bu
 
 /* What a call has moved. */
 struct px_tls_moved {
+	u64 ts_ns;
 	u64 what;	/* the cookie of its probe */
 	u64 buf;
 	u32 len;
@@ -89,7 +90,7 @@ px_inline void px_tls_push(void *ctx, const struct px_abi_event *head, const str
 	__builtin_memcpy(&h, head, PX_HEAD);
 	h.pos = m->pos;
 	h.peer_pos = m->peer_pos;
-	h.ts_ns = bpf_ktime_get_ns();
+	h.ts_ns = m->ts_ns;
 	h.kind = PX_ABI_DATA;
 	h.dir = m->what & PX_ABI_TLS_OUT ? PX_ABI_OUT : PX_ABI_IN;
 	h.flags = PX_ABI_F_TLS | PX_ABI_F_PEER_POS;

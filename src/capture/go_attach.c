@@ -83,9 +83,13 @@ static int go_hang_all(struct go_links *to, const struct px_go_places *g, const 
 	};
 	int err = 0;
 
-	for (size_t i = 0; i < PX_GO_FUNCTIONS; i++)
+	for (size_t i = 0; i < PX_GO_FUNCTIONS; i++) {
+		bool is_kept = i == PX_GO_READ && g->returns[i].keeps_args;
+		uint64_t cookie = go_cookies[i] | (is_kept ? PX_ABI_TLS_KEEPS_ARGS : 0);
+
 		for (uint32_t r = 0; r < g->returns[i].count && !err; r++)
-			err = go_add(to, &u, g->offsets[i] + g->returns[i].at[r], go_cookies[i]);
+			err = go_add(to, &u, g->offsets[i] + g->returns[i].at[r], cookie);
+	}
 	if (!err)
 		err = go_hang(to, &u);
 	u.program = h->enter;

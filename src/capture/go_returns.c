@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -54,10 +55,41 @@ static bool returns_open(struct returns_llvm *llvm)
 	return true;
 }
 
+/*
+ * What a function's beginning does with the stack. In Go's calling convention callers leave room for
+ * the arguments that come in registers, in their order, behind the return address; a function that calls
+ * others stores there what it will need again.
+ */
+struct returns_frame {
+	int depth;	/* bytes between the stack pointer and the return address */
+	unsigned stored;	/* which arguments, a bit each */
+	bool has_called;
+};
+
+static void returns_look(struct returns_frame *f, const char *text)
+{
+	static const char *const args[] = { "rax", "rbx", "rcx" };
+	char from[8];
+	int n, at;
+
+	if (f->has_called)
+		return;
+	if (sscanf(text, " pushq %%%7[a-z]", from) == 1)
+		f->depth += 8;
+	else if (sscanf(text, " subq $%d, %%%7[a-z]", &n, from) == 2 && strcmp(from, "rsp") == 0)
+		f->depth += n;
+	else if (sscanf(text, " movq %%%7[a-z0-9], %d(%%rsp)", from, &at) == 2)
+		for (int i = 0; i < (int)PX_COUNT(args); i++)
+			f->stored |= strcmp(from, args[i]) == 0 && at == f->depth + 8 + 8 * i ? 1u << i : 0;
+	else
+		f->has_called = strstr(text, "call") != NULL;
+}
+
 /* Instruction by instruction to the end. False: this is no code, or it returns nowhere or in too many places. */
 static bool returns_of(const struct returns_llvm *llvm, void *dc, struct px_bytes code,
 		       struct px_go_returns *out)
 {
+	struct returns_frame frame = { 0 };
 	char text[128];
 	size_t at = 0;
 
@@ -68,6 +100,8 @@ static bool returns_of(const struct returns_llvm *llvm, void *dc, struct px_byte
 
 		if (n == 0 && RETURNS_UNIT == 0)
 			return false;
+		if (n)
+			returns_look(&frame, text);
 		if (n && strncmp(text + strspn(text, " \t"), "ret", 3) == 0) {
 			if (out->count == PX_GO_RETURNS_MAX)
 				return false;
@@ -75,6 +109,7 @@ static bool returns_of(const struct returns_llvm *llvm, void *dc, struct px_byte
 		}
 		at += n ? n : RETURNS_UNIT;
 	}
+	out->keeps_args = frame.stored == 7;
 	return code.len == 0 || out->count > 0;
 }
 

@@ -15,6 +15,7 @@
 struct px_go_returns {
 	uint32_t at[PX_GO_RETURNS_MAX];	/* offsets in the function */
 	uint32_t count;
+	uint32_t keeps_args;	/* 1: receiver, pointer and length are stored where callers leave room for them */
 };
 
 /*

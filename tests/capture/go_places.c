@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * go_places FILE: what is found of crypto/tls in a Go program, for go_test.py to compare: the version,
- * then for each function offset in the file, size, and offsets of its returns.
+ * then for each function offset in the file, size, whether it keeps its arguments, and offsets of its
+ * returns.
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -29,7 +30,8 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	for (size_t i = 0; result == PX_GO_YES && i < PX_GO_FUNCTIONS; i++) {
-		printf("%" PRIu64 " %zu", p.functions[i].offset, p.functions[i].bytes.len);
+		printf("%" PRIu64 " %zu %u", p.functions[i].offset, p.functions[i].bytes.len,
+		       returns[i].keeps_args);
 		for (uint32_t r = 0; r < returns[i].count; r++)
 			printf(" %u", returns[i].at[r]);
 		printf("\n");

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real servers on free loopback ports, each a process of its own with the pids that are to be traced."""
+import glob
 import json
 import os
 import shutil
@@ -186,18 +187,39 @@ def newer(target, *sources):
     return os.path.exists(target) and all(os.path.getmtime(target) >= os.path.getmtime(path) for path in sources)
 
 
-def go_binary():
-    binary, source = f"{built_dir()}/go-server", f"{LIVE}/servers/go/main.go"
+GO_VARIANTS = {  # how a program is built: whether by gcc, too, and with which arguments
+    "plain": ("0", []),
+    "stripped": ("0", ["-ldflags=-s -w"]),
+    "pie": ("0", ["-buildmode=pie"]),
+    "gcc": ("1", ["-ldflags=-linkmode=external"]),
+    "gcc-pie-stripped": ("1", ["-buildmode=pie", "-ldflags=-linkmode=external -s -w"]),
+}
+
+
+def go_tools():
+    """The go commands of this host by their version: the one that is called go, and the oldest of those that Debian has."""
+    tools = {}
+    for path in [need("go"), *sorted(glob.glob("/usr/lib/go-1.*/bin/go"))[:1]]:
+        env = dict(os.environ, GOTOOLCHAIN="local")
+        text = subprocess.run([path, "env", "GOVERSION"], env=env, capture_output=True, text=True, check=True).stdout
+        tools.setdefault(text.split()[0], path)
+    return tools
+
+
+def go_binary(variant="plain", go=None):
+    go = go or need("go")
+    binary, source = f"{built_dir()}/go-server-{variant}{go.replace('/', '-')}", f"{LIVE}/servers/go/main.go"
     if not newer(binary, source):
-        env = dict(os.environ, CGO_ENABLED="0", GOFLAGS="-mod=mod", GOTOOLCHAIN="local", GOPROXY="off")
+        cgo, args = GO_VARIANTS[variant]
+        env = dict(os.environ, CGO_ENABLED=cgo, GOFLAGS="-mod=mod", GOTOOLCHAIN="local", GOPROXY="off")
         env.setdefault("HOME", "/root")
-        subprocess.run([need("go"), "build", "-o", binary, "."], cwd=f"{LIVE}/servers/go", env=env, check=True)
+        subprocess.run([go, "build", *args, "-o", binary, "."], cwd=f"{LIVE}/servers/go", env=env, check=True)
     return binary
 
 
-def go_server(_folder):
+def go_server(_folder, pem=None, **kwargs):
     port = free_port()
-    return Server([go_binary(), str(port)], ("127.0.0.1", port))
+    return Server([go_binary(**kwargs), str(port), *([pem] if pem else [])], ("127.0.0.1", port))
 
 
 def c_binary(name, source, *flags):
