@@ -50,6 +50,13 @@ px_inline void px_go_count(struct px_go_call *c, struct px_tls_tie *tie)
 	__sync_fetch_and_add(&tie->moved[PX_ABI_OUT], (u32)c->len);
 }
 
+/* A function that finds its stack too small has it replaced by a larger one, and begins again. */
+px_inline int px_go_is_again(const struct px_go_call *was, const struct px_go_call *is)
+{
+	return was->call.sp == is->call.sp && was->call.context == is->call.context &&
+	       was->call.what == is->call.what && was->call.buf == is->call.buf && was->len == is->len;
+}
+
 /*
  * (*Conn).Read(b []byte), Write(b []byte), clientHandshake(ctx), serverHandshake(ctx): receiver and
  * arguments in registers since Go 1.17.
@@ -70,6 +77,7 @@ int px_go_enter(struct pt_regs *ctx)
 	c.call.sp = stack.high - PX_FN_SP(regs);
 	c.call.what = px_attach_cookie(ctx);
 	c.call.context = PX_GO_ARG(regs, 0);
+	c.len = PX_GO_ARG(regs, 2);
 	key.tgid = g.tgid;
 	key.context = c.call.context;
 	tie = tls_ties.lookup(&key);
@@ -79,12 +87,13 @@ int px_go_enter(struct pt_regs *ctx)
 	if (outer && c.call.sp > outer->call.sp)
 		return 0;
 	c.call.buf = PX_GO_ARG(regs, 1);
-	c.len = PX_GO_ARG(regs, 2);
 	c.begin_ns = bpf_ktime_get_ns();
 	if (c.call.buf >= stack.low && c.call.buf < stack.high) {
 		c.call.buf = stack.high - c.call.buf;
 		c.is_on_stack = 1;
 	}
+	if (outer && px_go_is_again(outer, &c))
+		return 0;
 	if (tie)
 		px_go_count(&c, tie);
 	go_calls.update(&g, &c);
