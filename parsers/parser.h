@@ -139,6 +139,7 @@ struct px_exchange {
 	const char *local_addr;	/* text, for a URL without a host */
 	unsigned int flags;	/* PX_FLAG_*: the frames' and what the matcher found */
 	void *state;		/* the connection's, as parse() left it */
+	const char *note;	/* of a handshake: why what it hides is not seen, or NULL */
 };
 
 /* How much is kept of a message. */
@@ -199,6 +200,12 @@ struct px_parser {
 	 * without a state, and says FRAME or BAD. Nobody asks infer() about them.
 	 */
 	bool has_datagrams;
+	size_t infer_max;		/* bytes after which a "maybe" is a "no"; 0: PX_INFER_MAX */
+	/*
+	 * It opens connections for others and is over then: its one exchange is a record of type
+	 * tls, about the connection, whose table's fields are keys of the record itself.
+	 */
+	bool is_handshake;
 
 	/* Whose bytes are these? head: the first ones seen of a direction, at least one. */
 	enum px_sure (*infer)(struct px_bytes head, enum px_dir dir);

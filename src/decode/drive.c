@@ -168,7 +168,7 @@ static bool decode_recognise(struct px_decoder *d, enum px_dir dir)
 		case PX_SURE_YES:
 			return decode_adopt(d, parser, dir);
 		case PX_SURE_MAYBE:
-			if (view.len < PX_INFER_MAX && !s->eof)
+			if (!s->eof && s->pos + view.len == s->end)
 				return false;
 			break;
 		case PX_SURE_NO:

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "decode/infer.h"
 
+static size_t infer_max(const struct px_parser *parser)
+{
+	return parser->infer_max ? parser->infer_max : PX_INFER_MAX;
+}
+
 enum px_sure px_infer(const struct px_parser *const *parsers, uint32_t excluded,
 		      struct px_bytes head, enum px_dir dir, const struct px_parser **out)
 {
@@ -12,6 +17,8 @@ enum px_sure px_infer(const struct px_parser *const *parsers, uint32_t excluded,
 		if (excluded >> i & 1)
 			continue;
 		sure = parsers[i]->infer(head, dir);
+		if (sure == PX_SURE_MAYBE && head.len >= infer_max(parsers[i]))
+			sure = PX_SURE_NO;
 		if (sure == PX_SURE_YES) {
 			*out = parsers[i];
 			return sure;

@@ -5,7 +5,7 @@
 
 #include "parser.h"
 
-/* After so many bytes a "maybe" is a "no". */
+/* After so many bytes a "maybe" is a "no", unless the parser says otherwise. */
 #define PX_INFER_MAX 512
 
 /*

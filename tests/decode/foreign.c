@@ -392,7 +392,7 @@ const struct foreign_kind foreign_kinds[] = {
 	{ "noise", NULL, make_noise },
 	{ "dull bytes", NULL, make_dull },
 	{ "lengths", NULL, make_lengths },
-	{ "tls", NULL, make_tls },
+	{ "tls", "tls", make_tls },
 	{ "files and media", NULL, make_file },
 	{ "logs", NULL, make_log },
 	{ "mail", NULL, make_mail },

@@ -111,6 +111,9 @@ static void dump_raw(struct px_buf *out, const char *name, const struct px_raw *
 void px_dump_exchange(struct px_buf *out, const struct px_exchange *ex, unsigned int how,
 		      size_t pool_bytes)
 {
+	static const char *const prefixes[] = { [PX_SIDE_COMMON] = "",
+						[PX_SIDE_REQ] = "req.",
+						[PX_SIDE_RESP] = "resp." };
 	struct px_record *rec = calloc(1, sizeof(*rec));
 	struct px_arena_pool pool;
 	struct px_arena arena;
@@ -136,7 +139,7 @@ void px_dump_exchange(struct px_buf *out, const struct px_exchange *ex, unsigned
 			dump_value(out, "", &px_common_fields[i], rec->common[i]);
 	for (int i = 0; rec->fields[i].type != PX_TYPE_NONE; i++)
 		if (rec->has_proto >> i & 1)
-			dump_value(out, rec->fields[i].side == PX_SIDE_REQ ? "req." : "resp.",
+			dump_value(out, prefixes[rec->fields[i].side],
 				   &rec->fields[i], rec->proto[i]);
 	if (how & PX_DUMP_RAW && rec->has_req)
 		dump_raw(out, "raw req: ", &rec->raw_req);

@@ -186,6 +186,16 @@ static bool feed_aside(struct px_feed *f, enum px_dir dir)
 	return is_one;
 }
 
+/* Both directions end this protocol: what was far enough to be shown is a frame. */
+static void feed_over(struct px_feed *f, const struct px_parser *hand_over)
+{
+	f->is_over = true;
+	f->hand_over = hand_over;
+	for (int i = 0; i < 2; i++)
+		if (f->dir[i].frame && f->dir[i].frame->kind)
+			feed_deliver(f, (enum px_dir)i);
+}
+
 /* True: go on with this direction. */
 static bool feed_step(struct px_feed *f, enum px_dir dir)
 {
@@ -245,19 +255,15 @@ static bool feed_step(struct px_feed *f, enum px_dir dir)
 	case PX_PARSE_FRAME:
 		feed_consume(d, r.consumed);
 		feed_deliver(f, dir);
-		if (r.ends_protocol) {
-			f->is_over = true;
-			f->hand_over = r.hand_over;
-		}
+		if (r.ends_protocol)
+			feed_over(f, r.hand_over);
 		return true;
 	case PX_PARSE_SKIP:
 		feed_consume(d, r.consumed);
 		d->discard = r.discard;
 		d->ask_again = r.discard > 0;
-		if (r.ends_protocol) {
-			f->is_over = true;
-			f->hand_over = r.hand_over;
-		}
+		if (r.ends_protocol)
+			feed_over(f, r.hand_over);
 		return true;
 	case PX_PARSE_MORE:
 		d->need = r.need;
