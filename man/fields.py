@@ -39,7 +39,7 @@ def roff(listing):
                 out.append(".El")
                 in_list = False
             name = escaped(" ".join(words))
-            out += [".Pp", f"With type {name}:" if name == "summary" else f"With proto {name}:"]
+            out += [".Pp", f"With type {name}:" if name in ("summary", "tls") else f"With proto {name}:"]
     if in_list:
         out.append(".El")
     return "".join(line + "\n" for line in out)

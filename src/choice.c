@@ -89,7 +89,8 @@ static int choice_parsers(struct px_choice *c, const struct px_options *o, struc
 	    choice_names(&o->no_protos, "--no-proto", &unwanted, err))
 		return -1;
 	for (size_t i = 0; px_parsers[i] && count < PX_CHOICE_PARSERS_MAX; i++)
-		if ((!o->protos.count || (wanted >> i & 1)) && !(unwanted >> i & 1))
+		if ((!o->protos.count || (wanted >> i & 1) || px_parsers[i]->is_handshake) &&
+		    !(unwanted >> i & 1))
 			c->parsers[count++] = px_parsers[i];
 	if (count == 0)
 		return px_error_set(err, PX_EXIT_USAGE, "leave one of them out",

@@ -250,6 +250,16 @@ bool px_notes_tls(struct px_notes *n, struct px_tls_watch *w, bool wait, int64_t
 	return n->tls_ready || wait || !w || px_tls_watch_fd(w) < 0;
 }
 
+const char *px_notes_hidden(const struct px_notes *n, const struct px_conn *c)
+{
+	(void)c;
+	if (!n->is_live)
+		return "no plaintext in a capture";
+	if (n->opt->no_tls)
+		return "--no-tls: TLS libraries are not looked into";
+	return "no TLS library that pxtrace knows has moved its plaintext";
+}
+
 void px_notes_banner(const struct px_notes *n, const char *targets, size_t probes)
 {
 	px_log(PX_LOG_NOTE, "tracing %s%s, %zu probes (%s); Ctrl-C to end", targets, n->tls,

@@ -43,6 +43,9 @@ void px_notes_tell_spliced(struct px_notes *n, int64_t wall_ns);
  */
 bool px_notes_tls(struct px_notes *n, struct px_tls_watch *w, bool wait, int64_t wall_ns);
 
+/* Why the inside of this TLS connection is not seen. */
+const char *px_notes_hidden(const struct px_notes *n, const struct px_conn *c);
+
 /* Everything is set up: who is traced, and how. */
 void px_notes_banner(const struct px_notes *n, const char *targets, size_t probes);
 

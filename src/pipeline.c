@@ -66,6 +66,16 @@ static void pipeline_exchange(void *ctx, struct px_conn *c, const struct px_exch
 	px_report_exchange(&p->report, c, ex);
 }
 
+static void pipeline_handshake(void *ctx, struct px_conn *c, const struct px_exchange *ex)
+{
+	struct px_pipeline *p = ctx;
+	struct px_exchange told = *ex;
+
+	if (!c->is_tls)
+		told.note = px_notes_hidden(&p->notes, c);
+	px_report_handshake(&p->report, c, &told);
+}
+
 static void pipeline_open(void *ctx, struct px_conn *c)
 {
 	struct px_pipeline *p = ctx;
@@ -459,6 +469,8 @@ static int pipeline_open_table(struct px_pipeline *p, const struct px_run_info *
 						? table.limits.body_max * 4
 						: (size_t)1 << 30;
 	table.on_exchange = pipeline_exchange;
+	table.on_handshake = pipeline_handshake;
+	table.tells_handshakes = opt->tls_info;
 	table.on_open = pipeline_open;
 	table.on_close = pipeline_close;
 	table.on_lost = pipeline_lost;

@@ -188,6 +188,48 @@ void px_report_exchange(struct px_report *r, struct px_conn *c, const struct px_
 	report_emit(r);
 }
 
+/* From the first byte to the last of both sides, if it came to its end. */
+static void report_handshake_time(struct px_record *rec, const struct px_exchange *ex)
+{
+	const struct px_frame *a = ex->request, *b = ex->response;
+
+	if (a && b && px_record_has(rec, PX_F_STATUS) &&
+	    px_bytes_eq(rec->common[PX_F_STATUS].s, PX_BYTES("OK")))
+		px_record_int(rec, PX_F_LATENCY_NS,
+			      (int64_t)((b->last.ts_ns > a->last.ts_ns ? b : a)->last.ts_ns -
+					a->first.ts_ns));
+	else
+		px_record_null(rec, PX_F_LATENCY_NS);
+}
+
+void px_report_handshake(struct px_report *r, struct px_conn *c, const struct px_exchange *ex)
+{
+	const struct px_frame *first = ex->request ? ex->request : ex->response, *last = first;
+	const unsigned int shown = PX_FLAG_TRUNCATED | PX_FLAG_ABORTED | PX_FLAG_MID_STREAM |
+				   PX_FLAG_GAP;
+	struct px_exchange seen = *ex;
+	struct px_record *rec;
+
+	if (px_report_is_full(r))
+		return;
+	if (ex->response && ex->response->last.ts_ns > last->last.ts_ns)
+		last = ex->response;
+	if (report_is_swapped(c))
+		seen.role = PX_ROLE_CLIENT;
+	rec = report_begin(r, PX_RECORD_TLS, (int64_t)first->first.ts_ns + r->wall_offset_ns);
+	if (!c->is_packet)
+		report_process(rec, last->last.pid, last->last.tid, last->last.uid,
+			       last->last.comm);
+	report_conn(rec, c);
+	px_record_str(rec, PX_F_PROTO, px_bytes_str(ex->parser->name));
+	rec->fields = ex->parser->fields;
+	ex->parser->describe(&seen, rec);
+	report_handshake_time(rec, ex);
+	px_record_flags(rec, (ex->flags | rec->flags) & shown);
+	if (report_is_wanted(r))
+		report_emit(r);
+}
+
 void px_report_open(struct px_report *r, struct px_conn *c)
 {
 	struct px_record *rec;

@@ -51,6 +51,7 @@ void px_report_start(struct px_report *r, const struct px_report_start *s);
 
 /* What the callbacks of px_table_options tell. */
 void px_report_exchange(struct px_report *r, struct px_conn *c, const struct px_exchange *ex);
+void px_report_handshake(struct px_report *r, struct px_conn *c, const struct px_exchange *ex);
 void px_report_open(struct px_report *r, struct px_conn *c);
 void px_report_close(struct px_report *r, struct px_conn *c);
 void px_report_lost(struct px_report *r, struct px_conn *c, uint64_t bytes);

@@ -78,6 +78,7 @@ struct px_options {
 	enum px_probe_option probe;
 	enum px_transport_option transport;
 	bool no_tls;
+	bool tls_info;
 	const char *libssl;	/* a file, or NULL */
 	uint64_t buffer_size;		/* bytes for events on their way, of all CPUs together */
 	uint64_t snaplen;		/* bytes kept of each message and side; 0 keeps all */

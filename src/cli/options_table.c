@@ -328,6 +328,7 @@ const struct px_option px_options_table[] = {
 	{ 0,   "color",    "[=WHEN]",      PX_GROUP_TEXT, "colours", &kind_word, OPT(color), "auto", .words = color_words, .left_out = "always" },
 	{ 0,   "slow",     "TIME",         PX_GROUP_TEXT, "show latencies above TIME in red", &kind_duration, OPT(slow_ns), NULL, 1, 24 * HOUR },
 	{ 0,   "conns",    NULL,           PX_GROUP_TEXT, "show connections as they open and close", &kind_flag, OPT(conns) },
+	{ 0,   "tls-info", NULL,           PX_GROUP_TEXT, "show the handshake of every TLS connection", &kind_flag, OPT(tls_info) },
 	{ 'S', "summary",  NULL,           PX_GROUP_TEXT, "at the end, and on SIGUSR1, count and times by peer and operation", &kind_flag, OPT(summary) },
 	{ 0,   "summary-only", NULL,       PX_GROUP_TEXT, "the same, and no messages", &kind_flag, OPT(summary_only) },
 

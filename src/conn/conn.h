@@ -10,6 +10,7 @@
 
 struct px_table;
 struct px_held;
+struct px_handshake;
 
 #define PX_CONN_ADDR_TEXT 64	/* holds any IPv6 address with its zone */
 
@@ -56,6 +57,13 @@ struct px_conn {
 	bool needs_all[2];	/* a message of this direction could not have been followed without all its bytes */
 	bool copies_all;	/* copying less has cost us bytes here: do not ask for it again */
 	struct px_stream streams[2];
+	/* Of conn/handshake.c. */
+	struct px_frame *hello[2];	/* the client's part of a TLS handshake, and the server's, to be told of */
+	const struct px_parser *hello_parser;
+	struct px_handshake *handshake;	/* one that is still followed, beside the plaintext */
+	uint64_t hello_ns, hello_asked;	/* since when it waits, and what the client had sent by then */
+	bool told_hello, hello_waits;
+	struct px_conn *hello_prev, *hello_next;
 	struct px_decoder decoder;
 	struct px_matcher matcher;
 	struct px_held *held, *held_last;	/* events that wait, in the order in which they came */

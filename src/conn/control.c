@@ -161,7 +161,7 @@ void px_control_unknown(struct px_conn *c)
 		return;
 	}
 	if (!opt->on_control || opt->on_event || c->is_packet || c->closed || c->held ||
-	    c->copies_all)
+	    c->copies_all || c->hello_waits)
 		return; /* who saves all (on_event) wants this, too */
 	if (d->mode == PX_DECODE_RECOGNISE && d->not_understood < CONTROL_UNKNOWN)
 		return;

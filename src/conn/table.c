@@ -2,6 +2,7 @@
 #include "conn/table.h"
 
 #include "conn/control.h"
+#include "conn/handshake.h"
 #include "conn/life.h"
 #include "conn/order.h"
 #include "conn/tls.h"
@@ -25,6 +26,7 @@ void px_table_defaults(struct px_table_options *opt)
 		.frames_bytes_max = 64 << 20,
 		.reorder_ns = 20 * 1000 * 1000,
 		.untied_ns = 2ull * 1000 * 1000 * 1000,
+		.handshake_ns = 2500ull * 1000 * 1000,
 		.linger_ns = 50 * 1000 * 1000,
 		.idle_unix_ns = 600ull * 1000 * 1000 * 1000,
 		.peers_max = 8192,
@@ -37,6 +39,11 @@ static void table_on_frame(void *owner, struct px_frame *f)
 {
 	struct px_conn *c = owner;
 
+	if (c->decoder.parser->is_handshake) {
+		c->hello_parser = c->decoder.parser;
+		px_handshake_frame(c, f);
+		return;
+	}
 	px_control_frame(c, f);
 	px_matcher_frame(&c->matcher, c->decoder.parser->match, f);
 }
@@ -60,6 +67,7 @@ static void table_on_restart(void *owner, uint32_t epoch)
 	struct px_conn *c = owner;
 
 	px_matcher_restart(&c->matcher, epoch);
+	px_handshake_over(c);
 }
 
 static void table_on_exchange(void *owner, struct px_frame *request, struct px_frame *response,
@@ -251,9 +259,10 @@ static void table_end(struct px_table *t, struct px_conn *c)
 		px_life_finish(c);
 	px_decoder_finish(&c->decoder);
 	px_matcher_finish(&c->matcher, px_life_response_end(c));
+	px_handshake_finish(c);
 	if (c->is_dropped)
 		px_control_end(c);
-	if (c->messages == 0 && c->decoder.not_understood > 0)
+	if (c->messages == 0 && c->decoder.not_understood > 0 && !c->told_hello)
 		t->stats.not_understood++;
 	t->opt.on_close(t->opt.ctx, c);
 	if (c->is_controlled)
@@ -419,7 +428,7 @@ void px_table_event(struct px_table *t, const struct px_event *ev)
 			break;
 		}
 		if (c->is_tls && !c->is_packet) {
-			px_tls_cipher(c, h);
+			px_tls_cipher(c, ev);
 			break;
 		}
 		if (h->flags & PX_ABI_F_LOST) {
@@ -472,6 +481,7 @@ void px_table_advance(struct px_table *t, uint64_t now_ns)
 		table_end(t, c);
 	}
 	px_datagrams_advance(&t->datagrams, now_ns);
+	px_handshake_advance(t, now_ns);
 	px_peers_advance(&t->peers, now_ns);
 }
 

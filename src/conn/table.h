@@ -34,6 +34,13 @@ struct px_table_options {
 	uint64_t idle_unix_ns;		/* UNIX sockets are given up after this: their end may go unseen */
 
 	void (*on_exchange)(void *ctx, struct px_conn *c, const struct px_exchange *ex);
+	/*
+	 * The handshake of a TLS connection, once: requests and answers are its two sides. Told of
+	 * those whose inside is not seen, and of all with tells_handshakes. May be NULL.
+	 */
+	void (*on_handshake)(void *ctx, struct px_conn *c, const struct px_exchange *ex);
+	bool tells_handshakes;
+	uint64_t handshake_ns;		/* how long after one its plaintext is waited for */
 	void (*on_open)(void *ctx, struct px_conn *c);
 	void (*on_close)(void *ctx, struct px_conn *c);	/* also at the end of the run */
 	void (*on_lost)(void *ctx, struct px_conn *c, uint64_t bytes);	/* bytes that never came */
@@ -93,6 +100,7 @@ struct px_table {
 	uint64_t serial;
 	struct px_conn *age_first, *age_last;
 	struct px_conn *wait_first;
+	struct px_conn *hello_first, *hello_last;	/* handshakes to be told of, in the order of their ends */
 };
 
 /* Fills opt with the defaults. */

@@ -2,6 +2,7 @@
 #include "conn/tls.h"
 
 #include "conn/control.h"
+#include "conn/handshake.h"
 #include "conn/order.h"
 
 /* What is left of a direction's own bytes is of no use any more; behind them the plaintext begins. */
@@ -25,6 +26,8 @@ void px_tls_begin(struct px_conn *c, const struct px_abi_event *h)
 	uint32_t out = 0, in = 0;
 
 	px_order_settle(c);
+	c->is_tls = true;
+	px_handshake_move(c);
 	if (h->kind == PX_ABI_TIE) {
 		out = h->pos;
 		in = h->peer_pos;
@@ -34,7 +37,6 @@ void px_tls_begin(struct px_conn *c, const struct px_abi_event *h)
 	}
 	tls_clear(c, PX_DIR_OUT, out);
 	tls_clear(c, PX_DIR_IN, in);
-	c->is_tls = true;
 	c->tls_lib = (uint8_t)h->syscall_nr;
 	if (c->role == PX_ROLE_UNKNOWN && c->protocol && h->kind == PX_ABI_TIE) {
 		c->role = h->flags & PX_ABI_F_ACCEPT ? PX_ROLE_SERVER : PX_ROLE_CLIENT;
@@ -47,11 +49,16 @@ void px_tls_begin(struct px_conn *c, const struct px_abi_event *h)
 			px_matcher_join(&c->matcher);
 	}
 	c->has_begun = true;
-	px_control_cipher(c);
+	if (!c->handshake)
+		px_control_cipher(c);
 }
 
-void px_tls_cipher(struct px_conn *c, const struct px_abi_event *h)
+void px_tls_cipher(struct px_conn *c, const struct px_event *ev)
 {
+	const struct px_abi_event *h = ev->hdr;
+
+	if (c->handshake && !px_handshake_cipher(c, ev))
+		px_control_cipher(c);
 	c->bytes[h->dir ? PX_DIR_OUT : PX_DIR_IN] += h->len;
 	/* Plaintext may still come of what was read before, so the end is told when the socket is closed. */
 	if (h->len == 0 && h->dir == PX_DIR_IN)

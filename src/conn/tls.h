@@ -12,8 +12,8 @@
 /* From this event on (PX_ABI_TIE, or the first with PX_ABI_F_TLS) c is such a connection. */
 void px_tls_begin(struct px_conn *c, const struct px_abi_event *h);
 
-/* Its bytes are those of the socket: count them. */
-void px_tls_cipher(struct px_conn *c, const struct px_abi_event *h);
+/* Its bytes are those of the socket: they are counted, and looked at while there is a handshake. */
+void px_tls_cipher(struct px_conn *c, const struct px_event *ev);
 
 /* Give the positions of plaintext their place in the streams. */
 static inline void px_tls_place(const struct px_conn *c, struct px_abi_event *h)

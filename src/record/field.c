@@ -6,7 +6,7 @@
 
 /* clang-format off */
 const struct px_field px_common_fields[PX_COMMON_COUNT + 1] = {
-	COMMON(PX_F_TYPE, "type", PX_TYPE_STR, NULL, "kind of record: start, message, open, close, lost, note, summary, stop"),
+	COMMON(PX_F_TYPE, "type", PX_TYPE_STR, NULL, "kind of record: start, message, open, close, tls, lost, note, summary, stop"),
 	COMMON(PX_F_SEQ, "seq", PX_TYPE_INT, NULL, "1, 2, 3 and so on, in the order in which records come out"),
 	COMMON(PX_F_TS, "ts", PX_TYPE_TIME, NULL, "when the request began, RFC 3339 in UTC with 9 decimals"),
 	COMMON(PX_F_TS_US, "ts_us", PX_TYPE_INT, "us", "the same in microseconds since 1970"),
@@ -138,7 +138,8 @@ static bool field_find_own(struct px_bytes name, const struct px_field *fields,
 				    out))
 			return true;
 	}
-	return field_find_side(fields, PX_SIDE_REQ, name, out) ||
+	return field_find_side(fields, PX_SIDE_COMMON, name, out) ||
+	       field_find_side(fields, PX_SIDE_REQ, name, out) ||
 	       field_find_side(fields, PX_SIDE_RESP, name, out);
 }
 

@@ -123,8 +123,8 @@ struct px_field_ref {
 
 /*
  * Find a field as filters, --fields and SQL name it: "status", "req.method", "req_method",
- * "req.headers.host", "resp.answers.data"; a bare name is the common key, else the request's, else
- * the response's. Of a map any member is found, of objects those that they can have.
+ * "req.headers.host", "resp.answers.data"; a bare name is the common key, else the protocol's own
+ * key of the record, else the request's, else the response's. Of a map any member is found, of objects those that they can have.
  *
  * fields  the protocol's table, or NULL to look among the common keys only
  *

@@ -8,6 +8,7 @@ static const struct px_bytes record_type_names[] = {
 	[PX_RECORD_MESSAGE] = PX_BYTES("message"),
 	[PX_RECORD_OPEN] = PX_BYTES("open"),
 	[PX_RECORD_CLOSE] = PX_BYTES("close"),
+	[PX_RECORD_TLS] = PX_BYTES("tls"),
 	[PX_RECORD_LOST] = PX_BYTES("lost"),
 	[PX_RECORD_NOTE] = PX_BYTES("note"),
 	[PX_RECORD_STOP] = PX_BYTES("stop"),

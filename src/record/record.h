@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One thing to tell the user: a finished exchange, or a start, open, close, lost, note, stop
+ * One thing to tell the user: a finished exchange, or a start, open, close, tls, lost, note, stop
  * record.
  */
 #ifndef PX_RECORD_RECORD_H
@@ -15,6 +15,7 @@ enum px_record_type {
 	PX_RECORD_MESSAGE,
 	PX_RECORD_OPEN,
 	PX_RECORD_CLOSE,
+	PX_RECORD_TLS,
 	PX_RECORD_LOST,
 	PX_RECORD_NOTE,
 	PX_RECORD_STOP,

@@ -281,6 +281,23 @@ static int columns_conn(struct columns_sink *s, const struct px_record *r)
 	return err ? err : cell_end(s);
 }
 
+static int columns_handshake(struct columns_sink *s, const struct px_record *r)
+{
+	int err = cell_put(s, PX_BYTES("tls"));
+
+	if (!err)
+		err = cell_end(s);
+	if (!err)
+		err = columns_common(s, r, PX_F_STATUS);
+	if (!err)
+		err = columns_ms(s, r, PX_F_LATENCY_NS);
+	for (size_t i = 0; !err && i < s->sizes.count; i++)
+		err = cell_end(s);
+	if (!err)
+		err = cell_text(s, r->summary);
+	return err ? err : cell_end(s);
+}
+
 static int columns_all(struct columns_sink *s, const struct px_record *r)
 {
 	int err = columns_common(s, r, PX_F_TS);
@@ -297,6 +314,8 @@ static int columns_all(struct columns_sink *s, const struct px_record *r)
 		err = columns_endpoint(s, r, false);
 	if (err)
 		return err;
+	if (r->type == PX_RECORD_TLS)
+		return columns_handshake(s, r);
 	return r->type == PX_RECORD_MESSAGE ? columns_message(s, r) : columns_conn(s, r);
 }
 
@@ -344,6 +363,7 @@ static int columns_record(struct px_sink *base, const struct px_record *r)
 	case PX_RECORD_MESSAGE:
 	case PX_RECORD_OPEN:
 	case PX_RECORD_CLOSE:
+	case PX_RECORD_TLS:
 		if (columns_line(s, r) == 0)
 			err = px_out_record(s->out, px_buf_bytes(&s->line));
 		else

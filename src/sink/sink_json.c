@@ -460,11 +460,11 @@ static bool json_compose(struct json_sink *s, const struct px_record *r)
 	static const uint64_t always = (uint64_t)1 << PX_F_TYPE;
 	const struct px_pick_table *picked = NULL;
 	const struct json_table *t = NULL;
-	uint64_t req = 0, resp = 0;
+	uint64_t own, req = 0, resp = 0;
 	char *p;
 
 	if (s->pick && (r->type == PX_RECORD_MESSAGE || r->type == PX_RECORD_OPEN ||
-			r->type == PX_RECORD_CLOSE))
+			r->type == PX_RECORD_CLOSE || r->type == PX_RECORD_TLS))
 		picked = px_pick_table(s->pick, r);
 	s->buf.len = 0;
 	if (px_buf_reserve(&s->buf, JSON_KEY) != 0)
@@ -474,11 +474,17 @@ static bool json_compose(struct json_sink *s, const struct px_record *r)
 			s->common, px_common_fields, r->common);
 	if (!p)
 		return false;
+	if (r->fields) {
+		t = json_table(s, r->fields);
+		if (!t)
+			return false;
+		own = t->own_mask & (picked ? picked->proto : UINT64_MAX);
+		p = json_fields(s, p, r->has_proto & own, t->keys, t->fields, r->proto);
+		if (!p)
+			return false;
+	}
 	if (r->type == PX_RECORD_MESSAGE) {
-		if (r->fields) {
-			t = json_table(s, r->fields);
-			if (!t)
-				return false;
+		if (t) {
 			req = t->req_mask & (picked ? picked->proto : UINT64_MAX);
 			resp = t->resp_mask & (picked ? picked->proto : UINT64_MAX);
 		}
@@ -486,13 +492,6 @@ static bool json_compose(struct json_sink *s, const struct px_record *r)
 			p = json_side(s, p, r, t, req, true);
 		if (p && (!picked || resp))
 			p = json_side(s, p, r, t, resp, false);
-		if (!p)
-			return false;
-	}
-	if (r->type == PX_RECORD_SUMMARY) {
-		t = json_table(s, r->fields);
-		p = t ? json_fields(s, p, r->has_proto & t->own_mask, t->keys, t->fields, r->proto)
-		      : NULL;
 		if (!p)
 			return false;
 	}

@@ -401,6 +401,26 @@ static int text_conn(struct text_sink *s, const struct px_record *r, bool show_s
 	return text_summary(s, summary, r->flags & PX_FLAG_GAP, columns);
 }
 
+/* "tls OK 1.204ms - pay.example TLSv1.3 TLS_AES_128_GCM_SHA256 alpn=h2" */
+static int text_handshake(struct text_sink *s, const struct px_record *r, bool show_sizes,
+			  size_t *columns)
+{
+	const char *colour = text_status_colour(r);
+	int err = text_put(&s->buf, PX_BYTES(" tls "), columns);
+
+	if (!err)
+		err = text_colour(s, &s->buf, colour);
+	if (!err)
+		err = text_word(&s->buf, r, PX_F_STATUS, columns);
+	if (!err)
+		err = text_colour_end(s, &s->buf, colour);
+	if (!err)
+		err = text_latency(s, r, PX_F_LATENCY_NS, columns);
+	if (!err && show_sizes)
+		err = text_put(&s->buf, PX_BYTES(" -"), columns);
+	return err ? err : text_summary(s, r->summary, r->flags & PX_FLAG_GAP, columns);
+}
+
 static int text_line(struct text_sink *s, const struct px_record *r)
 {
 	unsigned int width = s->options.wide ? 0 : s->options.width;
@@ -421,6 +441,8 @@ static int text_line(struct text_sink *s, const struct px_record *r)
 		return err;
 	if (r->type == PX_RECORD_MESSAGE)
 		err = text_message(s, r, show_sizes, &columns);
+	else if (r->type == PX_RECORD_TLS)
+		err = text_handshake(s, r, show_sizes, &columns);
 	else
 		err = text_conn(s, r, show_sizes, &columns);
 	return err ? err : px_text_details(&s->buf, r, &s->options);
@@ -435,6 +457,7 @@ static int text_record(struct px_sink *base, const struct px_record *r)
 	case PX_RECORD_MESSAGE:
 	case PX_RECORD_OPEN:
 	case PX_RECORD_CLOSE:
+	case PX_RECORD_TLS:
 		if (text_line(s, r) == 0)
 			err = px_out_record(s->out, px_buf_bytes(&s->buf));
 		else

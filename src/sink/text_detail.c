@@ -322,6 +322,8 @@ int px_text_details(struct px_buf *out, const struct px_record *r,
 
 	if (options->verbosity > 0)
 		err = detail_common(out, r);
+	if (!err && options->verbosity > 0 && r->type == PX_RECORD_TLS)
+		err = detail_side(out, r, PX_SIDE_COMMON, options);
 	if (r->type != PX_RECORD_MESSAGE)
 		return err;
 	if (!err && options->verbosity > 0 && r->fields) {

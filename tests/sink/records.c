@@ -38,6 +38,11 @@ static const struct {
 			     PX_F_TLS_LIB,     PX_F_CONN,	 PX_F_PROTO,
 			     PX_F_DURATION_NS, PX_F_BYTES_SENT,	 PX_F_BYTES_RECEIVED,
 			     PX_F_MESSAGES,    PX_F_ERRORS,	 PX_F_LOST_BYTES } },
+	{ PX_RECORD_TLS,
+	  { PX_F_LATENCY_NS, PX_F_PID, PX_F_TID, PX_F_UID, PX_F_COMM, PX_F_EXE, PX_F_CGROUP,
+	    PX_F_UNIT, PX_F_CONTAINER, PX_F_ROLE, PX_F_NET, PX_F_LOCAL_ADDR, PX_F_LOCAL_PORT,
+	    PX_F_REMOTE_ADDR, PX_F_REMOTE_PORT, PX_F_TLS, PX_F_TLS_LIB, PX_F_CONN, PX_F_PROTO,
+	    PX_F_STATUS, PX_F_FLAGS } },
 	{ PX_RECORD_LOST, { PX_F_EVENTS, PX_F_BYTES, PX_F_WHERE, PX_F_CONN } },
 	{ PX_RECORD_NOTE, { PX_F_WHAT, PX_F_TEXT } },
 	{ PX_RECORD_STOP,
@@ -60,6 +65,13 @@ static const struct {
 	{ "probe", PX_BYTES("tracepoint") },
 	{ "transport", PX_BYTES("ring") },
 	{ "where", PX_BYTES("output") },
+	{ "alert_from", PX_BYTES("local") },
+	{ "ja4", PX_BYTES("t13d1516h2_8daaf6152771_02713d6af862") },
+	/* Registered words, and ours. */
+	{ "tls_version", PX_BYTES("TLSv1.3") },
+	{ "cipher", PX_BYTES("TLS_AES_128_GCM_SHA256") },
+	{ "alert", PX_BYTES("unknown_ca") },
+	{ "note", PX_BYTES("x") },
 };
 
 static struct px_value value_of(const struct px_field *f);
@@ -113,6 +125,12 @@ static struct px_value value_of(const struct px_field *f)
 					       : PX_BYTES("x") };
 }
 
+/* Do such records have fields of a protocol? */
+static bool has_own(size_t row)
+{
+	return records[row].type == PX_RECORD_MESSAGE || records[row].type == PX_RECORD_TLS;
+}
+
 static void fill(struct px_record *r, size_t row, const struct px_parser *parser, int64_t seq)
 {
 	px_record_clear(r, records[row].type);
@@ -130,11 +148,12 @@ static void fill(struct px_record *r, size_t row, const struct px_parser *parser
 		for (unsigned int i = 0; r->fields[i].type != PX_TYPE_NONE; i++)
 			px_record_put(r, i, value_of(&r->fields[i]));
 	}
-	if (records[row].type != PX_RECORD_MESSAGE)
+	if (!has_own(row))
 		return;
-	px_record_flags(r, (1U << PX_FLAG_COUNT) - 1);
+	px_record_flags(r, records[row].type == PX_RECORD_MESSAGE ? (1U << PX_FLAG_COUNT) - 1
+								  : PX_FLAG_GAP);
 	r->fields = parser->fields;
-	r->has_req = r->has_resp = true;
+	r->has_req = r->has_resp = records[row].type == PX_RECORD_MESSAGE;
 	for (unsigned int i = 0; parser->fields[i].type != PX_TYPE_NONE; i++)
 		px_record_put(r, i, value_of(&parser->fields[i]));
 }
@@ -168,12 +187,16 @@ int main(void)
 		const struct px_parser *parser = px_parsers[p];
 
 		for (size_t row = 0; row < PX_COUNT(records); row++) {
+			if (has_own(row) &&
+			    parser->is_handshake != (records[row].type == PX_RECORD_TLS))
+				continue;
 			fill(&r, row, parser, ++seq);
 			sink->ops->record(sink, &r);
-			if (records[row].type != PX_RECORD_MESSAGE)
+			if (!has_own(row))
 				continue;
 			for (enum px_common f = 0; f < PX_COMMON_COUNT; f++) {
-				if (!px_record_has(&r, f) || !is_free_text(&px_common_fields[f]))
+				if (!px_record_has(&r, f) || !is_free_text(&px_common_fields[f]) ||
+				    (parser->is_handshake && f == PX_F_STATUS))
 					continue;
 				fill(&r, row, parser, ++seq);
 				px_record_str(&r, f, PX_BYTES("\x80"));

@@ -69,16 +69,16 @@ def check_names(schema, groups):
     defs = schema["$defs"]
     types = schema["properties"]["type"]["enum"]
     common = set().union(*(keys_of(schema, defs[t]) for t in types)) - {"req", "resp"}
-    check(common == groups["common"] | groups["summary"],
-          f"common keys: {sorted(common ^ groups['common'] ^ groups['summary'])}")
-    protocols = [g for g in groups if g not in ("common", "summary")]
+    mine = groups["common"] | groups["summary"] | groups["tls"]
+    check(common == mine, f"common keys: {sorted(common ^ mine)}")
+    protocols = [g for g in groups if g not in ("common", "summary", "tls")]
     for proto in protocols:
         for side in ("req", "resp"):
             mine = {n.split(".", 1)[1] for n in groups[proto] if n.startswith(side + ".")}
             theirs = set(names_of(defs, defs[f"{proto}_{side}"]["properties"]))
             check(mine == theirs, f"{proto} {side}: {sorted(mine ^ theirs)}")
-    for t in ("message", "close"):
-        check(sorted(defs[t]["properties"]["proto"]["enum"]) == sorted(protocols), f"proto of {t}")
+    for t, more in (("message", []), ("close", ["tls"])):
+        check(sorted(defs[t]["properties"]["proto"]["enum"]) == sorted(protocols + more), f"proto of {t}")
 
 
 def flatten(record):
