@@ -40,8 +40,8 @@ const struct px_field redis_fields[] = {
 };
 /* clang-format on */
 
-#define SUMMARY_MAX 640		/* bytes; the text line shows 512 */
-#define SUMMARY_VALUE 256	/* of one argument or value */
+#define SUMMARY_MAX 640 /* bytes; the text line shows 512 */
+#define SUMMARY_VALUE 256 /* of one argument or value */
 
 static const struct px_bytes hidden = PX_BYTES("***"), literal = PX_BYTES("?");
 
@@ -50,7 +50,7 @@ struct describe {
 	struct px_record *rec;
 	bool found_secret;
 	bool is_cut;
-	char *line;	/* the summary under construction, SUMMARY_MAX bytes, or NULL */
+	char *line; /* the summary under construction, SUMMARY_MAX bytes, or NULL */
 	size_t len;
 };
 
@@ -93,7 +93,7 @@ static void line_quoted(struct describe *d, struct px_bytes s, bool always)
 			line_put(d, PX_BYTES("\\"));
 			from = i;
 		}
-		line_put(d, px_bytes_of(shown.ptr + from, shown.len - from));
+		line_put(d, px_bytes_sub(shown, from, SIZE_MAX));
 		if (shown.len == s.len)
 			line_put(d, PX_BYTES("\""));
 	}
@@ -110,7 +110,8 @@ static struct px_bytes describe_upper(struct px_arena *arena, struct px_bytes a,
 
 	if (!p)
 		return a;
-	memcpy(p, a.ptr, a.len);
+	if (a.len)
+		memcpy(p, a.ptr, a.len);
 	if (b.len) {
 		p[a.len] = ' ';
 		memcpy(p + a.len + 1, b.ptr, b.len);
@@ -130,8 +131,7 @@ static struct px_bytes describe_op(const struct redis_msg *m, struct px_arena *a
 	if (m->cmd && m->cmd->name[0] && !m->cmd->has_sub)
 		return px_bytes_of(m->cmd->name, strnlen(m->cmd->name, sizeof(m->cmd->name)));
 	if (!m->cmd || !m->cmd->has_sub || sub.len == 0 || sub.len > REDIS_NAME_MAX)
-		return describe_upper(arena, px_bytes_sub(name, 0, REDIS_NAME_MAX),
-				      PX_BYTES(""));
+		return describe_upper(arena, px_bytes_sub(name, 0, REDIS_NAME_MAX), PX_BYTES(""));
 	for (size_t i = 0; i < sub.len; i++)
 		if (!(px_ascii_lower(sub.ptr[i]) >= 'a' && px_ascii_lower(sub.ptr[i]) <= 'z') &&
 		    sub.ptr[i] != '-')
@@ -249,8 +249,9 @@ static struct px_bytes describe_code(struct px_bytes error)
 {
 	size_t n = 0;
 
-	while (n < error.len && ((error.ptr[n] >= 'A' && error.ptr[n] <= 'Z') ||
-				 (error.ptr[n] >= '0' && error.ptr[n] <= '9') || error.ptr[n] == '_'))
+	while (n < error.len &&
+	       ((error.ptr[n] >= 'A' && error.ptr[n] <= 'Z') ||
+		(error.ptr[n] >= '0' && error.ptr[n] <= '9') || error.ptr[n] == '_'))
 		n++;
 	if (n == 0 || (n < error.len && error.ptr[n] != ' '))
 		return PX_BYTES("ERR");
@@ -338,9 +339,9 @@ static void describe_scalar(struct describe *d, const struct redis_msg *m)
 	if (!redis_walk(&w, &v))
 		return;
 	if (m->type == '$' && v.count < 0) { /* in pieces: as JSON, without its quotes */
-		struct px_bytes text = redis_render(describe_walk(m), 1, describe_value_max(m),
-						    false, d->rec->arena, &d->is_cut,
-						    &d->found_secret);
+		struct px_bytes text =
+			redis_render(describe_walk(m), 1, describe_value_max(m), false,
+				     d->rec->arena, &d->is_cut, &d->found_secret);
 
 		describe_text(d, text.len >= 2 ? px_bytes_of(text.ptr + 1, text.len - 2) : text,
 			      SIZE_MAX, true);
@@ -409,26 +410,43 @@ static void describe_answer(struct describe *d, const struct px_frame *frame,
 
 /* --- what nobody asked for --- */
 
+/* Does a word of this line of MONITOR stand before a secret? */
+static bool describe_has_secret(struct px_bytes line)
+{
+	size_t from = px_bytes_find(line, 0, '"') + 1, to;
+
+	for (; from < line.len; from = to + 3) {
+		struct px_bytes word;
+
+		to = px_bytes_find(line, from, '"');
+		word = px_bytes_sub(line, from, to - from);
+		if (px_bytes_caseeq(word, PX_BYTES("auth")) ||
+		    px_bytes_caseeq(word, PX_BYTES("auth2")) ||
+		    px_bytes_caseeq(word, PX_BYTES("setuser")) || redis_is_secret_name(word))
+			return true;
+	}
+	return false;
+}
+
 /* What MONITOR shows: the command is somebody else's, and so would its secrets be. */
 static void describe_monitored(struct describe *d, const struct redis_msg *m)
 {
 	struct redis_walk w = describe_walk(m);
 	struct redis_value v;
-	struct px_bytes word;
-	const struct redis_command *cmd;
-	size_t from, to;
+	bool is_secret;
 
 	px_record_str(d->rec, PX_F_OP, PX_BYTES("MONITOR"));
 	line_put(d, PX_BYTES("MONITOR"));
 	if (!redis_walk(&w, &v))
 		return;
 	px_record_put_int(d->rec, REDIS_F_LEN, m->len);
-	from = px_bytes_find(v.text, 0, '"') + 1;
-	to = px_bytes_find(v.text, from, '"');
-	word = px_bytes_sub(v.text, from, to > from ? to - from : 0);
-	cmd = redis_command_find(word);
-	if ((!d->rec->no_redact && cmd && cmd->what >= REDIS_AUTH) || d->rec->redact_literals) {
-		d->found_secret |= !d->rec->redact_literals;
+	is_secret = !d->rec->no_redact && describe_has_secret(v.text);
+	if (is_secret || d->rec->redact_literals) {
+		/* Of the command its first word is shown. */
+		size_t from = px_bytes_find(v.text, 0, '"') + 1,
+		       to = px_bytes_find(v.text, from, '"');
+
+		d->found_secret |= is_secret;
 		if (to < v.text.len)
 			redis_overwrite(px_bytes_of(v.text.ptr + to + 1, v.text.len - to - 1));
 		v.text = px_bytes_sub(v.text, 0, to + 1);

@@ -2,7 +2,8 @@
 /* Whose bytes are these, which side sent them, and where does a message begin again. */
 #include "redis/message.h"
 
-#define CHAIN_MAX 16	/* values in a row that make a beginning believable */
+#define LINES_MIN 3 /* lines that are commands, and no other protocol's */
+#define CHAIN_MAX 16 /* values in a row that make a beginning believable */
 
 /* Words of answers that no other line protocol says. */
 static const struct px_bytes own_words[] = {
@@ -61,9 +62,8 @@ static enum px_sure infer_words(struct px_bytes in, const struct px_bytes *words
 }
 
 /*
- * One value without what it is made of, from *pos on: YES and *pos behind it, MAYBE where it is not
- * all there. Lines of text have to be ones that a server is known to send. *is_own: nobody else
- * would.
+ * One value without what it is made of, from *pos on: YES and *pos behind it, MAYBE where it is not all there. Lines of
+ * text have to be ones that a server is known to send. *is_own: nobody else would.
  */
 static enum px_sure infer_value(struct px_bytes in, size_t *pos, bool *is_own)
 {
@@ -148,10 +148,7 @@ static enum px_sure infer_value(struct px_bytes in, size_t *pos, bool *is_own)
 	return PX_SURE_YES;
 }
 
-/*
- * Values one behind the other from `at` on, as many as are looked at. *own: how many of them nobody
- * else would send.
- */
+/* Values one behind the other from `at` on, as many as are looked at. *own: how many of them nobody else would send. */
 static enum px_sure infer_chain(struct px_bytes in, size_t at, unsigned int *count,
 				unsigned int *own)
 {
@@ -188,7 +185,8 @@ static enum px_sure infer_line(struct px_bytes in, size_t *end, const struct red
 	size_t nl = px_bytes_find(in, 0, '\n'), word = 0;
 
 	*end = nl + 1;
-	for (size_t i = 0; i < nl; i++) { /* nobody types other bytes, and they are in all that is no text */
+	for (size_t i = 0; i < nl;
+	     i++) { /* nobody types other bytes, and they are in all that is no text */
 		unsigned char c = (unsigned char)in.ptr[i];
 
 		if ((c < ' ' || c > '~') && c != '\t' && !(c == '\r' && i + 1 >= nl))
@@ -202,6 +200,43 @@ static enum px_sure infer_line(struct px_bytes in, size_t *end, const struct red
 	if (!*cmd)
 		return PX_SURE_NO;
 	return nl < in.len ? PX_SURE_YES : PX_SURE_MAYBE;
+}
+
+/* memcached and others have these, too. */
+static bool infer_is_shared(const struct redis_command *cmd, struct px_bytes line)
+{
+	static const struct px_bytes shared[] = {
+		PX_BYTES("GET"),  PX_BYTES("TOUCH"), PX_BYTES("QUIT"),	 PX_BYTES("PING"),
+		PX_BYTES("INFO"), PX_BYTES("AUTH"),  PX_BYTES("TIME"),	 PX_BYTES("HELLO"),
+		PX_BYTES("INCR"), PX_BYTES("DECR"),  PX_BYTES("APPEND"), PX_BYTES("WATCH"),
+		PX_BYTES("SAVE"), PX_BYTES("WAIT"),  PX_BYTES("RESET"),	 PX_BYTES("MONITOR"),
+	};
+	size_t words = 1;
+
+	for (size_t i = 0; i < PX_COUNT(shared); i++)
+		if (px_bytes_eq(px_bytes_str(cmd->name), shared[i]))
+			return true;
+	for (size_t i = 0; i < line.len; i++)
+		words += line.ptr[i] == ' ';
+	return px_bytes_eq(px_bytes_str(cmd->name), PX_BYTES("SET")) && words != 3;
+}
+
+/* Several lines that are all commands are worth as much as one that nobody else would send. */
+static bool infer_are_lines(struct px_bytes in)
+{
+	const struct redis_command *cmd = NULL;
+	unsigned int own = 0;
+	size_t end;
+
+	while (own < LINES_MIN && infer_line(in, &end, &cmd) == PX_SURE_YES) {
+		if (end < 3 || in.ptr[end - 2] != '\r')
+			return false;
+		own += !infer_is_shared(cmd, px_bytes_sub(in, 0, end));
+		in = px_bytes_sub(in, end, SIZE_MAX);
+		if (in.len == 0)
+			break;
+	}
+	return own >= LINES_MIN;
 }
 
 static bool infer_is_letter(char c)
@@ -224,7 +259,8 @@ enum px_sure redis_infer(struct px_bytes head, enum px_dir dir)
 		return PX_SURE_MAYBE;
 	if (infer_is_letter(*head.ptr)) {
 		sure = infer_line(head, &end, &cmd);
-		return sure == PX_SURE_YES && cmd->is_word ? PX_SURE_MAYBE : sure;
+		return sure == PX_SURE_YES && cmd->is_word && !infer_are_lines(head) ? PX_SURE_MAYBE
+										     : sure;
 	}
 	if (infer_command(head, &cmd) && cmd)
 		return PX_SURE_YES;
@@ -237,47 +273,78 @@ enum px_sure redis_infer(struct px_bytes head, enum px_dir dir)
 	return PX_SURE_MAYBE;
 }
 
+/* Is the line at w wrong, rather than not all there? */
+static bool infer_is_broken(struct redis_walk w)
+{
+	int64_t n;
+
+	return redis_number(w.in.ptr + w.pos + 1, w.in.ptr + w.in.len, &n) < 0;
+}
+
 /*
- * An array is a command if it has only strings, of which the first is a command's name; what
- * confirms a subscription begins like one, and has a number in it.
+ * What confirms a subscription begins like a command, and has a number in it: a few elements tell.
  */
-enum px_frame_kind redis_kind(struct px_bytes head)
+enum redis_look redis_look_at(struct px_bytes in)
 {
 	const struct redis_command *cmd = NULL;
 	struct redis_walk w;
 	struct redis_value v;
+	bool is_upper = false;
 	int64_t count;
 
-	while (head.len > 0 && (head.ptr[0] == '\r' || head.ptr[0] == '\n'))
-		head = px_bytes_sub(head, 1, SIZE_MAX);
-	if (head.len == 0)
-		return (enum px_frame_kind)0;
-	if (infer_is_letter(*head.ptr))
-		return PX_FRAME_REQUEST;
-	if (*head.ptr != '*')
-		return PX_FRAME_RESPONSE;
-	w = (struct redis_walk){ head, 0 };
+	while (in.len > 0 && (in.ptr[0] == '\r' || in.ptr[0] == '\n'))
+		in = px_bytes_sub(in, 1, SIZE_MAX);
+	if (in.len == 0)
+		return REDIS_LOOKS_UNKNOWN;
+	if (*in.ptr && strchr("+-:$,#_(=!~%>|", *in.ptr))
+		return REDIS_LOOKS_ANSWER;
+	if (*in.ptr != '*')
+		return REDIS_LOOKS_COMMAND;
+	w = (struct redis_walk){ in, 0 };
 	if (!redis_walk(&w, &v))
-		return (enum px_frame_kind)0;
+		return infer_is_broken(w) ? REDIS_LOOKS_COMMAND : REDIS_LOOKS_UNKNOWN;
 	count = v.count;
-	for (int64_t i = 0; i < count && w.pos < head.len; i++) {
-		if (head.ptr[w.pos] != '$')
-			return PX_FRAME_RESPONSE;
+	for (int64_t i = 0; i < count && i < 4; i++) {
+		if (w.pos >= in.len)
+			return REDIS_LOOKS_UNKNOWN;
+		if (in.ptr[w.pos] != '$')
+			return REDIS_LOOKS_ANSWER;
 		if (!redis_walk(&w, &v))
-			return (enum px_frame_kind)0;
+			return infer_is_broken(w) ? REDIS_LOOKS_COMMAND : REDIS_LOOKS_UNKNOWN;
 		if (v.is_null)
-			return PX_FRAME_RESPONSE;
-		if (i == 0 && (px_bytes_eq(v.text, PX_BYTES("message")) ||
-			       px_bytes_eq(v.text, PX_BYTES("pmessage")) ||
-			       px_bytes_eq(v.text, PX_BYTES("smessage"))))
-			return PX_FRAME_RESPONSE;
+			return REDIS_LOOKS_ANSWER;
+		if (i > 0)
+			continue;
+		if (v.is_cut)
+			return REDIS_LOOKS_UNKNOWN;
+		cmd = redis_command_find(v.text);
+		is_upper = v.text.len > 0 && *v.text.ptr >= 'A' && *v.text.ptr <= 'Z';
+		if (px_bytes_eq(v.text, PX_BYTES("message")) ||
+		    px_bytes_eq(v.text, PX_BYTES("pmessage")) ||
+		    px_bytes_eq(v.text, PX_BYTES("smessage")))
+			return REDIS_LOOKS_ANSWER;
 	}
-	return infer_command(head, &cmd) && cmd ? PX_FRAME_REQUEST : (enum px_frame_kind)0;
+	if (!cmd)
+		return REDIS_LOOKS_ARRAY;
+	return cmd->is_word && !is_upper ? REDIS_LOOKS_PERHAPS : REDIS_LOOKS_COMMAND;
+}
+
+/* Only what is certain. */
+enum px_frame_kind redis_kind(struct px_bytes head)
+{
+	switch (redis_look_at(head)) {
+	case REDIS_LOOKS_COMMAND:
+		return PX_FRAME_REQUEST;
+	case REDIS_LOOKS_ANSWER:
+		return PX_FRAME_RESPONSE;
+	default:
+		return (enum px_frame_kind)0;
+	}
 }
 
 /*
- * A message begins behind a line break, but not behind every one. It is taken for one if what
- * follows is as it has to be, value by value, as far as it is there.
+ * A message begins behind a line break, but not behind every one. It is taken for one if what follows is as it has to
+ * be, value by value, as far as it is there.
  */
 size_t redis_resync(struct px_bytes in, enum px_dir dir)
 {

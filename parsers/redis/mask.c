@@ -8,10 +8,10 @@
 
 /* Values of struct mask.mode. */
 enum {
-	MASK_LINE,	/* anything, up to its end */
-	MASK_BYTES,	/* `left` bytes of a secret */
-	MASK_RULE,	/* the first byte of one of an ACL's rules: it may be a secret */
-	MASK_REST,	/* up to the end of the line */
+	MASK_LINE, /* anything, up to its end */
+	MASK_BYTES, /* `left` bytes of a secret */
+	MASK_RULE, /* the first byte of one of an ACL's rules: it may be a secret */
+	MASK_REST, /* up to the end of the line */
 };
 
 enum { MASK_NONE, MASK_HELLO, MASK_MIGRATE, MASK_ACL, MASK_SETUSER };
@@ -19,13 +19,14 @@ enum { MASK_NONE, MASK_HELLO, MASK_MIGRATE, MASK_ACL, MASK_SETUSER };
 /* What is remembered; lies in px_mask.name. */
 struct mask {
 	uint32_t left;
-	uint32_t content;	/* bytes of an argument that are no line of their own, as far as the last $ said */
+	uint32_t
+		content; /* bytes of an argument that are no line of their own, as far as the last $ said */
 	uint8_t mode, context;
-	uint8_t argc;		/* words of the command, 0: not known */
-	uint8_t skip, hide;	/* so many arguments are none, so many behind them are secrets */
+	uint8_t argc; /* words of the command, 0: not known */
+	uint8_t skip, hide; /* so many arguments are none, so many behind them are secrets */
 	uint8_t len;
 	bool is_long, has_blank;
-	char word[40];		/* since the last blank of the line */
+	char word[40]; /* since the last blank of the line */
 };
 _Static_assert(sizeof(struct mask) <= sizeof(((struct px_mask *)0)->name), "it lies there");
 
@@ -84,7 +85,8 @@ static void mask_word(struct mask *m, struct px_bytes word)
 /* A word of a line of several: what follows it there may be a secret. */
 static bool mask_is_before_secret(struct px_bytes word)
 {
-	return px_bytes_caseeq(word, PX_BYTES("AUTH")) || px_bytes_caseeq(word, PX_BYTES("AUTH2")) ||
+	return px_bytes_caseeq(word, PX_BYTES("AUTH")) ||
+	       px_bytes_caseeq(word, PX_BYTES("AUTH2")) ||
 	       px_bytes_caseeq(word, PX_BYTES("SETUSER")) || redis_is_secret_name(word);
 }
 
@@ -135,7 +137,8 @@ void redis_mask(struct px_mask *state, char *p, size_t n)
 
 		switch (m.mode) {
 		case MASK_RULE:
-			m.mode = c == '>' || c == '<' || c == '#' || c == '!' ? MASK_BYTES : MASK_LINE;
+			m.mode = c == '>' || c == '<' || c == '#' || c == '!' ? MASK_BYTES
+									      : MASK_LINE;
 			if (m.mode == MASK_LINE || m.left == 0) {
 				m.mode = MASK_LINE;
 				mask_line(&m, c);
@@ -161,7 +164,8 @@ void redis_mask(struct px_mask *state, char *p, size_t n)
 		default:
 			if (m.is_long && !m.content) {
 				const char *nl = memchr(p + i, '\n', n - i);
-				const char *blank = memchr(p + i, ' ', nl ? (size_t)(nl - p) - i : n - i);
+				const char *blank =
+					memchr(p + i, ' ', nl ? (size_t)(nl - p) - i : n - i);
 				size_t to = blank ? (size_t)(blank - p) : nl ? (size_t)(nl - p) : n;
 
 				if (to > i) {

@@ -143,6 +143,7 @@ struct redis_state {
 	uint32_t scanned[2];		/* bytes of the view without the end of the line that is waited for */
 	uint32_t subscribed[3];		/* channels, patterns and shard channels */
 	uint8_t request_dir;		/* 1 + enum px_dir, 0: not known yet */
+	uint8_t looks[2];		/* enum redis_look: what the directions begin with */
 	bool is_begun;
 	bool is_joined;			/* earlier messages were not seen, or lost */
 	bool may_push;			/* joined, and messages of a channel came */
@@ -202,6 +203,16 @@ void redis_keep(struct redis_msg *m, struct redis_view *v, struct px_arena *aren
 /* infer.c */
 enum px_sure redis_infer(struct px_bytes head, enum px_dir dir);
 enum px_frame_kind redis_kind(struct px_bytes head);
+
+/* What may these bytes begin with? */
+enum redis_look {
+	REDIS_LOOKS_UNKNOWN,	/* too few of them */
+	REDIS_LOOKS_COMMAND,	/* an array that begins with a command's name, or a line */
+	REDIS_LOOKS_PERHAPS,	/* the same, but the name is a common word, not in capitals */
+	REDIS_LOOKS_ANSWER,
+	REDIS_LOOKS_ARRAY,	/* of strings: an answer, or a command that we do not know */
+};
+enum redis_look redis_look_at(struct px_bytes in);
 size_t redis_resync(struct px_bytes in, enum px_dir dir);
 
 /* value.c: what is kept of a response, value by value */

@@ -5,9 +5,12 @@
 bool redis_is_secret_name(struct px_bytes name)
 {
 	static const struct px_bytes names[] = {
-		PX_BYTES("requirepass"),       PX_BYTES("masterauth"),
-		PX_BYTES("primaryauth"),       PX_BYTES("auth-pass"),
-		PX_BYTES("sentinel-pass"),     PX_BYTES("tls-key-file-pass"),
+		PX_BYTES("requirepass"),
+		PX_BYTES("masterauth"),
+		PX_BYTES("primaryauth"),
+		PX_BYTES("auth-pass"),
+		PX_BYTES("sentinel-pass"),
+		PX_BYTES("tls-key-file-pass"),
 		PX_BYTES("tls-client-key-file-pass"),
 	};
 	char last;
@@ -26,7 +29,8 @@ bool redis_is_secret_name(struct px_bytes name)
 /* Of an ACL's rules, > < # ! stand before passwords and their hashes. */
 static bool redact_is_rule(struct px_bytes rule)
 {
-	return rule.len > 1 && (*rule.ptr == '>' || *rule.ptr == '<' || *rule.ptr == '#' || *rule.ptr == '!');
+	return rule.len > 1 &&
+	       (*rule.ptr == '>' || *rule.ptr == '<' || *rule.ptr == '#' || *rule.ptr == '!');
 }
 
 bool redis_is_secret(struct redis_secrets *s, size_t i)
@@ -65,7 +69,8 @@ bool redis_answer_is_secret(const struct redis_msg *request)
 	struct px_bytes sub = redis_arg(request, 1);
 
 	return request->cmd && request->cmd->what == REDIS_ACL &&
-	       (px_bytes_caseeq(sub, PX_BYTES("GETUSER")) || px_bytes_caseeq(sub, PX_BYTES("LIST")) ||
+	       (px_bytes_caseeq(sub, PX_BYTES("GETUSER")) ||
+		px_bytes_caseeq(sub, PX_BYTES("LIST")) ||
 		px_bytes_caseeq(sub, PX_BYTES("GENPASS")));
 }
 

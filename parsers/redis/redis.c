@@ -8,9 +8,12 @@
 
 #include "redis/message.h"
 
-#define MAX_FRAME (1 << 17)	/* bytes that may wait for the end of a line */
-#define ALL_CHANNELS UINT32_MAX	/* answers of an UNSUBSCRIBE whose number nobody knows */
-#define NO_DB UINT32_MAX	/* of a SELECT whose argument is no number */
+#define MAX_FRAME (1 << 17) /* bytes that may wait for the end of a line */
+#define LOOK_WAIT                                                                                  \
+	(1                                                                                         \
+	 << 16) /* bytes after which the other direction is not waited for to tell what this one is */
+#define ALL_CHANNELS UINT32_MAX /* answers of an UNSUBSCRIBE whose number nobody knows */
+#define NO_DB UINT32_MAX /* of a SELECT whose argument is no number */
 
 /* What confirms that a channel was taken, or given up, begins with its type and this. */
 static const struct px_bytes confirmations[] = {
@@ -97,7 +100,6 @@ static int64_t command_db_now(const struct redis_state *st)
 	}
 	return st->db;
 }
-
 
 /* Its name is there: it could be shown. */
 static void command_named(struct redis_state *st, struct redis_msg *m, struct px_frame *out)
@@ -318,7 +320,8 @@ static struct px_parse_result redis_command(const struct px_parse_ctx *ctx, stru
 			return ctx->eof ? px_parse_bad("the end, in the middle of a line")
 					: px_parse_more(in.len + 1);
 		if (argc <= 0)
-			return px_parse_skip((size_t)n + 1); /* the server takes no notice of it either */
+			return px_parse_skip((size_t)n +
+					     1); /* the server takes no notice of it either */
 		m = redis_msg_new(ctx, out);
 		if (!m)
 			return px_parse_bad("out of memory");
@@ -394,8 +397,9 @@ static bool answer_is_pushed(struct redis_state *st, const struct redis_msg *m,
 	    !(redis_is_subscribed(st) || st->may_push || is_idle ||
 	      (special && special->what <= REDIS_SUNSUBSCRIBE)))
 		return false;
-	if (!redis_element(answer_walk(m), 0, &word) || !redis_element(answer_walk(m), 1, &channel) ||
-	    word.type != '$' || channel.type != '$' || channel.is_null)
+	if (!redis_element(answer_walk(m), 0, &word) ||
+	    !redis_element(answer_walk(m), 1, &channel) || word.type != '$' ||
+	    channel.type != '$' || channel.is_null)
 		return false;
 	is_message = m->len == 4 ? px_bytes_eq(word.text, PX_BYTES("pmessage"))
 				 : px_bytes_eq(word.text, PX_BYTES("message")) ||
@@ -528,9 +532,8 @@ static enum px_sure answer_goes_on(const struct redis_msg *m, struct px_bytes re
 	return here.len == wanted.len ? PX_SURE_YES : PX_SURE_MAYBE;
 }
 
-static struct px_parse_result redis_snapshot(const struct px_parse_ctx *ctx,
-					     struct redis_state *st, struct redis_view *v,
-					     struct px_frame *out)
+static struct px_parse_result redis_snapshot(const struct px_parse_ctx *ctx, struct redis_state *st,
+					     struct redis_view *v, struct px_frame *out)
 {
 	struct redis_msg *m = out->msg;
 	uint64_t discard = 0;
@@ -549,7 +552,8 @@ static struct px_parse_result redis_snapshot(const struct px_parse_ctx *ctx,
 }
 
 /* The kind of a message that is not complete yet, if nothing of it can change that. */
-static void answer_guess(struct redis_state *st, struct redis_msg *m, struct px_frame *out, bool eof)
+static void answer_guess(struct redis_state *st, struct redis_msg *m, struct px_frame *out,
+			 bool eof)
 {
 	bool may_push = m->type == '>' || m->type == '+' || m->type == '*';
 
@@ -566,7 +570,8 @@ static struct px_parse_result redis_answer(const struct px_parse_ctx *ctx, struc
 
 	if (!m) {
 		const struct redis_special *special = special_next(st);
-		bool syncs = special && (special->what == REDIS_SYNC || special->what == REDIS_PSYNC);
+		bool syncs =
+			special && (special->what == REDIS_SYNC || special->what == REDIS_PSYNC);
 
 		if (st->is_stream)
 			return redis_command(ctx, st, in, out, true);
@@ -625,19 +630,34 @@ static struct px_parse_result redis_answer(const struct px_parse_ctx *ctx, struc
 
 /* --- the connection --- */
 
-/* Commands come in the direction that the role says; without one, in that which the first bytes say. */
-static bool redis_asks(const struct px_parse_ctx *ctx, struct redis_state *st, struct px_bytes in)
+/*
+ * Do commands come in this direction? The role says. Without one, what both directions begin with: that of an answer is
+ * certain mostly, but an array may be either, a list that begins with "info", say. MAYBE: let the other direction begin.
+ */
+static enum px_sure redis_asks(const struct px_parse_ctx *ctx, struct redis_state *st,
+			       struct px_bytes in)
 {
-	if (ctx->role != PX_ROLE_UNKNOWN)
-		return px_role_request_dir(ctx->role) == ctx->dir;
-	if (!st->request_dir && in.len > 0) {
-		enum px_frame_kind kind = redis_kind(in);
-		bool asks = kind == PX_FRAME_REQUEST ||
-			    (kind != PX_FRAME_RESPONSE && !strchr("+-:$,#_(=!~%>|", in.ptr[0]));
+	enum px_dir other = px_dir_other(ctx->dir);
 
-		st->request_dir = (uint8_t)(1 + (asks ? ctx->dir : px_dir_other(ctx->dir)));
+	if (ctx->role != PX_ROLE_UNKNOWN)
+		return px_role_request_dir(ctx->role) == ctx->dir ? PX_SURE_YES : PX_SURE_NO;
+	if (!st->request_dir) {
+		enum redis_look look = redis_look_at(in);
+
+		st->looks[ctx->dir] = (uint8_t)look;
+		if (look == REDIS_LOOKS_ANSWER ||
+		    (look == REDIS_LOOKS_ARRAY && st->looks[other] == REDIS_LOOKS_PERHAPS))
+			st->request_dir = (uint8_t)(1 + other);
+		else if (look == REDIS_LOOKS_COMMAND ||
+			 (look == REDIS_LOOKS_PERHAPS && st->looks[other] == REDIS_LOOKS_ARRAY))
+			st->request_dir = (uint8_t)(1 + ctx->dir);
+		else if (in.len < LOOK_WAIT && !ctx->eof)
+			return PX_SURE_MAYBE;
+		else
+			st->request_dir =
+				(uint8_t)(1 + (look == REDIS_LOOKS_ARRAY ? other : ctx->dir));
 	}
-	return st->request_dir == 1 + ctx->dir;
+	return st->request_dir == 1 + ctx->dir ? PX_SURE_YES : PX_SURE_NO;
 }
 
 static struct px_parse_result redis_parse(const struct px_parse_ctx *ctx, struct px_bytes in,
@@ -651,9 +671,14 @@ static struct px_parse_result redis_parse(const struct px_parse_ctx *ctx, struct
 		st->db = st->is_joined ? -1 : 0;
 		st->queued_db = -1;
 	}
-	if (redis_asks(ctx, st, in))
+	switch (redis_asks(ctx, st, in)) {
+	case PX_SURE_YES:
 		return redis_command(ctx, st, in, out, false);
-	return redis_answer(ctx, st, in, out);
+	case PX_SURE_NO:
+		return redis_answer(ctx, st, in, out);
+	default:
+		return px_parse_more(in.len + 1);
+	}
 }
 
 static uint64_t redis_hole(const struct px_parse_ctx *ctx, uint64_t n, bool is_cut,
@@ -672,7 +697,9 @@ static uint64_t redis_hole(const struct px_parse_ctx *ctx, uint64_t n, bool is_c
 			m->left -= took;
 			m->keep_left = 0;
 			m->is_cut = true;
-			m->is_full |= m->argc == 0; /* what is behind it in a value would look as if it were in its place */
+			m->is_full |=
+				m->argc ==
+				0; /* what is behind it in a value would look as if it were in its place */
 		}
 		if (m->phase == REDIS_IN_BULK && m->left == 0) {
 			m->phase = REDIS_AT_CRLF;

@@ -80,7 +80,7 @@ bool redis_element(struct redis_walk w, size_t n, struct redis_value *v)
 struct render {
 	char *p, *end;
 	bool is_cut;
-	unsigned int mute;	/* levels that are not shown */
+	unsigned int mute; /* levels that are not shown */
 };
 
 static void render_put(struct render *r, const char *s, size_t n)
@@ -168,7 +168,8 @@ static void render_scalar(struct render *r, const struct redis_value *v, bool is
 {
 	struct px_bytes text = v->text;
 	bool is_number = v->type == ':' || v->type == '(' ||
-			 (v->type == ',' && text.len > 0 && !strchr("in", text.ptr[text.len > 1 && text.ptr[0] == '-']));
+			 (v->type == ',' && text.len > 0 &&
+			  !strchr("in", text.ptr[text.len > 1 && text.ptr[0] == '-']));
 
 	if (v->type == '=' && text.len >= 4)
 		text = px_bytes_sub(text, 4, SIZE_MAX); /* txt: or mkd: */
@@ -188,7 +189,7 @@ static void render_scalar(struct render *r, const struct redis_value *v, bool is
 }
 
 struct render_level {
-	int64_t left;	/* elements; -1: up to an end mark */
+	int64_t left; /* elements; -1: up to an end mark */
 	bool is_map, is_attribute, is_string, has_any, is_value;
 };
 
@@ -285,15 +286,15 @@ struct px_bytes redis_render(struct redis_walk w, size_t values, size_t max, boo
 					RENDER_PUT(&r, "{");
 				else
 					RENDER_PUT(&r, "[");
-				levels[depth++] =
-					(struct render_level){ .left = is_map && v.count > 0
-									       ? v.count * 2
-									       : v.count,
-							       .is_map = is_map,
-							       .is_attribute = v.type == '|' };
+				levels[depth++] = (struct render_level){
+					.left = is_map && v.count > 0 ? v.count * 2 : v.count,
+					.is_map = is_map,
+					.is_attribute = v.type == '|'
+				};
 			} else if (v.type == '$' && v.count < 0) {
 				RENDER_PUT(&r, "\"");
-				levels[depth++] = (struct render_level){ .left = -1, .is_string = true };
+				levels[depth++] =
+					(struct render_level){ .left = -1, .is_string = true };
 			} else if (is_secret && v.text.len > 0) {
 				redis_overwrite(v.text);
 				RENDER_PUT(&r, "\"***\"");

@@ -14,7 +14,7 @@
  */
 #include "redis/message.h"
 
-#define NUMBER_MAX 18	/* digits; more would not fit */
+#define NUMBER_MAX 18 /* digits; more would not fit */
 
 int redis_number(const char *p, const char *end, int64_t *number)
 {
@@ -90,7 +90,8 @@ void redis_keep(struct redis_msg *m, struct redis_view *v, struct px_arena *aren
 		n = m->raw_max - m->raw_len;
 		m->is_full = m->is_cut = true;
 	}
-	if (n > m->raw_cap - m->raw_len && (n > UINT32_MAX - m->raw_len || !wire_grow(m, n, arena))) {
+	if (n > m->raw_cap - m->raw_len &&
+	    (n > UINT32_MAX - m->raw_len || !wire_grow(m, n, arena))) {
 		wire_full(m);
 		v->from = v->pos;
 		return;
@@ -229,7 +230,7 @@ static enum redis_result wire_crlf(struct redis_msg *m, struct redis_view *v, co
 
 	if (v->in.len - v->pos < n)
 		return REDIS_SHORT;
-	if (n > 0 && memcmp(v->in.ptr + v->pos, "\r\n" + (2 - n), n) != 0) {
+	if (n > 0 && memcmp(v->in.ptr + v->pos, &"\r\n"[2 - n], n) != 0) {
 		*why = "no line break behind a string";
 		return REDIS_WRONG;
 	}
@@ -321,7 +322,8 @@ static size_t wire_word(struct px_bytes line, size_t at, char *to, uint32_t *len
 			hit = strchr(from, c);
 			if (c == 'x' && line.len - at >= 2 && wire_hex(line.ptr[at]) >= 0 &&
 			    wire_hex(line.ptr[at + 1]) >= 0) {
-				c = (char)(wire_hex(line.ptr[at]) << 4 | wire_hex(line.ptr[at + 1]));
+				c = (char)(wire_hex(line.ptr[at]) << 4 |
+					   wire_hex(line.ptr[at + 1]));
 				at += 2;
 			} else if (hit && c) {
 				c = into[hit - from];
@@ -468,8 +470,8 @@ static enum wire_step wire_short(struct redis_msg *m, struct redis_view *v, char
 	return WIRE_VALUE;
 }
 
-static enum wire_step wire_string(struct redis_msg *m, struct redis_view *v, char type,
-				  int64_t len, size_t head)
+static enum wire_step wire_string(struct redis_msg *m, struct redis_view *v, char type, int64_t len,
+				  size_t head)
 {
 	if (len < -1 || (len == -1 && type != '$') || len > REDIS_BULK_MAX)
 		return WIRE_WRONG;
@@ -507,7 +509,7 @@ static enum wire_step wire_aggregate(struct redis_msg *m, struct redis_view *v, 
 	if (count == 0)
 		return type == '|' ? WIRE_ON : WIRE_VALUE;
 	return wire_push(m, count | (type == '|' ? REDIS_LEVEL_ATTRIBUTE : 0), arena) ? WIRE_ON
-										       : WIRE_WRONG;
+										      : WIRE_WRONG;
 }
 
 /* $?, *?, ~?, %? */

@@ -67,6 +67,10 @@ static void decode_deliver(struct px_decoder *d, enum px_dir dir, unsigned int f
 	f->bytes = s->pos - f->first.pos;
 	d->env->frames_made++;
 	d->ever_parsed = true;
+	if (d->role == PX_ROLE_UNKNOWN && f->kind == PX_FRAME_REQUEST)
+		d->role = dir == PX_DIR_IN ? PX_ROLE_SERVER : PX_ROLE_CLIENT;
+	else if (d->role == PX_ROLE_UNKNOWN && f->kind == PX_FRAME_RESPONSE)
+		d->role = dir == PX_DIR_IN ? PX_ROLE_CLIENT : PX_ROLE_SERVER;
 	d->env->on_frame(d->owner, f);
 }
 

@@ -8,21 +8,22 @@ from .servers import LIVE, PYTHON, need
 class Client:
     """A program that begins with go(). Its pid is known, and stays the same, from the start."""
 
-    def __init__(self, argv, stdin=""):
+    def __init__(self, argv, stdin="", keep=False):
         self.stdin = stdin
         # The shell waits for a line, then becomes the program; what follows that line is the program's own input.
         self.process = subprocess.Popen(["/bin/sh", "-c", 'read line; exec "$@"', "sh", *argv], stdin=subprocess.PIPE,
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
+                                        stdout=subprocess.PIPE if keep else subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
 
     @property
     def pid(self):
         return self.process.pid
 
     def go(self, timeout=120):
-        """Let it begin, give it its input, wait for its end."""
-        _, err = self.process.communicate(("go\n" + self.stdin).encode(), timeout)
+        """Let it begin, give it its input, wait for its end; with keep, returns what it printed."""
+        out, err = self.process.communicate(("go\n" + self.stdin).encode(), timeout)
         if self.process.returncode:
             raise RuntimeError(f"{self.process.args}: {self.process.returncode}: {err.decode()[-500:]}")
+        return out
 
     def stop(self):
         if self.process.poll() is None:

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whose bytes are these, which side sent them, and where does a message begin again. */
+#include "redis/message.h"
 #include "redis/redis.h"
 #include "support/guard.h"
 #include "support/suite.h"
@@ -15,41 +16,45 @@
 struct infer_case {
 	struct px_bytes head;
 	enum px_sure sure;
-	unsigned int kind;	/* enum px_frame_kind, or 0 */
+	unsigned int look;	/* enum redis_look, where it may be ours */
 };
 
 static const struct infer_case infers[] = {
-	{ WIRE("*1\r\n$4\r\nPING\r\n"), PX_SURE_YES, PX_FRAME_REQUEST },
-	{ WIRE("*3\r\n$3\r\nset\r\n$1\r\na\r\n$100\r\nab"), PX_SURE_YES, PX_FRAME_REQUEST },
-	{ WIRE("\r\n*2\r\n$3\r\nGET\r\n$1\r\na\r\n"), PX_SURE_YES, PX_FRAME_REQUEST },
-	{ WIRE("*2\r\n$8\r\nFT.MAGIC\r\n$1\r\na\r\n"), PX_SURE_YES, 0 },
+	{ WIRE("*1\r\n$4\r\nPING\r\n"), PX_SURE_YES, REDIS_LOOKS_COMMAND },
+	{ WIRE("*3\r\n$3\r\nset\r\n$1\r\na\r\n$100\r\nab"), PX_SURE_YES, REDIS_LOOKS_PERHAPS },
+	{ WIRE("\r\n*2\r\n$3\r\nGET\r\n$1\r\na\r\n"), PX_SURE_YES, REDIS_LOOKS_COMMAND },
+	{ WIRE("*2\r\n$8\r\nFT.MAGIC\r\n$1\r\na\r\n"), PX_SURE_YES, REDIS_LOOKS_ARRAY },
 	{ WIRE("*"), PX_SURE_MAYBE, 0 },
 	{ WIRE("*2\r\n$3\r\nGE"), PX_SURE_MAYBE, 0 },
-	{ WIRE("hgetall user:7\r\n"), PX_SURE_YES, PX_FRAME_REQUEST },
-	{ WIRE("PING\r\n"), PX_SURE_MAYBE, PX_FRAME_REQUEST },	/* or NATS */
-	{ WIRE("GET a\r\n"), PX_SURE_MAYBE, PX_FRAME_REQUEST },
-	{ WIRE("DBSI"), PX_SURE_MAYBE, PX_FRAME_REQUEST },
-	{ WIRE("+PONG\r\n"), PX_SURE_YES, PX_FRAME_RESPONSE },
-	{ WIRE("+OK\r\n"), PX_SURE_MAYBE, PX_FRAME_RESPONSE },	/* or POP3, or NATS */
-	{ WIRE("+OK\r\n$3\r\nabc\r\n"), PX_SURE_YES, PX_FRAME_RESPONSE },
-	{ WIRE("-NOAUTH Authentication required.\r\n"), PX_SURE_YES, PX_FRAME_RESPONSE },
-	{ WIRE("-ERR "), PX_SURE_MAYBE, PX_FRAME_RESPONSE },
-	{ WIRE("-ERR unknown command 'X', with args beginning with: \r\n"), PX_SURE_YES, PX_FRAME_RESPONSE },
-	{ WIRE(":1000\r\n"), PX_SURE_YES, PX_FRAME_RESPONSE },
-	{ WIRE("$5\r\nhello\r\n"), PX_SURE_YES, PX_FRAME_RESPONSE },
-	{ WIRE("$-1\r\n"), PX_SURE_YES, PX_FRAME_RESPONSE },
-	{ WIRE("$500\r\nhello"), PX_SURE_MAYBE, PX_FRAME_RESPONSE },
-	{ WIRE("*2\r\n:1\r\n:2\r\n"), PX_SURE_YES, PX_FRAME_RESPONSE },
-	{ WIRE("*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n"), PX_SURE_YES, PX_FRAME_RESPONSE },
-	{ WIRE("*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nb\r\n"), PX_SURE_YES, PX_FRAME_RESPONSE },
-	{ WIRE("%1\r\n$6\r\nserver\r\n$5\r\nredis\r\n"), PX_SURE_YES, PX_FRAME_RESPONSE },
-	{ WIRE(">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\na\r\n"), PX_SURE_YES, PX_FRAME_RESPONSE },
+	{ WIRE("hgetall user:7\r\n"), PX_SURE_YES, REDIS_LOOKS_COMMAND },
+	{ WIRE("PING\r\n"), PX_SURE_MAYBE, REDIS_LOOKS_COMMAND },	/* or NATS */
+	{ WIRE("SET a 1\r\nDEL b\r\nSET c 2\r\n"), PX_SURE_YES, REDIS_LOOKS_COMMAND },
+	{ WIRE("SET a 1\nDEL b\nSET c 2\n"), PX_SURE_MAYBE, REDIS_LOOKS_COMMAND },
+	{ WIRE("get a\r\nget b\r\nget c\r\nget d\r\n"), PX_SURE_MAYBE, REDIS_LOOKS_COMMAND }, /* or memcached */
+	{ WIRE("set a 0 0 1\r\n1\r\n"), PX_SURE_MAYBE, REDIS_LOOKS_COMMAND },
+	{ WIRE("GET a\r\n"), PX_SURE_MAYBE, REDIS_LOOKS_COMMAND },
+	{ WIRE("DBSI"), PX_SURE_MAYBE, REDIS_LOOKS_COMMAND },
+	{ WIRE("+PONG\r\n"), PX_SURE_YES, REDIS_LOOKS_ANSWER },
+	{ WIRE("+OK\r\n"), PX_SURE_MAYBE, REDIS_LOOKS_ANSWER },	/* or POP3, or NATS */
+	{ WIRE("+OK\r\n$3\r\nabc\r\n"), PX_SURE_YES, REDIS_LOOKS_ANSWER },
+	{ WIRE("-NOAUTH Authentication required.\r\n"), PX_SURE_YES, REDIS_LOOKS_ANSWER },
+	{ WIRE("-ERR "), PX_SURE_MAYBE, REDIS_LOOKS_ANSWER },
+	{ WIRE("-ERR unknown command 'X', with args beginning with: \r\n"), PX_SURE_YES, REDIS_LOOKS_ANSWER },
+	{ WIRE(":1000\r\n"), PX_SURE_YES, REDIS_LOOKS_ANSWER },
+	{ WIRE("$5\r\nhello\r\n"), PX_SURE_YES, REDIS_LOOKS_ANSWER },
+	{ WIRE("$-1\r\n"), PX_SURE_YES, REDIS_LOOKS_ANSWER },
+	{ WIRE("$500\r\nhello"), PX_SURE_MAYBE, REDIS_LOOKS_ANSWER },
+	{ WIRE("*2\r\n:1\r\n:2\r\n"), PX_SURE_YES, REDIS_LOOKS_ANSWER },
+	{ WIRE("*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n"), PX_SURE_YES, REDIS_LOOKS_ANSWER },
+	{ WIRE("*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nb\r\n"), PX_SURE_YES, REDIS_LOOKS_ANSWER },
+	{ WIRE("%1\r\n$6\r\nserver\r\n$5\r\nredis\r\n"), PX_SURE_YES, REDIS_LOOKS_ANSWER },
+	{ WIRE(">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\na\r\n"), PX_SURE_YES, REDIS_LOOKS_ANSWER },
 
-	{ WIRE("GET / HTTP/1.1\r\n"), PX_SURE_MAYBE, PX_FRAME_REQUEST }, /* http is asked first */
+	{ WIRE("GET / HTTP/1.1\r\n"), PX_SURE_MAYBE, REDIS_LOOKS_COMMAND }, /* http is asked first */
 	{ WIRE("POST / HTTP/1.1\r\n"), PX_SURE_NO, 0 },
 	{ WIRE("HTTP/1.1 200 OK\r\n"), PX_SURE_NO, 0 },
 	{ WIRE("+OK POP3 ready <1@mail.example>\r\n"), PX_SURE_NO, 0 },
-	{ WIRE("-ERR 'Unknown Protocol Operation'\r\n"), PX_SURE_MAYBE, PX_FRAME_RESPONSE },
+	{ WIRE("-ERR 'Unknown Protocol Operation'\r\n"), PX_SURE_MAYBE, REDIS_LOOKS_ANSWER },
 	{ WIRE("+ idling\r\n"), PX_SURE_NO, 0 },
 	{ WIRE("* OK [CAPABILITY IMAP4rev1]\r\n"), PX_SURE_NO, 0 },
 	{ WIRE("*2 a\r\n"), PX_SURE_NO, 0 },
@@ -83,7 +88,7 @@ START_TEST(infer_case)
 	ck_assert_msg(px_parser_redis.infer(head, PX_DIR_IN) == c->sure, "infer: %.*s",
 		      (int)head.len, head.ptr);
 	if (c->sure != PX_SURE_NO)
-		ck_assert_msg((unsigned int)px_parser_redis.kind(head) == c->kind, "kind: %.*s",
+		ck_assert_msg((unsigned int)redis_look_at(head) == c->look, "look: %.*s",
 			      (int)head.len, head.ptr);
 	px_guard_free(head);
 }
