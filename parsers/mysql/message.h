@@ -399,6 +399,9 @@ size_t mysql_resync(struct px_bytes in, enum px_dir dir);
 enum px_sure mysql_infer(struct px_bytes head, enum px_dir dir);
 enum px_frame_kind mysql_kind(struct px_bytes head);
 
+/* mask.c: px_parser.mask */
+void mysql_mask(struct px_mask *memory, char *bytes, size_t n);
+
 /* describe.c */
 extern const struct px_field mysql_fields[];
 void mysql_describe(const struct px_exchange *ex, struct px_record *rec);

@@ -156,4 +156,5 @@ const struct px_parser px_parser_mysql = {
 	.resync = mysql_resync,
 	.reset = mysql_reset,
 	.state_fini = mysql_state_fini,
+	.mask = mysql_mask,
 };

@@ -255,6 +255,29 @@ class Save(unittest.TestCase):
         subprocess.run([PXTRACE, "-qr", whole, "-w", self.path, "--no-redact"], check=True, capture_output=True)
         self.assertEqual(pathlib.Path(self.path).read_bytes().count(b"geheim"), 13)
 
+    def test_secrets_of_mysql(self):
+        """As its server reads them: headers by themselves."""
+        def packet(number, payload):
+            parts = len(payload).to_bytes(3, "little") + bytes([number]), payload
+            return ['in a "%s"' % "".join(rf"\x{b:02x}" for b in part) for part in parts]
+
+        ok = r'out a "\x07\x00\x00%s\x00\x00\x00\x02\x00\x00\x00"'
+        lines = ["conn a tcp 10.0.0.2:3306 10.0.0.7:51234 pid=42 comm=mysqld", "open a accept",
+                 r'out a "\x4a\x00\x00\x00\x0a' r'8.0.15\x00\x08\x00\x00\x00`!\x1f|9K;\x07\x00\xff\xff\xff\x02\x00\xff\xc3\x15'
+                 + r"\x00" * 10 + r'\x16)\x03:\x09\x0ec92JbZ\x00caching_sha2_password\x00"',
+                 *packet(1, b"\x8d\xa2\x0b\x00\x00\x00\x00\x40\x21" + bytes(23) + b"keep\x00\x14geheim0" + b"g" * 13 + b"\x00"),
+                 ok % r"\x02"]
+        for sql in (b"CREATE USER keep IDENTIFIED BY 'geheim1'", b"SET PASSWORD FOR keep = 'geheim2'", b"SELECT 'keep'"):
+            lines += [*packet(0, b"\x03" + sql), ok % r"\x01"]
+        tape = self.tape(lines)
+        found = [r for r in self.round_trip(tape) if r["type"] == "message"]
+        self.assertEqual({r["proto"] for r in found}, {"mysql"})
+        self.assertEqual(len(found), 4)
+        data = pathlib.Path(self.path).read_bytes()
+        self.assertNotIn(b"geheim", data)
+        self.assertIn(b"IDENTIFIED BY 'XXXXXXX'", data)
+        self.assertEqual(data.count(b"keep"), 4)
+
     def test_secrets_in_datagrams(self):
         """Each by itself: whatever protocol it is, what looks like a secret is one."""
         tape = self.tape(["conn a udp 10.0.0.2:53 10.0.0.7:4000", r'in a "NOTIFY * HTTP/1.1\r\nAuthorization: Bearer geheim\r\nX-Trace: keep\r\n\r\n"',
