@@ -13,7 +13,8 @@ static const char help_head[] =
 	"       pxtrace [options] -a [expression]\n"
 	"       pxtrace [options] -r FILE [expression]\n"
 	"\n"
-	"Shows the HTTP messages that pass the sockets of a process, as they happen.\n";
+	"Shows the HTTP, SQL, Redis and DNS messages that pass the sockets of a process, as\n"
+	"they happen; those of TLS connections, too.\n";
 
 static const char help_tail[] =
 	"\n"
