@@ -17,7 +17,7 @@ endforeach()
 # fuzz_replay: a tape through the whole program; its first corpus are the tapes of tests/golden.
 add_executable(fuzz_replay ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/fuzz_replay.c ${CMAKE_CURRENT_SOURCE_DIR}/golden/player.c
 	${PROJECT_SOURCE_DIR}/src/report.c)
-target_link_libraries(fuzz_replay PRIVATE px_capture px_conn px_sink px_warnings)
+target_link_libraries(fuzz_replay PRIVATE px_capture px_conn px_filter px_sink px_warnings)
 target_include_directories(fuzz_replay PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
 target_link_options(fuzz_replay PRIVATE -fsanitize=fuzzer)
 

@@ -61,7 +61,7 @@ def run_c(t, server, *words, address=None):
     t.expect({rec["role"] for rec in tracer.messages()} == {"server"}, "not all in the role of the server")
 
 
-@live(vm=True)
+@live()
 def c_library(t):
     """typed parameters, long data, cursors, bulk, multi-results, LOCAL INFILE, 20 queries ahead, 17 MB, CHANGE_USER, an idle pool"""
     run_c(t, t.start(mariadb.MariaDB(t.folder)))

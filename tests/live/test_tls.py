@@ -49,7 +49,7 @@ def tls_python_server(t):
     are_plain(t, tracer)
 
 
-@live(vm=True, perf=True)
+@live(perf=True)
 def tls_nginx(t):
     """nginx: static files, and as a proxy of a server without TLS"""
     pem, authority = tls.certificate(t.folder)
@@ -131,7 +131,7 @@ def asked(t, make, library="openssl", **kwargs):
     are_plain(t, tracer, library)
 
 
-@live(vm=True)
+@live()
 def tls_curl(t):
     """curl: keep-alive over many URLs, an upload of 5 MB, TLS 1.2 and 1.3"""
     upload = os.path.join(t.folder, "upload")
