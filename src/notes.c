@@ -73,7 +73,7 @@ static void notes_silence(const struct px_notes *n, const struct px_source_loss 
 			"bytes move by io_uring, asynchronous I/O or 32-bit system calls only: these are not seen");
 	else if (s->events == 0)
 		snprintf(text, size, "no socket traffic of the traced process has been seen");
-	else if (notes_is_tls(env))
+	else if (n->hidden || notes_is_tls(env))
 		snprintf(
 			text, size,
 			"%llu connections, encrypted (TLS) by a library that is not looked into; pxtrace --check -p PID names those that are",
@@ -250,9 +250,10 @@ bool px_notes_tls(struct px_notes *n, struct px_tls_watch *w, bool wait, int64_t
 	return n->tls_ready || wait || !w || px_tls_watch_fd(w) < 0;
 }
 
-const char *px_notes_hidden(const struct px_notes *n, const struct px_conn *c)
+const char *px_notes_hidden(struct px_notes *n, const struct px_conn *c)
 {
 	(void)c;
+	n->hidden++;
 	if (!n->is_live)
 		return "no plaintext in a capture";
 	if (n->opt->no_tls)

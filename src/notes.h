@@ -23,6 +23,7 @@ struct px_notes {
 	size_t tls_probes;
 	bool tls_ready;
 	bool told_spliced;	/* that bytes leave sockets in such a way, perhaps */
+	uint64_t hidden;	/* TLS connections of which the plaintext is not had */
 };
 
 /* The start record, which tells probe and transport (NULL with files). */
@@ -44,7 +45,7 @@ void px_notes_tell_spliced(struct px_notes *n, int64_t wall_ns);
 bool px_notes_tls(struct px_notes *n, struct px_tls_watch *w, bool wait, int64_t wall_ns);
 
 /* Why the inside of this TLS connection is not seen. */
-const char *px_notes_hidden(const struct px_notes *n, const struct px_conn *c);
+const char *px_notes_hidden(struct px_notes *n, const struct px_conn *c);
 
 /* Everything is set up: who is traced, and how. */
 void px_notes_banner(const struct px_notes *n, const char *targets, size_t probes);

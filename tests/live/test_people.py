@@ -65,7 +65,7 @@ def silence_is_explained(t):
         text = silence_of(t, [pair.process.pid], lambda: pair.send(b"\xa7\x01what is this?" * 10))
         t.expect("no protocol that pxtrace knows" in text and r'"\xa7\x01what' in text, text)
     with Pair() as pair:
-        text = silence_of(t, [pair.process.pid], lambda: pair.send(b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00"))
+        text = silence_of(t, [pair.process.pid], lambda: pair.send((b"\x17\x03\x03\x00\x20" + os.urandom(32)) * 4))
         t.expect("encrypted (TLS)" in text, text)
     with Pair(os.path.join(t.folder, "peer")) as pair:
         text = silence_of(t, [pair.process.pid], lambda: pair.send(b"\xa7\x02 nobody knows this" * 10))
