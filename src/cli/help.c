@@ -13,8 +13,8 @@ static const char help_head[] =
 	"       pxtrace [options] -a [expression]\n"
 	"       pxtrace [options] -r FILE [expression]\n"
 	"\n"
-	"Shows the HTTP, SQL, Redis and DNS messages that pass the sockets of a process, as\n"
-	"they happen; those of TLS connections, too.\n";
+	"Shows the HTTP, SQL, Redis and DNS messages that pass the sockets of a\n"
+	"process, as they happen, in TLS or not.\n";
 
 static const char help_tail[] =
 	"\n"
