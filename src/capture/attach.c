@@ -19,6 +19,13 @@ void px_detach(struct px_links *links)
 	px_kprobes_detach(&links->kprobes);
 }
 
+void px_links_forget(struct px_links *links)
+{
+	while (links->count > 0)
+		close(links->fds[--links->count]);
+	px_kprobes_forget(&links->kprobes);
+}
+
 size_t px_links_count(const struct px_links *links)
 {
 	return links->count + links->kprobes.count;

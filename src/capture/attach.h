@@ -25,6 +25,12 @@ struct px_links {
 PX_MUST_USE int px_attach(const struct px_loaded *l, struct px_links *links, char *note,
 			  size_t size, struct px_error *err);
 void px_detach(struct px_links *links);
+
+/*
+ * In a process that was forked: close its copies, which would keep attached what the other one takes
+ * off.
+ */
+void px_links_forget(struct px_links *links);
 void px_links_init(struct px_links *links);
 
 /* How many places programs hang at. */

@@ -231,8 +231,20 @@ void px_kprobes_detach(struct px_kprobes *k)
 		kprobe_remove_all(k, getpid());
 	if (k->janitor_pipe >= 0)
 		close(k->janitor_pipe);
+	k->janitor_pipe = -1;
 	if (k->janitor > 0)
 		waitpid(k->janitor, NULL, 0);
+	k->count = 0;
+	px_kprobes_forget(k);
+}
+
+void px_kprobes_forget(struct px_kprobes *k)
+{
+	for (size_t i = 0; i < k->count; i++)
+		if (k->perf[i] >= 0)
+			close(k->perf[i]);
+	if (k->janitor_pipe >= 0)
+		close(k->janitor_pipe);
 	if (k->profile >= 0)
 		close(k->profile);
 	if (k->events >= 0)

@@ -31,6 +31,9 @@ PX_MUST_USE int px_kprobes_attach(struct px_kprobes *k, int program, char *note,
 				  struct px_error *err);
 void px_kprobes_detach(struct px_kprobes *k);
 
+/* Close the descriptors and leave the probes: they are another process's. */
+void px_kprobes_forget(struct px_kprobes *k);
+
 /* Calls that returned unseen because too many were under way at once. */
 uint64_t px_kprobes_missed(const struct px_kprobes *k);
 

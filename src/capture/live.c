@@ -576,6 +576,7 @@ int px_live_open(const struct px_live_options *opt, struct px_source **out,
 	struct live *l = calloc(1, sizeof(*l));
 	const struct px_tls_watch_options watch = { .request = &req,
 						    .loaded = &l->loaded,
+						    .links = &l->links,
 						    .ahead = opt->tls_ahead,
 						    .eager = opt->tls_program != NULL,
 						    .program = opt->tls_program,

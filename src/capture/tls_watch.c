@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "capture/attach.h"
 #include "capture/attach_uprobe.h"
 #include "capture/procs.h"
 #include "capture/tls_scan.h"
@@ -498,6 +497,7 @@ struct px_tls_watch *px_tls_watch_start(const struct px_tls_watch_options *opt)
 		if (getppid() != parent)
 			_exit(1);
 		close(pair[0]);
+		px_links_forget(opt->links);	/* a copy of the tracer's memory */
 		w = calloc(1, sizeof(*w));
 		if (!w)
 			_exit(1);

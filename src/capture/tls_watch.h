@@ -7,6 +7,7 @@
 #ifndef PX_CAPTURE_TLS_WATCH_H
 #define PX_CAPTURE_TLS_WATCH_H
 
+#include "capture/attach.h"
 #include "capture/loader.h"
 
 struct px_tls_watch;
@@ -14,6 +15,7 @@ struct px_tls_watch;
 struct px_tls_watch_options {
 	const struct px_load_request *request;	/* of the main part; borrowed until the start is over */
 	const struct px_loaded *loaded;
+	struct px_links *links;	/* the tracer's own, which only it may keep attached */
 	bool ahead;		/* processes to come may use what is installed */
 	bool eager;		/* be ready for contexts that use no socket themselves before one is met */
 	const char *program;	/* will be run, by this name; or NULL */
