@@ -29,6 +29,7 @@ for name in $targets; do
 			gzip -dc "$tape" >"$seeds/$(basename "$(dirname "$tape")")"
 		done
 	fi
+	[ -d "$seeds" ] || seeds=
 	dict=
 	if [ "$name" = capture ]; then
 		seeds=$BUILD/capture-seeds
@@ -38,5 +39,5 @@ for name in $targets; do
 	echo "fuzz_$name $limit"
 	# shellcheck disable=SC2086
 	"$BUILD/tests/fuzz_$name" $limit $dict ${OPTIONS:-} -artifact_prefix="$BUILD/$name-" -timeout=10 -rss_limit_mb=1024 \
-		-print_final_stats=1 "$CORPUS/$name" "$seeds"
+		-print_final_stats=1 "$CORPUS/$name" ${seeds:+"$seeds"}
 done
