@@ -390,6 +390,10 @@ static struct px_parse_result tls_parse(const struct px_parse_ctx *ctx, struct p
 	if (!m) {
 		if (!in.len && ctx->eof)
 			return px_parse_more(1);
+		/* Nothing has begun before a header is there: its next byte may show that it is none. */
+		if (!st->is_lost && in.len < TLS_HEADER && !ctx->eof &&
+		    (!in.len || tls_may_begin(in)))
+			return px_parse_more(in.len + 1);
 		m = out->msg = px_arena_zalloc(&out->arena, sizeof(*m));
 		if (!m)
 			return px_parse_bad("no memory for a handshake");
@@ -401,7 +405,7 @@ static struct px_parse_result tls_parse(const struct px_parse_ctx *ctx, struct p
 	}
 	if (in.len < TLS_HEADER) {
 		if (!ctx->eof && (!in.len || tls_may_begin(in)))
-			return px_parse_more(TLS_HEADER);
+			return px_parse_more(in.len + 1);
 		out->flags |= ctx->eof ? PX_FLAG_ABORTED : PX_FLAG_GAP;
 		return tls_end(ctx, 0, out);
 	}
