@@ -331,6 +331,8 @@ static void table_tie(struct px_table *t, struct px_conn *c, const struct px_eve
 	struct px_abi_tie tie;
 	struct px_conn *untied;
 
+	if (ev->data.len < sizeof(tie))
+		return;	/* a damaged tape's */
 	memcpy(&tie, ev->data.ptr, sizeof(tie));
 	untied = table_find(t, tie.untied_id);
 	if (untied && !untied->is_unpaired)
