@@ -276,9 +276,11 @@ enum px_sure redis_infer(struct px_bytes head, enum px_dir dir)
 /* Is the line at w wrong, rather than not all there? */
 static bool infer_is_broken(struct redis_walk w)
 {
+	struct px_bytes rest = px_bytes_sub(w.in, w.pos + 1, SIZE_MAX);
 	int64_t n;
 
-	return redis_number(w.in.ptr + w.pos + 1, w.in.ptr + w.in.len, &n) < 0;
+	return !px_bytes_starts(REDIS_STREAMED, rest) &&
+	       redis_number(rest.ptr, rest.ptr + rest.len, &n) < 0;
 }
 
 /*

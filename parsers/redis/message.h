@@ -15,6 +15,7 @@
 #define REDIS_SHORT_ROOM 4096			/* bytes for those */
 #define REDIS_INLINE_MAX (64 << 10)		/* bytes of a command that is a line; the server's limit, too */
 #define REDIS_LINE_MAX 512			/* bytes of a number and the like */
+#define REDIS_STREAMED PX_BYTES("?\r\n")	/* instead of a length: its parts say where it ends */
 #define REDIS_NAME_MAX 64			/* bytes of a command's name */
 #define REDIS_MARK 40				/* bytes of the mark that ends a snapshot of unknown length */
 #define REDIS_SPECIALS 16			/* commands under way, see struct redis_special */

@@ -36,8 +36,10 @@ bool redis_walk(struct redis_walk *w, struct redis_value *v)
 			v->text = PX_BYTES("");
 		return true;
 	}
-	if (w->in.len - w->pos > 3 && w->in.ptr[w->pos + 1] == '?') {
-		w->pos += 4;
+	if (w->in.len - w->pos > 1 && w->in.ptr[w->pos + 1] == '?') {
+		if (!px_bytes_starts(px_bytes_sub(w->in, w->pos + 1, SIZE_MAX), REDIS_STREAMED))
+			return false;
+		w->pos += 1 + REDIS_STREAMED.len;
 		v->count = -1;
 		return true;
 	}
