@@ -12,26 +12,10 @@ import zlib
 from harness.raw import Client
 from harness.registry import live
 from harness.servers import Nginx, RawServer, need
+from harness.tcpdump import Tcpdump
 
 MARKS = ("_ws.malformed || tcp.analysis.retransmission || tcp.analysis.out_of_order || tcp.analysis.lost_segment || "
          "tcp.analysis.ack_lost_segment || tcp.analysis.duplicate_ack || tcp.analysis.window_full")
-
-
-class Tcpdump:
-    """tcpdump on the loopback interface, of one port, into a file."""
-
-    def __init__(self, port, path):
-        need("tcpdump")
-        self.process = subprocess.Popen(["tcpdump", "-i", "lo", "-U", "--immediate-mode", "-s", "0", "-B", "8192", "-w", path, f"tcp port {port}"],
-                                        stderr=subprocess.PIPE, text=True)
-        while "listening on" not in self.process.stderr.readline():
-            if self.process.poll() is not None:
-                raise AssertionError("tcpdump did not start")
-
-    def stop(self):
-        time.sleep(0.3)
-        self.process.send_signal(signal.SIGINT)
-        self.process.communicate(timeout=20)
 
 
 def read_back(path):

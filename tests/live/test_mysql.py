@@ -8,8 +8,8 @@ import time
 from harness import mariadb
 from harness.registry import live
 from harness.servers import need
+from harness.tcpdump import Tcpdump
 from harness.tracer import Failed, binary
-from test_files import Tcpdump
 
 
 def same(told, records, what=""):

@@ -9,7 +9,8 @@ from collections import Counter
 from harness.redis import Failure, RedisServer, Resp, Told, benchmark, cli, compare, encode, library
 from harness.registry import live
 from harness.servers import need
-from test_files import Tcpdump, read_back
+from harness.tcpdump import Tcpdump
+from test_files import read_back
 
 # What every client library is asked to do, and knows the answer of.
 PLAN = [
