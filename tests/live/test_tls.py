@@ -183,28 +183,35 @@ def tls_wget(t):
     asked(t, make, "gnutls")
 
 
-def openssl_client(is_static):
-    def make(server, _authority):
-        client = clients.Client([openssl_binary(is_static), str(server.address[1])])
-        client.stdin = "".join(f"{op} {url} {size}\n" for op, url, size in [*OPENSSL_ASKS, ("POST", "/echo?large", 5_000_000)])
-        return client
-    return make
-
-
 OPENSSL_ASKS = [(op, url, size) for i in range(MANY) for op, url, size in (
     ("GET", f"/bytes/{i * 900}?i={i}", 0), ("POST", f"/echo?i={i}", i * 50_000))]
+
+
+def openssl_client(server, is_static):
+    client = clients.Client([openssl_binary(is_static), str(server.address[1])])
+    client.stdin = "begin\n" + "".join(f"{op} {url} {size}\n" for op, url, size in [*OPENSSL_ASKS, ("POST", "/echo?large", 5_000_000)])
+    return client
 
 
 @live()
 def tls_nonblocking(t):
     """calls that are made again until they succeed, a look before each read, another thread that reads"""
-    asked(t, openssl_client(False))
+    asked(t, lambda server, _authority: openssl_client(server, False))
 
 
 @live()
 def tls_static(t):
-    """the same program with OpenSSL linked into it, whose functions are in its table of symbols only"""
-    asked(t, openssl_client(True))
+    """the same program with OpenSSL linked into it, whose functions are in its table of symbols only; it is found when it runs"""
+    server = t.start(RawServer(t.folder, pem=tls.certificate(t.folder)[0]))
+    client = openssl_client(server, True)
+    t.stops.append(client.stop)
+    with t.trace([client.pid], "-f", "--debug") as tracer:
+        client.begin()
+        tracer.await_text(r"openssl-static\)", r"TLS: \d+ probes")
+        client.go()
+        tracer.process.wait(10)
+    t.check([ex.seen_as("client") for ex in server.account()], tracer)
+    are_plain(t, tracer)
 
 
 @live()

@@ -8,6 +8,8 @@ from .servers import LIVE, PYTHON, need
 class Client:
     """A program that begins with go(). Its pid is known, and stays the same, from the start."""
 
+    has_begun = False
+
     def __init__(self, argv, stdin="", keep=False):
         self.stdin = stdin
         # The shell waits for a line, then becomes the program; what follows that line is the program's own input.
@@ -18,9 +20,16 @@ class Client:
     def pid(self):
         return self.process.pid
 
+    def begin(self):
+        """Let it begin alone; what it does with no input is up to it."""
+        self.process.stdin.write(b"go\n")
+        self.process.stdin.flush()
+        self.has_begun = True
+
     def go(self, timeout=120):
         """Let it begin, give it its input, wait for its end; with keep, returns what it printed."""
-        out, err = self.process.communicate(("go\n" + self.stdin).encode(), timeout)
+        text = self.stdin if self.has_begun else "go\n" + self.stdin
+        out, err = self.process.communicate(text.encode(), timeout)
         if self.process.returncode:
             raise RuntimeError(f"{self.process.args}: {self.process.returncode}: {err.decode()[-500:]}")
         return out

@@ -2,6 +2,7 @@
 """The traced program's run: started, awaited until it is live, ended, its records read and checked."""
 import json
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -87,6 +88,19 @@ class Tracer:
             self.reader.join(1)
             raise Failed(f"no banner; status {self.process.returncode}, stderr: {self.errors}")
         return self
+
+    def await_text(self, *patterns):
+        """Wait until lines of stderr have matched these, one after the other."""
+        deadline, at, left = time.monotonic() + 20 * SLOW, 0, list(patterns)
+        while left:
+            if at < len(self.errors):
+                if re.search(left[0], self.errors[at]):
+                    left.pop(0)
+                at += 1
+            elif self.process.poll() is not None or time.monotonic() > deadline:
+                raise Failed(f"stderr has no {left}: {self.errors}")
+            else:
+                time.sleep(0.01)
 
     def __enter__(self):
         return self.wait_live()
