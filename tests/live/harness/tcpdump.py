@@ -12,18 +12,19 @@ from .servers import need
 class Tcpdump:
     """tcpdump on the loopback interface, of one port, into a file.
 
-    It hands over packets one by one (--immediate-mode): else the kernel keeps up to a second of them back, and what it keeps when
-    tcpdump ends is lost. That the last one has been written is shown by a datagram of our own behind it, which then is cut off.
+    That the last packet has been written is shown by a datagram of our own behind it, which then is cut off: what the kernel still
+    keeps back when tcpdump ends would be lost. It keeps up to a second of them back unless each is handed over as it comes
+    (--immediate-mode); but then the room is for a thousand packets, whatever their size, which is too few for a load.
     """
 
     HEAD = 16 + 14 + 20 + 8  # of a record in the file, Ethernet, IPv4, UDP
 
-    def __init__(self, port, path):
+    def __init__(self, port, path, under_load=False):
         self.path = path
         self.end = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.end.bind(("127.0.0.1", 0))
         self.process = subprocess.Popen(
-            [need("tcpdump"), "-i", "lo", "-U", "--immediate-mode", "-s", "0", "-B", "8192", "-w", path,
+            [need("tcpdump"), "-i", "lo", "-U", *([] if under_load else ["--immediate-mode"]), "-s", "0", "-B", "65536", "-w", path,
              f"port {port} or udp port {self.end.getsockname()[1]}"], stderr=subprocess.PIPE, text=True, start_new_session=True)
         while "listening on" not in self.process.stderr.readline():
             if self.process.poll() is not None:
@@ -39,8 +40,10 @@ class Tcpdump:
                 raise AssertionError("tcpdump did not write what it was sent")
             time.sleep(0.02)
         self.process.send_signal(signal.SIGINT)
-        self.process.communicate(timeout=60)
+        said = self.process.communicate(timeout=60)[1]
         self.end.close()
+        if "\n0 packets dropped by kernel" not in "\n" + said:
+            raise AssertionError(f"the capture is not whole: {said}")
         os.truncate(self.path, at - self.HEAD)
 
     def _find(self, mark):
