@@ -133,6 +133,7 @@ enum px_abi_tls_lib {
 #define PX_ABI_TLS_LAYERED 0x10	/* takes NSPR's descriptors, of files, too: only those with a layer above the socket */
 #define PX_ABI_TLS_FLAGS 0x20	/* has flags as its fourth argument, PR_MSG_PEEK among them */
 #define PX_ABI_TLS_KEEPS_ARGS 0x40 /* Go: until it returns its arguments lie behind the return address */
+#define PX_ABI_TLS_FILTER 0x80	/* takes OpenSSL's BIOs of any kind: only those that are a layer of TLS */
 #define PX_ABI_TLS_LIB_SHIFT 8
 
 /*

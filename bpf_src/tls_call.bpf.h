@@ -7,6 +7,9 @@
 
 #define PX_PR_DESC_LAYERED 4	/* enum PRDescType */
 #define PX_PR_MSG_PEEK 2
+#define PX_BIO_TYPE_SSL 0x207
+#define PX_BIO_METHODS 2	/* places where a BIO may have its method */
+#define PX_BIO_PTR 56		/* bytes from there to what it works on */
 
 /*
  * NSPR serves files, pipes and plain sockets by the same functions: what NSS encrypts has a layer
@@ -20,6 +23,31 @@ px_inline int px_tls_is_layered(u64 descriptor)
 
 	return !px_probe_user(&methods, sizeof(methods), (void *)descriptor) &&
 	       !px_probe_user(&type, sizeof(type), (void *)methods) && type == PX_PR_DESC_LAYERED;
+}
+
+/*
+ * A BIO may be a layer of TLS above another one: its SSL *, else 0. openssl/bio/bio_local.h: struct
+ * bio_st { OSSL_LIB_CTX *libctx (since 3.0); const BIO_METHOD *method; .. void *ptr; .. }, BIO_METHOD
+ * { int type; .. }, and ssl/bio_ssl.c: ptr leads to { SSL *ssl; .. }.
+ */
+px_inline u64 px_tls_filtered(u64 bio)
+{
+	u64 methods[PX_BIO_METHODS] = {}, ptr = 0, ssl = 0;
+	u32 type;
+
+	if (px_probe_user(methods, sizeof(methods), (void *)bio))
+		return 0;
+	for (u32 i = 0; i < PX_BIO_METHODS; i++) {
+		type = 0;
+		if (!methods[i] || px_probe_user(&type, sizeof(type), (void *)methods[i]) ||
+		    type != PX_BIO_TYPE_SSL)
+			continue;
+		if (px_probe_user(&ptr, sizeof(ptr), (void *)(bio + i * sizeof(u64) + PX_BIO_PTR)) ||
+		    px_probe_user(&ssl, sizeof(ssl), (void *)ptr))
+			return 0;
+		return ssl;
+	}
+	return 0;
 }
 
 /*
@@ -44,6 +72,11 @@ int px_tls_enter(struct pt_regs *ctx)
 	c.count_at = PX_FN_ARG(regs, 3);
 	if (c.what & PX_ABI_TLS_LAYERED && !px_tls_is_layered(c.context))
 		return 0;
+	if (c.what & PX_ABI_TLS_FILTER) {
+		c.context = px_tls_filtered(c.context);
+		if (!c.context)
+			return 0;
+	}
 	if (c.what & PX_ABI_TLS_FLAGS && c.count_at & PX_PR_MSG_PEEK)
 		c.what |= PX_ABI_TLS_SILENT;
 	tls_calls.update(&id, &c);

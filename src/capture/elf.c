@@ -171,6 +171,44 @@ void *px_elf_load(const struct px_elf *e, const Elf64_Shdr *s)
 	return data;
 }
 
+/* Symbols that are not hashed, because the file has them not: those before the hashed ones. */
+static size_t elf_unhashed(const struct px_elf *e)
+{
+	uint32_t h[2];	/* buckets, then the first that is hashed, or for DT_HASH the number of symbols */
+
+	if (!px_elf_read(e, e->gnu_hash ? e->gnu_hash : e->hash, h, sizeof(h)))
+		return 0;
+	return h[1] < ELF_TABLE_MAX / sizeof(Elf64_Sym) ? h[1] : 0;
+}
+
+static bool elf_is_one_of(struct px_bytes texts, uint32_t at, const char *const *names)
+{
+	for (size_t i = 0; at < texts.len && names[i]; i++) {
+		size_t len = strlen(names[i]) + 1;
+
+		if (texts.len - at >= len && memcmp(texts.ptr + at, names[i], len) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool px_elf_imports(const struct px_elf *e, const char *const *names)
+{
+	size_t count = e->symbols && e->names && (e->gnu_hash || e->hash) ? elf_unhashed(e) : 0;
+	Elf64_Shdr symbols = { .sh_offset = e->symbols, .sh_size = count * sizeof(Elf64_Sym) };
+	Elf64_Shdr texts = { .sh_offset = e->names, .sh_size = e->names_size };
+	Elf64_Sym *s = px_elf_load(e, &symbols);
+	char *text = s ? px_elf_load(e, &texts) : NULL;
+	bool found = false;
+
+	for (size_t i = 0; text && i < count && !found; i++)
+		found = s[i].st_shndx == SHN_UNDEF &&
+			elf_is_one_of(px_bytes_of(text, e->names_size), s[i].st_name, names);
+	free(s);
+	free(text);
+	return found;
+}
+
 static void elf_symbols(const struct px_elf *e, const Elf64_Sym *symbols, size_t symbol_count,
 			struct px_bytes texts, const char *const *names, size_t count,
 			uint64_t *offsets)

@@ -35,8 +35,11 @@ void *px_elf_load(const struct px_elf *e, const Elf64_Shdr *s);
 /* File offset of an exported function, 0 where there is none. */
 uint64_t px_elf_exported(const struct px_elf *e, const char *name);
 
+/* Does the file take one of these functions from elsewhere? names is ended by NULL. */
+bool px_elf_imports(const struct px_elf *e, const char *const *names);
+
 /*
- * The same for functions that the file's own table of symbols has, exported or not: offsets[i] becomes
+ * As px_elf_exported() for functions that the file's own table of symbols has, exported or not: offsets[i] becomes
  * that of names[i] where it was 0 and the table knows it. It is read whole: for few files.
  */
 void px_elf_local(const struct px_elf *e, const char *const *names, size_t count, uint64_t *offsets);

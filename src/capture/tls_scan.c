@@ -55,14 +55,15 @@ static bool scan_is_new(struct px_tls_scan *s, uint64_t dev, uint64_t ino)
 }
 
 static bool scan_library(const struct px_elf *e, const struct px_tls_library *l, bool is_program,
-			 uint64_t *offsets)
+			 struct px_tls_object *o)
 {
-	const char *names[PX_TLS_FUNCTIONS_MAX + 1];
-	uint64_t found[PX_TLS_FUNCTIONS_MAX + 1] = { 0 };
+	const char *names[PX_TLS_FUNCTIONS_MAX + 2];
+	uint64_t found[PX_TLS_FUNCTIONS_MAX + 2] = { 0 };
+	uint64_t *offsets = o->offsets;
 	const char *mark = l->mark ? l->mark : l->functions[0].name;
 	size_t n = 0;
 
-	memset(offsets, 0, sizeof(*offsets) * PX_TLS_FUNCTIONS_MAX);
+	memset(offsets, 0, sizeof(o->offsets));
 	for (; l->functions[n].name; n++)
 		names[n] = l->functions[n].name;
 	if (px_elf_exported(e, mark)) {
@@ -73,8 +74,10 @@ static bool scan_library(const struct px_elf *e, const struct px_tls_library *l,
 	if (!is_program)
 		return false;
 	names[n] = mark;
-	px_elf_local(e, names, n + 1, found);
+	names[n + 1] = px_tls_filter_names[0];	/* the others call it */
+	px_elf_local(e, names, n + 2, found);
 	memcpy(offsets, found, n * sizeof(*found));
+	o->filters = found[n + 1] != 0;
 	return found[n] && offsets[0];
 }
 
@@ -101,8 +104,10 @@ static void scan_open_file(struct px_tls_scan *s, int fd, const char *name, bool
 		return;
 	snprintf(o.path, sizeof(o.path), "/proc/self/fd/%d", fd);
 	for (o.library = px_tls_libraries; o.library->name; o.library++)
-		if (scan_library(&e, o.library, is_program, o.offsets))
+		if (scan_library(&e, o.library, is_program, &o))
 			break;
+	if (!s->filters)
+		s->filters = px_elf_imports(&e, px_tls_filter_names);
 	if (o.library->name)
 		s->fn(s->ctx, &o);
 	scan_go(s, &o, &e);

@@ -11,6 +11,7 @@ struct px_tls_object {
 	const struct px_tls_library *library;
 	uint64_t offsets[PX_TLS_FUNCTIONS_MAX];	/* by row of library->functions; 0: it has no such function */
 	const struct px_go_places *go;	/* a Go program, and nothing above is filled; else NULL */
+	bool filters;	/* a program with the library built in that makes layers of TLS among others */
 	const char *why;	/* it has crypto/tls, but cannot be looked into; else empty */
 	const char *name;	/* its path as its process has it */
 	char path[40];		/* by which this process gets at it, whatever became of that name */
@@ -24,6 +25,7 @@ struct px_tls_seen;
 struct px_tls_scan {
 	struct px_tls_seen *seen;
 	size_t count, room;
+	bool filters;	/* somebody uses a library's layers of TLS among others: px_tls_filter_names */
 	px_tls_object_fn fn;
 	void *ctx;
 };

@@ -10,19 +10,23 @@
 #define FREE(name) { name, 0, PX_TLS_FREE }
 #define BIO_OUT(name) { name, 0, PX_TLS_BIO_OUT }
 #define BIO_IN(name) { name, 0, PX_TLS_BIO_IN }
+#define FILTER(name, what) { name, PX_ABI_TLS_FILTER | (what), PX_TLS_FILTER }
 
 /* clang-format off */
+#define OPENSSL_BIO                                                                                \
+	BIO_OUT("BIO_write"), BIO_IN("BIO_read"), FILTER("BIO_read", 0),                           \
+	FILTER("BIO_write", PX_ABI_TLS_OUT), FILTER("BIO_read_ex", PX_ABI_TLS_COUNT_AT),           \
+	FILTER("BIO_write_ex", PX_ABI_TLS_OUT | PX_ABI_TLS_COUNT_AT)
 #define OPENSSL_FUNCTIONS                                                                          \
 	IN("SSL_read"), OUT("SSL_write"), IN_AT("SSL_read_ex"), OUT_AT("SSL_write_ex"),            \
 	OUT_AT("SSL_write_ex2"), IN_AT("SSL_read_early_data"), OUT_AT("SSL_write_early_data"),     \
 	SILENT("SSL_peek"), SILENT("SSL_peek_ex"), BEGINS("SSL_do_handshake"), FREE("SSL_free"),   \
-	BIO_OUT("BIO_write"), BIO_IN("BIO_read")
+	OPENSSL_BIO
 
 const struct px_tls_library px_tls_libraries[] = {
 	{ PX_TLS_BORINGSSL, "BoringSSL", NULL, "SSL_early_data_accepted", { OPENSSL_FUNCTIONS } },
 	{ PX_TLS_OPENSSL, "OpenSSL", "libssl.so", NULL, { OPENSSL_FUNCTIONS } },
-	{ PX_TLS_OPENSSL, "libcrypto", "libcrypto.so", NULL, {
-		BIO_OUT("BIO_write"), BIO_IN("BIO_read") } },
+	{ PX_TLS_OPENSSL, "libcrypto", "libcrypto.so", NULL, { OPENSSL_BIO } },
 	{ PX_TLS_GNUTLS, "GnuTLS", "libgnutls.so", NULL, {
 		IN("gnutls_record_recv"), OUT("gnutls_record_send"), IN("gnutls_record_recv_seq"),
 		OUT("gnutls_record_send2"), OUT("gnutls_record_send_range"),
@@ -51,6 +55,9 @@ static const char *const tls_names[PX_TLS_LIBS] = {
 	[PX_TLS_NSS] = "nss",	      [PX_TLS_GO] = "go",		[PX_TLS_WOLFSSL] = "wolfssl",
 	[PX_TLS_MBEDTLS] = "mbedtls",
 };
+
+const char *const px_tls_filter_names[] = { "BIO_f_ssl", "BIO_new_ssl", "BIO_new_ssl_connect",
+					     "BIO_new_buffer_ssl_connect", NULL };
 
 const char *px_tls_lib_name(unsigned lib)
 {

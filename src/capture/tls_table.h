@@ -6,13 +6,14 @@
 #include "abi.h"
 #include "base/bytes.h"
 
-#define PX_TLS_FUNCTIONS_MAX 16
+#define PX_TLS_FUNCTIONS_MAX 20
 
 enum px_tls_place {
 	PX_TLS_CALL,	/* takes a context, as bpf_src/abi.h says */
 	PX_TLS_FREE,	/* gives its first argument, a context, back */
 	PX_TLS_BIO_OUT,	/* what the library calls with ciphertext, */
 	PX_TLS_BIO_IN,	/* and for it: (something, buffer, length) */
+	PX_TLS_FILTER,	/* as a call, but of little use unless a program has TLS as a layer among others */
 };
 
 struct px_tls_function {
@@ -31,6 +32,12 @@ struct px_tls_library {
 
 /* Ended by one without a name. Of two that a file may be, the one with a mark comes first. */
 extern const struct px_tls_library px_tls_libraries[];
+
+/*
+ * Functions that make a layer of TLS among others: who uses one of them makes it worth while to look
+ * at PX_TLS_FILTER. Ended by NULL.
+ */
+extern const char *const px_tls_filter_names[];
 
 /* "openssl" for PX_TLS_OPENSSL; the words of the record's tls_lib. NULL: unknown. */
 const char *px_tls_lib_name(unsigned lib);

@@ -36,7 +36,7 @@ struct px_tls_watch {
 struct watch_object {
 	struct px_tls_object o;
 	int fd;		/* keeps the file */
-	bool is_served;	/* but for what tells of ciphertext */
+	unsigned hung;	/* PX_TLS_.. whose probes are there, a bit each */
 	char name[128];
 };
 
@@ -164,6 +164,13 @@ static int watch_attach_bio(struct watch *w, const struct watch_object *o)
 	return err ? err : watch_hang(w, o, "px_tls_bio_write", PX_TLS_BIO_OUT, false, pid);
 }
 
+static int watch_attach_filter(struct watch *w, const struct watch_object *o)
+{
+	int pid = watch_pid(w), err = watch_hang(w, o, "px_tls_return", PX_TLS_FILTER, true, pid);
+
+	return err ? err : watch_hang(w, o, "px_tls_enter", PX_TLS_FILTER, false, pid);
+}
+
 /* Does the file have functions of this kind? */
 static bool watch_has(const struct watch_object *o, enum px_tls_place place)
 {
@@ -219,7 +226,7 @@ static void watch_found(void *ctx, const struct px_tls_object *o)
 	if (to->fd < 0)
 		return;
 	to->o = *o;
-	to->is_served = false;
+	to->hung = 0;
 	snprintf(to->name, sizeof(to->name), "%s", o->name);
 	snprintf(to->o.path, sizeof(to->o.path), "/proc/self/fd/%d", to->fd);
 	w->waiting_count++;
@@ -293,6 +300,18 @@ static void watch_failed(struct watch *w, const struct watch_object *o, int err)
 	watch_say(w, PX_TLS_FAILED, why);
 }
 
+static bool watch_always(const struct watch *w, const struct watch_object *o)
+{
+	(void)w;
+	(void)o;
+	return true;
+}
+
+static bool watch_needs_filter(const struct watch *w, const struct watch_object *o)
+{
+	return w->scan.filters || o->o.filters;
+}
+
 /*
  * The functions that tell of ciphertext cost more than they give where a library uses the sockets
  * itself. A program that has a library built in hardly ever lets it do so.
@@ -301,6 +320,40 @@ static bool watch_needs_bio(const struct watch *w, const struct watch_object *o)
 {
 	return w->seeks || w->opt->eager ||
 	       (watch_has(o, PX_TLS_CALL) && watch_has(o, PX_TLS_BIO_IN));
+}
+
+/* The ways of a library's bytes: how its probes are hung, and whether there is a reason to. */
+static const struct watch_way {
+	enum px_tls_place place;
+	int (*attach)(struct watch *w, const struct watch_object *o);
+	bool (*is_needed)(const struct watch *w, const struct watch_object *o);
+} watch_ways[] = {
+	{ PX_TLS_CALL, watch_attach, watch_always },
+	{ PX_TLS_BIO_IN, watch_attach_bio, watch_needs_bio },
+	{ PX_TLS_FILTER, watch_attach_filter, watch_needs_filter },
+};
+
+/* Hang what there is a reason for. Returns 1 if something is left for later, or a negative error. */
+static int watch_serve_one(struct watch *w, struct watch_object *o)
+{
+	int left = 0;
+
+	for (size_t i = 0; i < PX_COUNT(watch_ways); i++) {
+		const struct watch_way *way = &watch_ways[i];
+		int err;
+
+		if (o->hung & 1u << way->place || !watch_has(o, way->place))
+			continue;
+		if (!way->is_needed(w, o)) {
+			left = 1;
+			continue;
+		}
+		err = way->attach(w, o);
+		if (err)
+			return err;
+		o->hung |= 1u << way->place;
+	}
+	return left;
 }
 
 /* What a part is for has been found: is it there? */
@@ -354,19 +407,14 @@ static void watch_serve(struct watch *w)
 	watch_ready(w, &w->tls);
 	for (size_t i = 0; i < w->waiting_count; i++) {
 		struct watch_object *o = &w->waiting[i];
-		int err = 0;
+		int result = w->tls.is_loaded ? watch_serve_one(w, o) : 0;
 
-		if (w->tls.is_loaded && !o->is_served)
-			err = watch_attach(w, o);
-		o->is_served = true;
-		if (w->tls.is_loaded && !err && watch_needs_bio(w, o)) {
-			err = watch_attach_bio(w, o);
-		} else if (w->tls.is_loaded && !err && watch_has(o, PX_TLS_BIO_IN)) {
+		if (result > 0) {
 			w->waiting[kept++] = *o;
 			continue;
 		}
-		if (err)
-			watch_failed(w, o, err);
+		if (result < 0)
+			watch_failed(w, o, result);
 		close(o->fd);
 	}
 	w->waiting_count = kept;
