@@ -245,6 +245,23 @@ def nss_binary():
     return c_binary("nss", f"{LIVE}/clients/nss.c", *found.stdout.split())
 
 
+SECURE_FLAGS = {
+    "openssl": ["-lssl", "-lcrypto"],
+    "wolfssl": ["-DUSE_WOLFSSL", "-lwolfssl"],
+    "mbedtls": ["-DUSE_MBEDTLS", "-lmbedtls", "-lmbedx509", "-lmbedcrypto"],
+}
+
+
+def secure_server(pem, library, mode):
+    """servers/secure.c, a server in C over one of these libraries."""
+    port = free_port()
+    try:
+        binary = c_binary(f"secure-{library}", f"{LIVE}/servers/secure.c", *SECURE_FLAGS[library], "-pthread")
+    except subprocess.CalledProcessError:
+        raise Skip(f"no headers of {library} here") from None
+    return Server([binary, str(port), pem, mode], ("127.0.0.1", port))
+
+
 def blocked_server(_folder):
     port = free_port()
     return Server([c_binary("blocked", f"{LIVE}/servers/blocked.c", "-pthread"), str(port)], ("127.0.0.1", port))
