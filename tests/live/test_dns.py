@@ -3,12 +3,13 @@
 import collections
 import json
 import os
+import re
 import socket
 import subprocess
 
 from harness import clients, dns
 from harness.registry import live
-from harness.servers import LIVE, need
+from harness.servers import LIVE, PYTHON, go_program, need
 from harness.tcpdump import Tcpdump
 from harness.tracer import binary
 
@@ -18,9 +19,9 @@ TYPES = [("a", "A"), ("aaaa", "AAAA"), ("cname", "CNAME"), ("cname", "A"), ("ptr
 
 
 def compare(t, said, records, role):
-    """Each thing said is one record, and each record has been said; answers in any order."""
+    """Each thing said is one record, and each record has been said; answers in any order. What the client does not say is not compared."""
     def key(d):
-        return json.dumps({**d, "answers": sorted(d["answers"])}, sort_keys=True)
+        return json.dumps({k: sorted(d[k]) if k == "answers" else d[k] for k in said[0]}, sort_keys=True)
     rows = [key(dns.told(r)) for r in records if r["role"] == role]
     want = [key({**d, "flags": [f for f in d["flags"] if f in ("qr", "aa", "tc", "rd", "ra")]}) for d in said]
     missing, extra = collections.Counter(want) - collections.Counter(rows), collections.Counter(rows) - collections.Counter(want)
@@ -161,6 +162,44 @@ const { Resolver } = require('dns').promises; const r = new Resolver(); r.setSer
              [(k, f"{n}.example.test", "NXDOMAIN" if n == "nosuch" else "NOERROR")
               for n, k in (("a", "A"), ("aaaa", "AAAA"), ("mx", "MX"), ("txt", "TXT"), ("srv", "SRV"), ("nosuch", "A"))],
              f"{[(r['op'], r['target'], r['status'], r['flags']) for r in tracer.messages()]}")
+
+
+@live()
+def python_dnspython(t):
+    """dnspython over UDP and TCP, the client's side: numbers, outcomes, flags and answers as it was told"""
+    server = t.start(dns.named(t.folder))
+    asks = [(way, f"{name}.example.test", kind) for name, kind in TYPES if name and name != "big" for way in ("udp", "tcp")]
+    client = clients.Client([PYTHON, f"{LIVE}/clients/names_dnspython.py", "127.0.0.1", str(server.address[1])],
+                            "".join(" ".join(ask) + "\n" for ask in asks), keep=True)
+    t.stops.append(client.stop)
+    with t.trace([client.pid]) as tracer:
+        said = [json.loads(line) for line in client.go().splitlines()]
+        tracer.process.wait(20)
+    t.expect(len(said) == len(asks), f"{len(said)} of {len(asks)} answers")
+    for one in said:  # it writes digests small, and numbers and addresses of services in quotes
+        one["answers"] = [(dns.plain(name), kind, ttl, re.sub(r'(port|hint)="(.*?)"', r"\1=\2", dns.plain(data.upper() if kind in ("DS", "TYPE65280") else data)))
+                          for name, kind, ttl, data in one["answers"]]
+    compare(t, said, tracer.messages(), "client")
+
+
+@live()
+def go_resolver(t):
+    """Go's own resolver, which asks again over TCP what did not fit"""
+    server = t.start(dns.named(t.folder))
+    asks = [("A", "a"), ("MX", "mx"), ("TXT", "txt"), ("A", "MiXeD"), ("A", "nosuch"), ("TXT", "big"), ("A", "both")]
+    words = [word for kind, name in asks for word in (kind, f"{name}.example.test")]
+    client = clients.Client([go_program("names-go", f"{LIVE}/clients/names_resolver.go"), f"127.0.0.1:{server.address[1]}", *words], keep=True)
+    t.stops.append(client.stop)
+    with t.trace([client.pid]) as tracer:
+        said = [json.loads(line) for line in client.go().splitlines()]
+        tracer.process.wait(20)
+    records = tracer.messages()
+    # it joins the strings of a text
+    whole = [[r["op"], r["target"], r["status"], sorted(a["data"].replace('" "', "") for a in r["resp"]["answers"])]
+             for r in records if not r["resp"]["tc"]]
+    said = [[kind, name, status, sorted(map(dns.plain, answers))] for kind, name, status, answers in said]
+    t.expect(whole == said and len(said) == len(asks), f"said {said}\n    records {whole}")
+    t.expect([(r["op"], r["target"], r["net"]) for r in records if r["resp"]["tc"]] == [("TXT", "big.example.test", "udp")], "what was cut")
 
 
 @live()

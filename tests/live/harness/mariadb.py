@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import time
 
-from .servers import LIVE, PYTHON, Server, Skip, built_dir, c_binary, free_port, need
+from .servers import LIVE, PYTHON, Server, Skip, built_dir, c_binary, free_port, go_program, need
 
 USER, PASSWORD, DATABASE = "app", "not shown", "shop"
 INNODB = ["--innodb-data-file-path=ibdata1:10M:autoextend", "--innodb-log-file-size=4M"]
@@ -89,14 +89,9 @@ def script(server, name, *words):
     kind = name.rsplit(".", 1)[1]
     env = None
     if kind == "go":
-        binary, source = f"{built_dir()}/mysql-go", f"{LIVE}/clients/mysql_client.go"
         if not os.path.isdir("/usr/share/gocode/src/github.com/go-sql-driver/mysql"):
             raise Skip("no go-sql-driver here")
-        if not os.path.exists(binary) or os.path.getmtime(binary) < os.path.getmtime(source):
-            go = dict(os.environ, GO111MODULE="off", GOPATH="/usr/share/gocode", CGO_ENABLED="0", GOTOOLCHAIN="local",
-                      GOFLAGS="", HOME=os.environ.get("HOME", "/root"))
-            subprocess.run([need("go"), "build", "-o", binary, source], env=go, check=True, timeout=300)
-        argv = [binary]
+        argv = [go_program("mysql-go", f"{LIVE}/clients/mysql_client.go", GOPATH="/usr/share/gocode")]
     else:
         runner = {"py": PYTHON, "rb": "ruby", "pl": "perl", "js": "node"}[kind]
         argv = [need(runner), f"{LIVE}/clients/{name}"]

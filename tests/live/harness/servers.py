@@ -217,6 +217,16 @@ def go_binary(variant="plain", go=None):
     return binary
 
 
+def go_program(name, source, **env):
+    """A program of one file, of the standard library or of Debian's packages."""
+    binary = f"{built_dir()}/{name}"
+    if not newer(binary, source):
+        env = dict(os.environ, GO111MODULE="off", CGO_ENABLED="0", GOTOOLCHAIN="local", GOFLAGS="", **env)
+        env.setdefault("HOME", "/root")
+        subprocess.run([need("go"), "build", "-o", binary, source], env=env, check=True, timeout=300)
+    return binary
+
+
 def go_server(_folder, pem=None, **kwargs):
     port = free_port()
     return Server([go_binary(**kwargs), str(port), *([pem] if pem else [])], ("127.0.0.1", port))
