@@ -9,7 +9,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../tests/live"))
 from harness import dns, mariadb  # noqa: E402
-from harness.redis import RedisServer, benchmark  # noqa: E402
+from harness.redis import RedisServer, benchmark_client  # noqa: E402
 from harness.servers import Nginx, Server, free_port, need  # noqa: E402
 
 # Questions one after the other from one process: as in C as Python allows, what the server sends back is not looked at.
@@ -68,7 +68,7 @@ class Load:
 
 def redis(folder):
     server = RedisServer(folder)
-    return Load(server, lambda n: benchmark(server.address, "-t", "set,get,incr,lpush,hset", "-n", str(n // 5), "-d", "20", "-r", "10000"))
+    return Load(server, lambda n: benchmark_client(server.address, "-t", "set,get,incr,lpush,hset", "-n", str(n // 5), "-d", "20", "-r", "10000").go())
 
 
 def pgsql(folder):

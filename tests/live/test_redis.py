@@ -6,7 +6,7 @@ import subprocess
 import time
 from collections import Counter
 
-from harness.redis import Failure, RedisServer, Resp, Told, benchmark, cli, compare, encode, library
+from harness.redis import Failure, RedisServer, Resp, Told, benchmark_client, cli, compare, encode, library
 from harness.registry import live
 from harness.servers import need
 from harness.tcpdump import Tcpdump
@@ -267,17 +267,22 @@ def replica(t):
 
 @live(perf=True)
 def pipelined_benchmark(t):
-    """redis-benchmark -P 16: as many records as the server counted calls, from both ends, none lost"""
+    """redis-benchmark -P 16, both ends: as many records as the server counted calls, from each end, none lost"""
     server = t.start(RedisServer(t.folder))
-    with t.trace(server.pids, validate_all=False) as tracer:
-        benchmark(server.address, "-P", "16", "-n", "8000", "-c", "20", "-t", "set,get,incr,lpush,sadd,mset")
-        benchmark(server.address, "-n", "5000", "-c", "20", "-t", "get", "-r", "1000")
+    tools = [benchmark_client(server.address, "-P", "16", "-n", "8000", "-c", "20", "-t", "set,get,lpush,mset"),
+             benchmark_client(server.address, "-n", "5000", "-c", "20", "-t", "get", "-r", "1000")]
+    with t.trace([*server.pids, *(client.pid for client in tools)], validate_all=False) as tracer:
+        for client in tools:
+            t.stops.append(client.stop)
+            client.go()
     calls = server.calls()
-    seen = Counter(r["op"] for r in tracer.messages())
-    wrong = {op: (calls[op], seen[op]) for op in calls.keys() | seen.keys() if calls[op] != seen[op] and op != "INFO"}
-    t.expect(not wrong and seen["SET"] == 8000, f"calls and records: {wrong} {seen}")
-    bad = [r for r in tracer.messages() if not r["ok"] or r["flags"]]
-    t.expect(not bad, f"{len(bad)} with flags or failed: {bad[:1]}")
+    for role in ("server", "client"):
+        records = [r for r in tracer.messages() if r["role"] == role]
+        seen = Counter(r["op"] for r in records)
+        wrong = {op: (calls[op], seen[op]) for op in calls.keys() | seen.keys() if calls[op] != seen[op] and op != "INFO"}
+        t.expect(not wrong and seen["SET"] == 8000, f"{role}: calls and records: {wrong} {seen}")
+        bad = [r for r in records if not r["ok"] or r["flags"]]
+        t.expect(not bad, f"{role}: {len(bad)} with flags or failed: {bad[:1]}")
 
 
 @live()

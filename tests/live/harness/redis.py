@@ -210,6 +210,5 @@ def cli(address, *options):
     return Client([need("redis-cli"), *where, "--no-raw", *options], keep=True)
 
 
-def benchmark(address, *options):
-    return subprocess.run([need("redis-benchmark"), "-h", address[0], "-p", str(address[1]), "-q", *options], check=True, capture_output=True, text=True,
-                          timeout=120).stdout
+def benchmark_client(address, *options):
+    return Client([need("redis-benchmark"), "-h", address[0], "-p", str(address[1]), "-q", *options], keep=True)
