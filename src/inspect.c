@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "capture/survey.h"
+#include "capture/tls_stranger.h"
 #include "capture/tracefs.h"
 #include "cli/host.h"
 #include "sink/escape.h"
@@ -157,7 +158,7 @@ static void check_attach(struct check *c, const struct px_live_options *live)
 
 static void check_process(struct check *c, struct px_survey_nets *nets, uint32_t pid)
 {
-	char name[64], text[160];
+	char name[64], text[160], stranger[200];
 	struct px_survey s;
 
 	if (!px_survey_process(nets, pid, &s))
@@ -177,6 +178,9 @@ static void check_process(struct check *c, struct px_survey_nets *nets, uint32_t
 	check_say(c, CHECK_OK, name,
 		  s.tls[0] ? s.tls : "no library that pxtrace can look into is mapped",
 		  s.tls[0] ? "" : "what it encrypts by other means is not seen", "");
+	if (px_tls_stranger(pid, stranger, sizeof(stranger)))
+		check_say(c, CHECK_WARN, name, stranger, "what it encrypts with that is not seen",
+			  "--tls-info tells of its handshakes");
 }
 
 int px_inspect_host(const struct px_options *o, const struct px_live_options *live, char **argv)

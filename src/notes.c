@@ -60,14 +60,16 @@ static void notes_silence(const struct px_notes *n, const struct px_source_loss 
 	const struct px_decode_env *env = &n->table->decode_env;
 	const struct px_table_stats *s = &n->table->stats;
 	const char *which = s->conns_seen && s->conns_unix == s->conns_seen ? "UNIX " : "";
-	unsigned long long conns = s->conns_seen;
+	const unsigned long long conns = s->conns_seen, datagrams = n->table->peers.datagrams;
+	const char *many = conns == 1 ? "" : "s";
 	char bytes[4 * sizeof(env->unknown) + 1];
 
 	notes_bytes(env, bytes, sizeof(bytes));
 	if (n->report->filtered)
-		snprintf(text, size, "%llu messages, none of which the filter expression wants",
-			 (unsigned long long)n->report->filtered);
-	else if (loss->foreign && !env->not_understood_bytes)
+		snprintf(text, size, "%llu message%s, none of which the filter expression wants",
+			 (unsigned long long)n->report->filtered,
+			 n->report->filtered == 1 ? "" : "s");
+	else if (loss->foreign && !env->unknown_len)
 		snprintf(
 			text, size,
 			"bytes move by io_uring, asynchronous I/O or 32-bit system calls only: these are not seen");
@@ -76,24 +78,25 @@ static void notes_silence(const struct px_notes *n, const struct px_source_loss 
 	else if (n->hidden || notes_is_tls(env))
 		snprintf(
 			text, size,
-			"%llu connections, encrypted (TLS) by a library that is not looked into; pxtrace --check -p PID names those that are",
-			conns);
+			"%llu connection%s, encrypted (TLS) by %s that is not looked into; pxtrace --check -p PID names those that are",
+			conns, many, n->stranger[0] ? n->stranger : "a library");
 	else if (env->not_understood_bytes > 0)
 		snprintf(
 			text, size,
-			"%llu bytes on %llu %sconnections, of no protocol that pxtrace knows; the first are \"%s\"",
-			(unsigned long long)env->not_understood_bytes, conns, which, bytes);
+			"%llu bytes on %llu %sconnection%s, of no protocol that pxtrace knows; the first are \"%s\"",
+			(unsigned long long)env->not_understood_bytes, conns, which, many, bytes);
 	else if (s->conns_seen == 0 && n->table->datagrams.understood > 0)
-		snprintf(text, size, "%llu datagrams, no complete exchange yet",
-			 (unsigned long long)n->table->peers.datagrams);
+		snprintf(text, size, "%llu datagram%s, no complete exchange yet", datagrams,
+			 datagrams == 1 ? "" : "s");
 	else if (s->conns_seen == 0)
-		snprintf(text, size, "%llu datagrams, of no protocol that pxtrace knows",
-			 (unsigned long long)n->table->peers.datagrams);
+		snprintf(text, size, "%llu datagram%s, of no protocol that pxtrace knows",
+			 datagrams, datagrams == 1 ? "" : "s");
 	else if (*which)
-		snprintf(text, size, "only UNIX sockets: %llu connections, no complete message yet",
-			 conns);
+		snprintf(text, size,
+			 "only UNIX sockets: %llu connection%s, no complete message yet", conns,
+			 many);
 	else
-		snprintf(text, size, "%llu connections, no complete message yet", conns);
+		snprintf(text, size, "%llu connection%s, no complete message yet", conns, many);
 }
 
 void px_notes_explain(struct px_notes *n, const struct px_source_loss *loss, int64_t wall_ns)
@@ -240,6 +243,10 @@ bool px_notes_tls(struct px_notes *n, struct px_tls_watch *w, bool wait, int64_t
 		case PX_TLS_ADDED:
 			px_log(PX_LOG_DEBUG, "TLS: %u probes", note.probes);
 			n->tls_ready = true;
+			break;
+		case PX_TLS_STRANGER:
+			px_log(PX_LOG_DEBUG, "TLS: %s is not looked into", note.text);
+			snprintf(n->stranger, sizeof(n->stranger), "%s", note.text);
 			break;
 		case PX_TLS_FAILED:
 			px_log(PX_LOG_WARN, "TLS: %s", note.text);

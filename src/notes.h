@@ -20,6 +20,7 @@ struct px_notes {
 	bool told_foreign;	/* that bytes move in ways that are not seen */
 	const char *probe;	/* NULL with files */
 	char tls[200];		/* libraries that the targets had at the start */
+	char stranger[200];	/* a TLS library that is not looked into, and was used; or "" */
 	size_t tls_probes;
 	bool tls_ready;
 	bool told_spliced;	/* that bytes leave sockets in such a way, perhaps */

@@ -204,9 +204,11 @@ static void survey_line(uint32_t pid, const char *name, char *out, size_t size)
 static void survey_tls(void *ctx, const struct px_tls_object *o)
 {
 	struct px_survey *s = ctx;
-	const char *name = px_tls_lib_name(o->library->lib);
+	const char *name = px_tls_lib_name(o->go ? PX_TLS_GO : o->library->lib);
 	size_t used = strlen(s->tls);
 
+	if (o->go && o->why[0])
+		return;
 	if (name && !strstr(s->tls, name))
 		snprintf(s->tls + used, sizeof(s->tls) - used, "%s%s", used ? "," : "", name);
 }

@@ -18,6 +18,7 @@
 #include "capture/attach_uprobe.h"
 #include "capture/procs.h"
 #include "capture/tls_scan.h"
+#include "capture/tls_stranger.h"
 
 #define WATCH_TICK_MS 500	/* between two looks at the table of targets */
 #define WATCH_AGAIN_NS (200 * 1000 * 1000ull)
@@ -384,7 +385,8 @@ static void watch_serve_go(struct watch *w)
 					     WATCH_LINKS - w->link_count, &probes);
 		}
 		if (links < 0)
-			watch_say_go(w, PX_TLS_FAILED, g->places.version, g->name, strerror(-links));
+			watch_say_go(w, PX_TLS_FAILED, g->places.version, g->name,
+				     strerror(-links));
 		else
 			w->link_count += (size_t)links;
 		w->probe_count += probes;
@@ -499,6 +501,16 @@ static bool watch_may_look(struct watch *w, uint32_t pid)
 	return true;
 }
 
+/* Process pid speaks TLS, and nobody saw the inside of it. */
+static void watch_look(struct watch *w, uint32_t pid)
+{
+	char stranger[200];
+
+	px_tls_scan_process(&w->scan, pid);
+	if (px_tls_stranger(pid, stranger, sizeof(stranger)))
+		watch_say(w, PX_TLS_STRANGER, stranger);
+}
+
 /* Until the tracer has nothing more to say, because it has ended. */
 static void watch_run(struct watch *w)
 {
@@ -515,7 +527,7 @@ static void watch_run(struct watch *w)
 				return;
 			w->seeks |= pid == 0;
 			if (pid && watch_may_look(w, pid))
-				px_tls_scan_process(&w->scan, pid);
+				watch_look(w, pid);
 		}
 		if (has_table)
 			watch_table(w);

@@ -27,6 +27,7 @@ enum px_tls_note_kind {
 	PX_TLS_READY,	/* all that was found at the start has its probes: `probes` of them */
 	PX_TLS_ADDED,	/* one that was found later has them */
 	PX_TLS_FAILED,	/* text says what could not be had, and why */
+	PX_TLS_STRANGER, /* text names what a process encrypts with whose inside nobody saw */
 };
 
 struct px_tls_note {
@@ -44,7 +45,9 @@ int px_tls_watch_fd(const struct px_tls_watch *w);
 /* The next note, waited for at most timeout_ms. False: none, or the process has ended. */
 PX_MUST_USE bool px_tls_watch_next(struct px_tls_watch *w, int timeout_ms, struct px_tls_note *out);
 
-/* Process pid speaks TLS and nobody saw the inside of it: it may have loaded a library meanwhile. */
+/*
+ * Process pid speaks TLS and nobody saw the inside of it: it may have loaded a library meanwhile.
+ */
 void px_tls_watch_look(struct px_tls_watch *w, uint32_t pid);
 
 /* A context was met that uses no socket itself: have it found by what it encrypts. */

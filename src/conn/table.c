@@ -320,7 +320,8 @@ static void table_look_for_tls(struct px_conn *c, const struct px_event *ev)
 		c->begins_tls = false;
 		opt->on_tls_seen(opt->ctx, c);
 	} else if (!c->has_begun && ev->data.len >= 3 && opt->on_tls_seen) {
-		c->begins_tls = ev->data.ptr[0] == 22 && ev->data.ptr[1] == 3 && ev->data.ptr[2] <= 4;
+		c->begins_tls = (ev->data.ptr[0] == 22 || ev->data.ptr[0] == 23) &&
+				ev->data.ptr[1] == 3 && ev->data.ptr[2] <= 4;
 	}
 }
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What helps a person: why there is silence, what --check and -D say, filters that the kernel side decides, lines in time."""
+import glob
 import json
 import os
+import platform
 import re
 import socket
 import subprocess
@@ -10,8 +12,48 @@ import time
 
 from harness.raw import Client
 from harness.registry import live
-from harness.servers import Nginx
-from harness.tracer import binary
+from harness.servers import LIVE, Nginx, Skip, c_binary
+from harness.tracer import SLOW, binary
+
+
+class Asker:
+    """A program that asks for /small on its descriptor 3 for each byte that it gets."""
+
+    def __init__(self, program):
+        ours, theirs = connection()
+        self.process = subprocess.Popen(["/bin/sh", "-c", f'exec "$0" 3<&{theirs.fileno()}', program], stdin=subprocess.PIPE,
+                                        pass_fds=[theirs.fileno()])
+        theirs.close()
+        self.peer = ours
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait(timeout=10)
+        self.peer.close()
+
+    def ask(self, count=3):
+        for _ in range(count):
+            self.process.stdin.write(b".")
+            self.process.stdin.flush()
+            got = b""
+            while not got.endswith(b"\r\n\r\n"):
+                piece = self.peer.recv(4096)
+                if not piece:
+                    raise Skip(f"{self.process.args[-1]} cannot run here: status {self.process.wait(10)}")
+                got += piece
+            self.peer.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+
+def connection():
+    """Two ends of a TCP connection."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        theirs = socket.create_connection(listener.getsockname())
+        return listener.accept()[0], theirs
 
 
 class Pair:
@@ -22,12 +64,13 @@ class Pair:
             "s.connect(sys.argv[1] if sys.argv[1].startswith('/') else ('127.0.0.1',int(sys.argv[1])))\n"
             "for line in sys.stdin: s.sendall(bytes.fromhex(line)) if line.strip() else None\n")
 
-    def __init__(self, path=None):
+    def __init__(self, path=None, **env):
         self.listener = socket.socket(socket.AF_UNIX if path else socket.AF_INET)
         self.listener.bind(path or ("127.0.0.1", 0))
         self.listener.listen()
         where = path or str(self.listener.getsockname()[1])
-        self.process = subprocess.Popen(["/usr/bin/python3", "-c", self.CODE, where], stdin=subprocess.PIPE)
+        self.process = subprocess.Popen(["/usr/bin/python3", "-c", self.CODE, where], stdin=subprocess.PIPE,
+                                        env={**os.environ, **env})
         self.peer = self.listener.accept()[0]
 
     def __enter__(self):
@@ -47,13 +90,19 @@ class Pair:
             got += self.peer.recv(len(data) - len(got))
 
 
-def silence_of(t, pids, do, *args):
-    with t.trace(pids, *args) as tracer:
-        do()
-        time.sleep(0.2)
-    notes = [r["text"] for r in tracer.read() if r["type"] == "note" and r["what"] == "silence"]
-    t.expect(len(notes) == 1, f"{len(notes)} explanations: {notes}")
-    return notes[0]
+def silence_of(t, pids, do, *args, until=""):
+    """How the tracer explains that it has nothing to show of what is done, once standard error has the word `until`."""
+    for _ in range(3):
+        with t.trace(pids, *args) as tracer:
+            do()
+            done = time.time()
+            while until not in "".join(tracer.errors) and time.time() < done + 10 * SLOW:
+                time.sleep(0.01)
+        notes = [r for r in tracer.read() if r["type"] == "note" and r["what"] == "silence"]
+        t.expect(len(notes) == 1, f"{len(notes)} explanations: {notes}")
+        if notes[0]["ts_us"] > done * 1e6:    # on a busy host 5 s may go by before anything is done
+            break
+    return notes[0]["text"]
 
 
 @live(probes=False)
@@ -66,10 +115,13 @@ def silence_is_explained(t):
         t.expect("no protocol that pxtrace knows" in text and r'"\xa7\x01what' in text, text)
     with Pair() as pair:
         text = silence_of(t, [pair.process.pid], lambda: pair.send((b"\x17\x03\x03\x00\x20" + os.urandom(32)) * 4))
-        t.expect("encrypted (TLS)" in text, text)
+        t.expect("encrypted (TLS) by a library that is not" in text, f"TLS: {text}")
+    with Pair(os.path.join(t.folder, "half")) as pair:
+        text = silence_of(t, [pair.process.pid], lambda: pair.send(b"GET /begun HTTP/1.1\r\nHost: "))
+        t.expect(text == "only UNIX sockets: 1 connection, no complete message yet", f"half: {text}")
     with Pair(os.path.join(t.folder, "peer")) as pair:
         text = silence_of(t, [pair.process.pid], lambda: pair.send(b"\xa7\x02 nobody knows this" * 10))
-        t.expect("UNIX connections" in text, text)
+        t.expect("1 UNIX connection," in text, f"UNIX: {text}")
     server = t.start(Nginx(t.folder))
 
     def ask():
@@ -79,6 +131,38 @@ def silence_is_explained(t):
 
     text = silence_of(t, server.pids, ask, "status >= 500")
     t.expect(text == "2 messages, none of which the filter expression wants", text)
+
+
+@live(probes=False)
+def library_is_named(t):
+    """Bytes of TLS, by a library that cannot be looked into: its name, in the explanation and in --check"""
+    library = next(iter(glob.glob("/usr/lib/*/libbearssl.so.0")), None)
+    if not library:
+        raise Skip("no libbearssl0 here")
+    with Pair(LD_PRELOAD=library) as pair:
+        def speak():
+            for _ in range(3):
+                pair.send(b"\x17\x03\x03\x00\x20" + os.urandom(32))
+
+        text = silence_of(t, [pair.process.pid], speak, "--debug", until="is not looked into")
+        t.expect("encrypted (TLS) by BearSSL (/usr/lib/" in text and "libbearssl.so" in text, text)
+        done = subprocess.run([binary(), "--check", "-p", str(pair.process.pid)], capture_output=True, text=True, timeout=60, check=False)
+        t.expect(re.search(r"^warn python3\[\d+\] TLS: BearSSL \(/usr/lib/.*not seen", done.stdout, re.M), done.stdout)
+
+
+@live()
+def foreign_calls_are_told(t):
+    """io_uring, and a 32-bit process: nothing of them is seen, and that is said"""
+    programs = {"uring": []}
+    if platform.machine() == "x86_64":
+        programs["calls32"] = ["-m32", "-nostdlib", "-static", "-fno-pic", "-fno-stack-protector"]
+    for name, flags in programs.items():
+        with Asker(c_binary(name, f"{LIVE}/clients/{name}.c", *flags)) as asker:
+            with t.trace([asker.process.pid]) as tracer:
+                asker.ask()
+            notes = {r["what"]: r["text"] for r in tracer.read() if r["type"] == "note"}
+            t.expect(not tracer.messages() and set(notes) >= {"foreign", "silence"}, f"{name}: {notes} {tracer.messages()}")
+            t.expect(all("io_uring" in text and "32-bit" in text for text in notes.values()), f"{name}: {notes}")
 
 
 @live(probes=False)
