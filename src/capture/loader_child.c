@@ -283,7 +283,9 @@ static int child_target_flags(struct px_child *c, const char **flags)
 	return n;
 }
 
-/* Where the kernel sees the pages of files. Without it there are no bytes of what sendfile moves. */
+/*
+ * Where the kernel sees the pages of files. Without it there are no bytes of what sendfile moves.
+ */
 static int child_page_flags(struct px_child *c, const char **flags)
 {
 	int n = 0;
@@ -338,7 +340,8 @@ static int child_flags(struct px_child *c, enum px_probe probe, const char **fla
 	flags[n++] = child_flag(c, "-DPX_MOVED_MAX=%d", CHILD_SOCKETS_MAX);
 	n += child_target_flags(c, flags + n);
 	n += child_ends_flags(c, flags + n);
-	offsets = px_btf_defines(c->btf, flags + n, (size_t)(CHILD_FLAGS - n - CHILD_PAGE_FLAGS - CHILD_PART_FLAGS),
+	offsets = px_btf_defines(c->btf, flags + n,
+				 (size_t)(CHILD_FLAGS - n - CHILD_PAGE_FLAGS - CHILD_PART_FLAGS),
 				 &c->reply->error);
 	if (offsets < 0)
 		return -1;
@@ -512,7 +515,8 @@ static int child_make_tls(struct px_child *c)
 	flags[count++] = "-DPX_MOVED_MAX=1";
 	flags[count++] = child_flag(c, "-DPX_GO_CALLS_MAX=%d", CHILD_GO_CALLS_MAX);
 	if (px_bpf_text(&text, source) < 0 || px_buf_append(&text, px_bytes_of("", 1)) < 0)
-		return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "no memory for %s", source);
+		return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "no memory for %s",
+				    source);
 	c->module = px_child_compile(c, text.ptr, flags, count);
 	child_phase(c, source);
 	px_buf_fini(&text);
@@ -560,7 +564,23 @@ static int child_try(struct px_child *c, enum px_probe probe)
 	child_reset(c);
 	if (child_make(c, probe) < 0)
 		return -1;
-	px_child_note(c, "what sendfile sends is not shown: this kernel refuses to look at its pages");
+	px_child_note(c,
+		      "what sendfile sends is not shown: this kernel refuses to look at its pages");
+	return 0;
+}
+
+/*
+ * What was asked for, and nothing else; but a kernel that was built without kprobes has the same
+ * programs run from tracepoints.
+ */
+static int child_try_asked(struct px_child *c, enum px_probe probe)
+{
+	bool has_none = probe == PX_PROBE_KPROBE && !px_btf_function(c->btf, "register_kprobe");
+
+	if (child_try(c, has_none ? PX_PROBE_TRACEPOINT : probe) < 0)
+		return -1;
+	if (has_none)
+		px_child_note(c, "this kernel has no kprobes: using syscall tracepoints");
 	return 0;
 }
 
@@ -575,10 +595,11 @@ static int child_choose(struct px_child *c)
 
 	/* By its types rather than its version: distributions carry it back to older ones. */
 	if (!px_btf_has_helper(c->btf, "get_current_task_btf"))
-		return px_error_set(&c->reply->error, PX_EXIT_HOST, "run it on Linux 5.11 or later",
-				    "the BPF programs of this kernel do not get at the current task");
+		return px_error_set(
+			&c->reply->error, PX_EXIT_HOST, "run it on Linux 5.11 or later",
+			"the BPF programs of this kernel do not get at the current task");
 	if (c->req->probe != PX_PROBE_AUTO)
-		return child_try(c, c->req->probe);
+		return child_try_asked(c, c->req->probe);
 	for (size_t i = 0; i < PX_COUNT(order); i++) {
 		if (!child_can(c, order[i]))
 			continue;
@@ -640,7 +661,8 @@ static int child_prepare(struct px_child *c)
 	int result;
 
 	if (pthread_create(&thread, NULL, child_read_types, &types) != 0)
-		return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "cannot start a thread");
+		return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL,
+				    "cannot start a thread");
 	result = child_open_bcc(c);
 	child_phase(c, "libbcc open");
 	pthread_join(thread, NULL);

@@ -55,10 +55,12 @@ static int load_refused(struct px_child *c, const char *function, int why)
 	c->refused = function;
 	dprintf(STDERR_FILENO, "%s: %s\n%s\n", function, strerror(why), c->log);
 	load_tail(c->log, tail, sizeof(tail));
-	return px_error_set(&c->reply->error, why == EPERM ? PX_EXIT_PERMISSION : PX_EXIT_HOST,
-			    why == EPERM ? "run as root, or with cap_bpf,cap_perfmon"
-					 : "please report this with the file named above",
-			    "the kernel refuses program %s: %s%s", function, strerror(why), tail);
+	return px_error_set(
+		&c->reply->error, why == EPERM ? PX_EXIT_PERMISSION : PX_EXIT_HOST,
+		why == EPERM
+			? "use --probe=auto; a security module, or this kernel, keeps such programs from root, too"
+			: "please report this with the file named above",
+		"the kernel refuses program %s: %s%s", function, strerror(why), tail);
 }
 
 /* BTF id of what the program hangs on; 0 for kretprobes, which have none; -1 with the error set. */
@@ -157,11 +159,11 @@ static void load_run(struct load_job *job, bool debug, char *log, uint32_t log_s
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .log_buf = log, .log_size = log_size,
 		    .attach_btf_id = (uint32_t)job->target,
 		    .log_level = debug ? 4 : 0 /* the verifier's statistics */);
-	enum bpf_prog_type type =
-		job->p->probe == PX_PROBE_KPROBE || job->p->hook == PX_HOOK_UPROBE ||
-				job->p->hook == PX_HOOK_URETPROBE
-			? BPF_PROG_TYPE_KPROBE
-			: BPF_PROG_TYPE_TRACING;
+	enum bpf_prog_type type = job->p->probe == PX_PROBE_KPROBE ||
+						  job->p->hook == PX_HOOK_UPROBE ||
+						  job->p->hook == PX_HOOK_URETPROBE
+					  ? BPF_PROG_TYPE_KPROBE
+					  : BPF_PROG_TYPE_TRACING;
 
 	if (type == BPF_PROG_TYPE_TRACING)
 		opts.expected_attach_type =
@@ -317,7 +319,7 @@ static int load_family_maps(struct px_child *c, int family)
 static bool load_is_wanted(const struct px_child *c, const struct px_program *p)
 {
 	const struct px_targets *t = c->req->targets;
-	enum px_part_kind part = p->when >= PX_WHEN_GO    ? PX_PART_GO
+	enum px_part_kind part = p->when >= PX_WHEN_GO	  ? PX_PART_GO
 				 : p->when >= PX_WHEN_TLS ? PX_PART_TLS
 							  : PX_PART_MAIN;
 
@@ -354,8 +356,7 @@ static int load_tails(struct px_child *c, void *module, enum px_probe probe, int
 		const struct px_program *p = &px_programs[i];
 
 		if (p->probe == probe && p->hook == PX_HOOK_TAIL && !p->late &&
-		    load_is_wanted(c, p) &&
-		    load_tail_call(c, module, p, target, family) < 0)
+		    load_is_wanted(c, p) && load_tail_call(c, module, p, target, family) < 0)
 			return -1;
 	}
 	return 0;

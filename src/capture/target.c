@@ -11,10 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/ns.h"
 #include "capture/cgroup.h"
-
-/* The first pid namespace has this inode number on every kernel (include/linux/proc_ns.h). */
-#define TARGET_PID_NS_FIRST 4026531836u
 
 static int target_comm(struct px_targets *t, const char *pattern, struct px_error *err)
 {
@@ -168,16 +166,14 @@ static int target_cgroups(struct px_targets *t, enum px_cgroup_kind kind,
 
 int px_targets_resolve(const struct px_target_words *w, struct px_targets *t, struct px_error *err)
 {
-	struct stat ns;
 	int result = 0;
 
 	*t = (struct px_targets){ .pids = w->pids,
 				  .pid_count = w->pid_count,
 				  .follow = w->follow,
 				  .is_watched = w->is_watched,
-				  .ends = w->ends };
-	if (stat("/proc/self/ns/pid", &ns) == 0 && ns.st_ino != TARGET_PID_NS_FIRST)
-		t->pid_ns = (uint32_t)ns.st_ino;
+				  .ends = w->ends,
+				  .pid_ns = px_ns_own_pids() };
 	for (size_t i = 0; i < w->comms.count && result == 0; i++)
 		result = target_comm(t, w->comms.word[i], err);
 	for (size_t i = 0; i < w->exes.count && result == 0; i++)
@@ -196,6 +192,10 @@ int px_targets_resolve(const struct px_target_words *w, struct px_targets *t, st
 	}
 	if (!t->pid_count)
 		t->own_group = (uint32_t)getpgrp();
+	if (t->pid_ns && !t->pid_count && !t->note[0])
+		snprintf(
+			t->note, sizeof(t->note),
+			"in a pid namespace of its own pxtrace sees the processes of that one only: give its container --pid=host");
 	return 0;
 }
 

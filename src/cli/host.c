@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/host.h"
 
+#include "base/ns.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -202,8 +204,9 @@ static int host_check_perf(const struct px_host *h, const struct px_options *o,
 		return 0;
 	return px_error_set(
 		err, PX_EXIT_PERMISSION,
-		is_kprobe ? "Try: --probe=auto, or sysctl kernel.perf_event_paranoid=2, or root"
-			  : "Try: --transport=auto, or sysctl kernel.perf_event_paranoid=2, or root",
+		is_kprobe
+			? "Try: --probe=auto, or sysctl kernel.perf_event_paranoid=2, or root"
+			: "Try: --transport=auto, or sysctl kernel.perf_event_paranoid=2, or root",
 		"--%s: kernel.perf_event_paranoid is %d, which leaves %s to cap_sys_admin",
 		is_kprobe ? "probe=kprobe" : "transport=perf", h->perf_paranoid,
 		is_kprobe ? "kprobes" : "perf buffers");
@@ -265,9 +268,12 @@ static int host_check_pid(uint32_t pid, const char *root, struct px_error *err)
 
 	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/status", pid);
 	if (!host_file(root, path, status, sizeof(status)))
-		return px_error_set(err, PX_EXIT_TARGET,
-				    "pgrep -a NAME and ss -tnp show who is there",
-				    "no process %" PRIu32, pid);
+		return px_error_set(
+			err, PX_EXIT_TARGET,
+			px_ns_own_pids()
+				? "this is a pid namespace of its own: start its container with --pid=host to see others"
+				: "pgrep -a NAME and ss -tnp show who is there",
+			"no process %" PRIu32, pid);
 	value = status_value(status, "Name");
 	snprintf(name, sizeof(name), "%.*s", value ? (int)strcspn(value, "\n") : 0,
 		 value ? value : "");

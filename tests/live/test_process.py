@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The program as a process: how it ends, what it leaves behind, what it says when it cannot run."""
+"""The program as a process: how it ends, and what it leaves behind."""
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -9,107 +8,8 @@ import time
 from harness import host
 from harness.raw import Client
 from harness.registry import live
-from harness.servers import Nginx, Skip, need
+from harness.servers import Nginx, need
 from harness.tracer import SLOW, Failed, binary
-
-
-def run(argv, timeout=20):
-    """(status, stdout, stderr) of a command that is expected to end by itself."""
-    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout * SLOW,
-                          start_new_session=True)
-    return done.returncode, done.stdout, done.stderr
-
-
-def refused(t, argv, status, *words):
-    """argv ends with this status and says these words on stderr, in few lines, and nothing on stdout."""
-    got, out, err = run(argv)
-    t.expect(got == status, f"exit status {got} instead of {status}; stderr: {err!r}")
-    t.expect(out == "", f"stdout: {out!r}")
-    for word in words:
-        t.expect(word in err, f"{word!r} is not in stderr: {err!r}")
-    t.expect(err.count("\n") <= 4, f"more than cause and cure: {err!r}")
-    t.expect(all(line.startswith("pxtrace: ") or line.startswith(" ") for line in err.splitlines()),
-             f"lines of somebody else's: {err!r}")
-
-
-@live(probes=False)
-def no_such_process(t):
-    """-p of a pid that is not there: 5"""
-    child = subprocess.Popen(["/bin/true"])
-    child.wait()
-    refused(t, [binary(), "-p", str(child.pid)], 5, f"no process {child.pid}")
-
-
-@live(probes=False)
-def usage(t):
-    """Mistakes on the command line: 2"""
-    for argv in (["--no-such-option"], ["-p", "x"], ["-p", ""], ["--probe=magic", "-p", "1"]):
-        got, out, err = run([binary(), *argv])
-        t.expect(got == 2 and not out and err.startswith("pxtrace: "), f"{argv}: {got} {out!r} {err!r}")
-
-
-@live(probes=False)
-def not_root(t):
-    """As nobody: 3, and what is missing by name"""
-    path = "/var/tmp/pxtrace-not-root"
-    shutil.copy(binary(), path)
-    os.chmod(path, 0o755)
-    t.stops.append(lambda: os.unlink(path))
-    target = subprocess.Popen(["/bin/sleep", "30"])
-    t.stops.append(target.kill)
-    argv = [need("setpriv"), "--reuid=65534", "--regid=65534", "--clear-groups", path, "-p", str(target.pid)]
-    refused(t, argv, 3, "cap_bpf", "cap_perfmon")
-
-
-def in_private_mounts(script, *args):
-    """A command line that runs the shell text in mount and nothing else of its own; args are $1, $2, ..."""
-    private = [need("unshare"), "-m", "--propagation", "private"]
-    tried = subprocess.run([*private, "true"], capture_output=True, text=True, check=False)
-    if tried.returncode:
-        raise Skip(f"mounts cannot be hidden here, in a chroot perhaps: {tried.stderr.strip()}")
-    return [*private, "/bin/sh", "-c", script, "sh", *map(str, args)]
-
-
-@live(probes=False)
-def libbcc_missing(t):
-    """Without libbcc: 4, and the package to install"""
-    found = [line.split()[-1] for line in subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True, check=True)
-             .stdout.splitlines() if "libbcc.so" in line]
-    if not found:
-        raise Skip("no libbcc here at all")
-    hide = " && ".join(f"mount --bind /dev/null '{os.path.realpath(path)}'" for path in found)
-    target = subprocess.Popen(["/bin/sleep", "30"])
-    t.stops.append(target.kill)
-    refused(t, in_private_mounts(hide + ' && exec "$1" -p "$2"', binary(), target.pid), 4, "libbcc", "libbpfcc")
-
-
-@live()
-def tracefs_not_mounted(t):
-    """Without tracefs it works all the same, or says 4 and how to mount it"""
-    server = t.start(Nginx(t.folder))
-    script = ("umount -l /sys/kernel/debug/tracing 2>/dev/null; umount -l /sys/kernel/debug 2>/dev/null; "
-              "umount -l /sys/kernel/tracing; exec \"$@\"")
-    pids = ",".join(map(str, server.pids))
-    process = subprocess.Popen(in_private_mounts(script, binary(), "-j", f"--probe={t.probe}", "-p", pids),
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    t.stops.append(process.kill)
-    errors = ""
-    for line in process.stderr:
-        errors += line
-        if line.startswith("pxtrace: tracing "):
-            break
-    if not errors or "pxtrace: tracing " not in errors:
-        t.expect(process.wait(10 * SLOW) == 4 and "mount -t tracefs" in errors, f"{process.returncode} {errors!r}")
-        t.note("says how to mount it")
-        return
-    with Client(server.address, t.account) as client:
-        client.ask("GET", "/small?without")
-    process.send_signal(signal.SIGINT)
-    out, rest = process.communicate(timeout=10 * SLOW)
-    t.expect(process.returncode == 0, f"exit status {process.returncode}: {errors}{rest}")
-    t.expect(out.count('"type":"message"') == 1, f"no record: {out!r} {errors}{rest}")
-    with open("/proc/mounts") as file:
-        t.expect(" /sys/kernel/tracing " in file.read(), "the host's tracefs was unmounted by this test")
 
 
 @live(perf=True)
