@@ -163,7 +163,7 @@ static int infer_target(const struct pgsql_head *h)
 	if (what != 'S' && what != 'P')
 		return SAYS_NO;
 	name = infer_name(&c, h->is_whole);
-	return name == 1 && px_cur_left(&c) > 0 ? SAYS_NO : name;
+	return name == 1 && (!h->is_whole || px_cur_left(&c) > 0) ? SAYS_NO : name;
 }
 
 static int infer_execute(const struct pgsql_head *h)
