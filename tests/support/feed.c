@@ -339,7 +339,7 @@ void px_feed_hole(struct px_feed *f, enum px_dir dir, uint64_t n, bool is_cut)
 			return;
 		}
 	}
-	/* What is needed beyond these bytes will not come. */
+	d->need = 0; /* what is needed beyond these bytes will not come */
 	if (d->len == 0 && d->frame && d->frame->msg && f->parser->hole) {
 		ctx.pos = d->pos;
 		took = f->parser->hole(&ctx, n, is_cut, d->frame);
