@@ -3,14 +3,9 @@
 if(NOT CMAKE_C_COMPILER_ID MATCHES Clang)
 	message(FATAL_ERROR "PX_FUZZ needs clang: cmake -DCMAKE_C_COMPILER=clang")
 endif()
-set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/parsers/registry.c)
-file(STRINGS ${PROJECT_SOURCE_DIR}/parsers/registry.c lines REGEX "^\t&px_parser_[a-z0-9]+,")
-foreach(line ${lines})
-	string(REGEX REPLACE "^\t&px_parser_([a-z0-9]+),.*" "\\1" name "${line}")
-	add_executable(fuzz_${name} ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/fuzz_parser.c)
-	target_compile_definitions(fuzz_${name} PRIVATE PX_FUZZ_PARSER=px_parser_${name}
-		PX_FUZZ_HEADER="${name}/${name}.h")
-	target_link_libraries(fuzz_${name} PRIVATE px_test_support px_parsers)
+include(${CMAKE_CURRENT_LIST_DIR}/protocols.cmake)
+foreach(name ${px_fuzzed})
+	px_fuzz_parser(fuzz_${name} ${name})
 	target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
 endforeach()
 

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+# unit/seeds_NAME: all of tests/fuzz/NAME/seeds, made by hand or found by fuzzing, whatever the compiler.
+include(${CMAKE_CURRENT_LIST_DIR}/protocols.cmake)
+foreach(name ${px_fuzzed})
+	px_fuzz_parser(seeds_${name} ${name} ${CMAKE_CURRENT_LIST_DIR}/seeds_main.c)
+	add_test(NAME unit/seeds_${name} COMMAND seeds_${name} ${CMAKE_CURRENT_LIST_DIR}/${name}/seeds)
+endforeach()
