@@ -336,6 +336,8 @@ static void table_tie(struct px_table *t, struct px_conn *c, const struct px_eve
 		return;	/* a damaged tape's */
 	memcpy(&tie, ev->data.ptr, sizeof(tie));
 	untied = table_find(t, tie.untied_id);
+	if (px_conn_is_untied(c) || (untied && !px_conn_is_untied(untied)))
+		return;	/* no socket, or no context: a damaged tape's, too */
 	if (untied && !untied->is_unpaired)
 		px_order_kept_from(untied, &h.pos, &h.peer_pos);
 	px_tls_begin(c, &h);

@@ -205,6 +205,23 @@ START_TEST(an_urgent_byte_is_passed)
 }
 END_TEST
 
+/* The two ends of a tie are a context and a socket; a damaged tape may say anything. */
+START_TEST(what_ties_no_context_to_a_socket_ties_nothing)
+{
+	const uint64_t ties[][2] = { { 9, 9 }, { 9, 10 }, { PX_ABI_UNTIED | 9, PX_ABI_UNTIED | 9 } };
+
+	sock_id = 10;
+	event(PX_ABI_OPEN, PX_DIR_OUT, 0, PX_BYTES(""));
+	sock_id = ties[_i][0];
+	event(PX_ABI_TIE, PX_DIR_OUT, 0, px_bytes_of((const char *)&ties[_i][1], sizeof(uint64_t)));
+	sock_id = 9;
+	pos[PX_DIR_OUT] = 1;
+	ask();
+	answer(10, false);
+	ck_assert_uint_eq(seen.paired, 1);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("table");
@@ -220,6 +237,7 @@ int main(void)
 	tcase_add_test(tc, the_first_pair_waits_for_proof);
 	tcase_add_test(tc, an_answer_keeps_its_request_across_a_loss);
 	tcase_add_test(tc, an_urgent_byte_is_passed);
+	tcase_add_loop_test(tc, what_ties_no_context_to_a_socket_ties_nothing, 0, 3);
 	suite_add_tcase(suite, tc);
 	return px_suite_run(suite);
 }
