@@ -216,7 +216,7 @@ static bool request_skip(struct request *r, struct px_parse_result *res)
 		d->left = 0;
 		return false;
 	}
-	if (d->is_kept && r->m && !r->m->raw.is_cut && r->m->raw.len < r->ctx->limits->body_max) {
+	if (d->is_kept && r->m && r->m->raw.len < r->ctx->limits->body_max) {
 		*res = pgsql_wait(r->pos, 1);
 		return false;
 	}

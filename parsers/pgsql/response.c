@@ -465,7 +465,7 @@ static bool response_skip(struct response *r, struct px_parse_result *res)
 				    : px_parse_more(1);
 		return false;
 	}
-	if (keeps && !r->m->raw.is_cut && r->m->raw.len < r->ctx->limits->body_max) {
+	if (keeps && r->m->raw.len < r->ctx->limits->body_max) {
 		*res = pgsql_wait(r->pos, 1);
 		return false;
 	}
