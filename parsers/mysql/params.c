@@ -522,7 +522,6 @@ struct px_bytes mysql_params_types(const struct mysql_msg *m, uint16_t param_cou
 static bool attributes_shape(struct px_cur *c, struct px_arena *arena, struct params_shape *s)
 {
 	uint64_t count = mysql_lenenc(c), sets = mysql_lenenc(c);
-	struct px_cur values;
 
 	*s = (struct params_shape){ .count = 0 };
 	if (c->ran_short || sets != 1 || count > ATTRIBUTES_MAX)
@@ -533,22 +532,20 @@ static bool attributes_shape(struct px_cur *c, struct px_arena *arena, struct pa
 	s->nulls = px_cur_take(c, (s->count + 7) / 8).ptr;
 	if (px_cur_u8(c) != 1 || c->ran_short)
 		return false;
-	values = *c;
 	if (arena && !params_named_types(s, c, arena))
 		return false;
 	if (!arena) { /* only to step over them */
 		uint16_t types[ATTRIBUTES_MAX];
 
 		for (size_t i = 0; i < s->count; i++) {
-			types[i] = px_cur_le16(&values);
-			(void)mysql_lenenc_str(&values);
+			types[i] = px_cur_le16(c);
+			(void)mysql_lenenc_str(c);
 		}
-		if (values.ran_short)
+		if (c->ran_short)
 			return false;
 		for (size_t i = 0; i < s->count; i++)
-			if (!params_is_null(s, i) && !mysql_value_skip(&values, types[i] & 0xff))
+			if (!params_is_null(s, i) && !mysql_value_skip(c, types[i] & 0xff))
 				return false;
-		*c = values;
 		return true;
 	}
 	s->values = *c;

@@ -35,6 +35,8 @@ static const struct {
 	  PX_SURE_YES, PX_FRAME_REQUEST },
 	{ WIRE("\x09\x00\x00\x00\x03SELECT 1"), PX_SURE_YES, PX_FRAME_REQUEST },
 	{ WIRE("\x0b\x00\x00\x00\x03\x00\x01SELECT 1"), PX_SURE_YES, PX_FRAME_REQUEST },
+	{ WIRE("\x15\x00\x00\x00\x03\x01\x01\x00\x01\xfe\x00\x02n1\x02v1SELECT 1"), PX_SURE_YES,
+	  PX_FRAME_REQUEST },
 	{ WIRE("\x0e\x00\x00\x00\x16 /* x */ DO 1"), PX_SURE_YES, PX_FRAME_REQUEST },
 	{ WIRE("\x0a\x00\x00\x00\x17\x01\x00\x00\x00\x00\x01\x00\x00\x00"), PX_SURE_YES,
 	  PX_FRAME_REQUEST },
@@ -49,6 +51,9 @@ static const struct {
 	{ WIRE("\x01\x00\x00\x00\x0e"), PX_SURE_MAYBE, PX_FRAME_REQUEST },
 	{ WIRE("\x05\x00\x00\x00\x19\x01\x00\x00\x00"), PX_SURE_MAYBE, PX_FRAME_REQUEST },
 	{ WIRE("\x09\x00\x00\x00\x03SEL"), PX_SURE_MAYBE, PX_FRAME_REQUEST },
+	{ WIRE("\x15\x00\x00\x00\x03\x01\x01\x00\x01\xfe\x00\x02n"), PX_SURE_MAYBE, PX_FRAME_REQUEST },
+	{ WIRE("\x15\x00\x00\x00\x03\x01\x01\x00\x01\xfe\x00\x02n1\x02v"), PX_SURE_MAYBE,
+	  PX_FRAME_REQUEST },
 	{ WIRE("\x09\x00\x00"), PX_SURE_MAYBE, 0 },
 	/* others' */
 	{ WIRE("\x09\x00\x00\x00\x03SELEKT 1"), PX_SURE_NO, 0 },
