@@ -652,7 +652,7 @@ static void request_mechanism(struct pgsql_state *st, const struct pgsql_head *h
 static struct px_parse_result request_later(struct request *r, const struct pgsql_head *h)
 {
 	struct pgsql_state *st = r->st;
-	struct pgsql_dir *d = &st->dir[r->ctx->dir];
+	struct px_parse_result res;
 
 	if (h->type == 'p')
 		request_mechanism(st, h);
@@ -660,9 +660,9 @@ static struct px_parse_result request_later(struct request *r, const struct pgsq
 		st->copy_in += h->body_len;
 	st->later += PGSQL_HEAD + h->body_len;
 	r->pos += PGSQL_HEAD + h->body.len;
-	d->left = h->body_len - h->body.len;
-	d->is_kept = false;
-	return px_parse_skip(r->pos);
+	res = px_parse_skip(r->pos);
+	res.discard = h->body_len - h->body.len;
+	return res;
 }
 
 /* SSLRequest, CancelRequest and the start-up message, which have a length and no name. */

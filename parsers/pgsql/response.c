@@ -590,10 +590,10 @@ static struct px_parse_result response_message(struct response *r, const struct 
 		break;
 	}
 	if (r->st->is_streaming) {
-		r->pos += size;
-		r->st->dir[r->ctx->dir].left = h->body_len - h->body.len;
-		r->st->dir[r->ctx->dir].is_kept = false;
-		return px_parse_skip(r->pos);
+		struct px_parse_result res = px_parse_skip(r->pos += size);
+
+		res.discard = h->body_len - h->body.len;
+		return res;
 	}
 	if (!response_begin(r))
 		return px_parse_bad(no_memory);
