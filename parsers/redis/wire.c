@@ -189,7 +189,7 @@ static enum redis_result wire_arg_content(struct redis_msg *m, struct redis_view
 	if (keep)
 		m->args[m->args_kept - 1].len += (uint32_t)keep;
 	v->pos += keep;
-	if (m->keep_left < m->left) {
+	if (keep == m->keep_left && keep < m->left) {
 		redis_keep(m, v, arena);
 		m->is_cut = true;
 		v->pos += here - keep;
