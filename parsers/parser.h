@@ -117,7 +117,11 @@ struct px_frame {
 	bool expects_none;	/* request: there is no response to wait for */
 	bool begins_here;	/* it is to be measured from the first byte of this view on, not from where it began */
 	bool has_length;	/* its head tells where it ends, whatever lies between: that need not be copied */
-	void *msg;		/* the protocol's own, memory from `arena`; a message has begun once it is not NULL */
+	/*
+	 * The protocol's own, memory from `arena`; a message has begun once it is not NULL. When a
+	 * call leaves it NULL, or makes it so, all of the arena is given back.
+	 */
+	void *msg;
 	struct px_arena arena;
 
 	uint32_t tries;		/* datagrams: how often this request was sent */

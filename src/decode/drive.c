@@ -422,6 +422,8 @@ static bool decode_step(struct px_decoder *d, enum px_dir dir)
 	if (dd->frame->begins_here && front)
 		decode_mark(&dd->frame->first, &front->info, s->pos);
 	dd->frame->begins_here = false;
+	if (!dd->frame->msg && dd->frame->arena.held > 0)
+		px_arena_reset(&dd->frame->arena); /* of what was thought to be one */
 	dd->need = 0;
 	switch (r.status) {
 	case PX_PARSE_FRAME:

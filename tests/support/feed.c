@@ -250,6 +250,8 @@ static bool feed_step(struct px_feed *f, enum px_dir dir)
 	if (d->frame->begins_here)
 		d->frame->first.pos = d->pos;
 	d->frame->begins_here = false;
+	if (!d->frame->msg)
+		px_arena_reset(&d->frame->arena);
 	d->need = 0;
 	switch (r.status) {
 	case PX_PARSE_FRAME:
