@@ -110,7 +110,7 @@ struct pgsql_response {
 	uint64_t rows;		/* DataRow messages */
 	struct pgsql_texts columns;
 	uint32_t *types;	/* of the parameters, told by ParameterDescription */
-	uint32_t type_count;
+	uint32_t type_count, type_cap;
 	struct px_bytes error;	/* fields of an error or notice */
 	uint64_t copy_in, copy_out; /* bytes of data */
 	uint64_t earlier;	/* bytes before what is measured */

@@ -250,7 +250,8 @@ static bool response_columns(struct response *r, const struct pgsql_head *h)
 	const struct pgsql_owed *o = response_own(r);
 	struct pgsql_stmt *s = NULL;
 
-	m->columns = (struct pgsql_texts){ .ptr = NULL };
+	m->columns.len = m->columns.count = 0; /* its memory is for the next ones */
+	m->columns.is_cut = false;
 	m->has_columns = true;
 	while (n-- > 0) {
 		struct px_bytes name = pgsql_cstring(&c);
@@ -283,9 +284,12 @@ static bool response_types(struct response *r, const struct pgsql_head *h)
 	m->has_types = true;
 	if (n > PGSQL_TYPES_MAX)
 		return true;
-	m->types = px_arena_alloc(&r->out->arena, n * sizeof(*m->types) + 1);
-	if (!m->types)
-		return false;
+	if (n > m->type_cap || !m->types) {
+		m->types = px_arena_alloc(&r->out->arena, n * sizeof(*m->types) + 1);
+		if (!m->types)
+			return false;
+		m->type_cap = n;
+	}
 	m->type_count = n;
 	for (uint16_t i = 0; i < n; i++)
 		m->types[i] = px_cur_be32(&c);
