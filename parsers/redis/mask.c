@@ -142,9 +142,10 @@ void redis_mask(struct px_mask *state, char *p, size_t n)
 			if (m.mode == MASK_LINE || m.left == 0) {
 				m.mode = MASK_LINE;
 				mask_line(&m, c);
-				break;
+			} else {
+				m.left--; /* it says that what follows is one */
 			}
-			/* fallthrough */
+			break;
 		case MASK_BYTES:
 			if (m.left == 0) {
 				m.mode = MASK_LINE;
