@@ -18,10 +18,8 @@
 #include "support/cases.h"
 #include "support/feed.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #define STREAMS 100000		/* unless told otherwise */
 #define SAMPLES_MAX 4096
@@ -230,54 +228,43 @@ static void run_carried(struct foreign_rng *r, struct talk *t, struct px_buf *sc
 	run_datagrams(t);
 }
 
-static void load_steps(const struct px_case_bytes *steps, size_t count, bool is_datagrams)
+static void load_step(const struct px_case *c, const struct px_case_step *s, struct talk *t)
 {
-	struct sample *s = &samples[sample_count];
-	size_t total = 0;
-
-	for (size_t i = 0; i < count; i++)
-		total += steps[i].bytes.len;
-	if (sample_count == SAMPLES_MAX || total > VALUE_MAX)
-		return;
-	*s = (struct sample){ .own = loading, .is_datagrams = is_datagrams };
-	s->talk.bytes = px_buf_of(BUF_MAX);
-	for (size_t i = 0; i < count; i++)
-		if (px_buf_append(talk_turn(&s->talk, steps[i].dir), steps[i].bytes) != 0)
-			abort();
-	sample_count++;
+	if (t->count == 0)
+		t->bytes = px_buf_of(BUF_MAX);
+	if (px_buf_append(talk_turn(t, s->dir), px_buf_bytes(&s->bytes)) != 0)
+		abort();
+	samples[sample_count].own = loading;
+	samples[sample_count].is_datagrams = c->is_datagrams;
 }
 
-static void load_case(void *ctx, const struct px_case_bytes *steps, size_t count, bool is_datagrams)
+/* Holes and ends are left out; datagrams are each for itself. */
+static void load_case(void *ctx, const struct px_case *c)
 {
-	if (is_datagrams && count > 1) { /* each for itself */
-		for (size_t i = 0; i < count; i++)
-			load_case(ctx, &steps[i], 1, true);
-		return;
+	(void)ctx;
+	for (size_t i = 0; i < c->count && !c->is_joined; i++) {
+		const struct px_case_step *s = &c->steps[i];
+
+		if (sample_count == SAMPLES_MAX)
+			return;
+		if ((c->is_datagrams ? s->bytes.len : c->total) > VALUE_MAX || s->bytes.len == 0)
+			continue;
+		load_step(c, s, &samples[sample_count].talk);
+		sample_count += c->is_datagrams;
 	}
-	load_steps(steps, count, is_datagrams);
+	sample_count += sample_count < SAMPLES_MAX && samples[sample_count].talk.count > 0;
 }
 
 static void load_samples(void)
 {
 	for (size_t i = 0; px_parsers[i]; i++) {
-		char folder[128], path[512];
-		struct dirent *d;
 		size_t had = sample_count;
-		DIR *dir;
 
 		loading = px_parsers[i]->name;
-		snprintf(folder, sizeof(folder), "parsers/%s/cases", loading);
-		dir = opendir(folder);
-		while (dir && (d = readdir(dir)) != NULL) {
-			snprintf(path, sizeof(path), "%s/%s", folder, d->d_name);
-			if (strstr(d->d_name, ".case"))
-				px_cases_each(path, load_case, NULL);
-		}
-		if (dir)
-			closedir(dir);
+		px_cases_each(px_parsers[i], load_case, NULL);
 		printf("%s: %zu cases\n", loading, sample_count - had);
 		if (sample_count == had) {
-			fprintf(stderr, "%s: no cases in %s\n", loading, folder);
+			fprintf(stderr, "%s: no cases\n", loading);
 			faults++;
 		}
 	}

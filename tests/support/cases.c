@@ -5,39 +5,23 @@
 #include "support/dump.h"
 #include "support/feed.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CASE_STEPS_MAX 64
 #define CASE_FRAMES_MAX 1024
 #define CASE_BYTES_MAX (64 << 20)
 #define CASE_SMALL 3000		/* bytes: up to here every cut is tried, and against an unreadable page */
 #define CASE_POOL (64 << 20)
 
-enum case_what { CASE_BYTES, CASE_HOLE, CASE_CUT, CASE_EOF };
-
-struct case_step {
-	enum case_what what;
-	enum px_dir dir;
-	struct px_buf bytes;
-	uint64_t n;
-};
-
-struct case_one {
-	char name[128];
-	struct px_parse_limits limits;
-	bool is_joined, is_server, is_datagrams, is_tls;
-	unsigned int how;	/* enum px_dump_how */
-	struct case_step steps[CASE_STEPS_MAX];
-	size_t count;
-	bool is_closed;		/* the next data line begins a step of its own */
-	struct px_buf expected;
-	size_t total;		/* bytes of all steps */
-};
+const struct px_case_feed px_case_whole = { .piece = SIZE_MAX,
+					    .frame_pool = CASE_POOL,
+					    .record_pool = CASE_POOL };
 
 struct case_frames {
+	struct px_feed feed;
 	struct px_frame *frames[CASE_FRAMES_MAX];
-	size_t count;
+	size_t count, more;	/* those that are kept, and the others */
 	struct px_buf bad;	/* why parse() said so */
 };
 
@@ -71,38 +55,38 @@ static void case_unescape(struct px_buf *out, const char *s)
 	}
 }
 
-static struct case_step *case_step_new(struct case_one *c, enum case_what what, bool from_client)
+static struct px_case_step *case_step_new(struct px_case *c, enum px_case_what what, bool from_client)
 {
-	struct case_step *s;
+	struct px_case_step *s;
 
-	if (c->count == CASE_STEPS_MAX)
+	if (c->count == PX_CASE_STEPS_MAX)
 		abort();
 	s = &c->steps[c->count++];
-	*s = (struct case_step){ .what = what, .bytes = px_buf_of(CASE_BYTES_MAX) };
+	*s = (struct px_case_step){ .what = what, .bytes = px_buf_of(CASE_BYTES_MAX) };
 	s->dir = from_client != c->is_server ? PX_DIR_OUT : PX_DIR_IN;
 	return s;
 }
 
-static void case_line(struct case_one *c, char *line)
+static void case_line(struct px_case *c, char *line)
 {
 	bool from_client = line[0] == '>';
-	struct case_step *last = c->count ? &c->steps[c->count - 1] : NULL;
-	struct case_step *s;
+	struct px_case_step *last = c->count ? &c->steps[c->count - 1] : NULL;
+	struct px_case_step *s;
 	unsigned long n;
 	int used = 0;
 
 	if (line[0] == '>' || line[0] == '<') {
 		if (sscanf(line + 1, "hole %lu", &n) == 1) {
-			case_step_new(c, CASE_HOLE, from_client)->n = n;
+			case_step_new(c, PX_CASE_HOLE, from_client)->n = n;
 		} else if (sscanf(line + 1, "cut %lu", &n) == 1) {
-			case_step_new(c, CASE_CUT, from_client)->n = n;
+			case_step_new(c, PX_CASE_CUT, from_client)->n = n;
 		} else if (strcmp(line + 1, "eof") == 0) {
-			case_step_new(c, CASE_EOF, from_client);
+			case_step_new(c, PX_CASE_EOF, from_client);
 		} else {
 			s = last;
-			if (!s || s->what != CASE_BYTES || c->is_closed || c->is_datagrams ||
+			if (!s || s->what != PX_CASE_BYTES || c->is_closed || c->is_datagrams ||
 			    s->dir != (from_client != c->is_server ? PX_DIR_OUT : PX_DIR_IN))
-				s = case_step_new(c, CASE_BYTES, from_client);
+				s = case_step_new(c, PX_CASE_BYTES, from_client);
 			n = 1;
 			if (line[1] == '*' && sscanf(line + 2, " %lu %n", &n, &used) == 1)
 				line += 2 + used;
@@ -128,6 +112,14 @@ static void case_line(struct case_one *c, char *line)
 		c->how |= PX_DUMP_NO_LITERALS;
 	} else if (strcmp(line, "raw") == 0) {
 		c->how |= PX_DUMP_RAW;
+	} else if (strncmp(line, "hides ", 6) == 0) {
+		size_t i = 0;
+
+		while (i < PX_CASE_HIDES_MAX && c->hides[i][0])
+			i++;
+		if (i == PX_CASE_HIDES_MAX || strlen(line + 6) >= sizeof(c->hides[i]))
+			abort();
+		snprintf(c->hides[i], sizeof(c->hides[i]), "%s", line + 6);
 	} else if (strncmp(line, "limits:", 7) == 0) {
 		char *at;
 
@@ -148,9 +140,12 @@ static void case_on_frame(void *ctx, enum px_dir dir, struct px_frame *f)
 	struct case_frames *got = ctx;
 
 	(void)dir;
-	if (got->count == CASE_FRAMES_MAX)
-		abort();
-	got->frames[got->count++] = f;
+	if (got->count < CASE_FRAMES_MAX) {
+		got->frames[got->count++] = f;
+	} else {
+		px_frame_free(&got->feed.pool, f);
+		got->more++;
+	}
 }
 
 static void case_on_bad(void *ctx, enum px_dir dir, const char *why)
@@ -165,7 +160,7 @@ static void case_on_bad(void *ctx, enum px_dir dir, const char *why)
  * The response to it, taken out of the list. Behind a loss or a late start nothing is paired: how
  * to find out there what belongs together is not the parser's business.
  */
-static struct px_frame *case_response(const struct case_one *c, struct case_frames *got,
+static struct px_frame *case_response(const struct px_case *c, struct case_frames *got,
 				      const struct px_frame *request)
 {
 	if (c->is_joined || request->epoch > 0 || request->kind == PX_FRAME_ONE_WAY)
@@ -182,8 +177,8 @@ static struct px_frame *case_response(const struct case_one *c, struct case_fram
 	return NULL;
 }
 
-static void case_dump(struct px_buf *out, const struct case_one *c, const struct px_feed *feed,
-		      struct px_frame *request, struct px_frame *response)
+static void case_dump(struct px_buf *out, const struct px_case *c, const struct px_feed *feed,
+		      struct px_frame *request, struct px_frame *response, size_t record_pool)
 {
 	struct px_exchange ex = {
 		.request = request,
@@ -195,58 +190,80 @@ static void case_dump(struct px_buf *out, const struct case_one *c, const struct
 		.flags = (request ? request->flags : 0) | (response ? response->flags : 0),
 	};
 
-	px_dump_exchange(out, &ex, c->how, CASE_POOL);
+	if (record_pool == 0)
+		return;
+	px_dump_exchange(out, &ex, c->how, record_pool);
 	case_append(out, "\n", 1);
 }
 
-/*
- * Feed the case in pieces of at most `piece` bytes, with one further cut at `cut` bytes from the
- * beginning.
- */
-static void case_feed(const struct px_parser *parser, const struct case_one *c, size_t piece,
-		      size_t cut, struct px_buf *out)
+/* The bytes of a step, in pieces. *at is how many of the case were fed. */
+static void case_feed_bytes(struct px_feed *feed, const struct px_case_step *s,
+			    const struct px_case_feed *how, struct px_mask *mask, size_t *at)
 {
-	struct case_frames got = { .bad = px_buf_of(1 << 20) };
-	struct px_feed feed;
+	struct px_buf masked = px_buf_of(CASE_BYTES_MAX);
+
+	for (size_t done = 0; done < s->bytes.len;) {
+		size_t n = s->bytes.len - done;
+
+		if (n > how->piece)
+			n = how->piece;
+		if (*at < how->cut && how->cut < *at + n)
+			n = how->cut - *at;
+		masked.len = 0;
+		case_append(&masked, s->bytes.ptr + done, n);
+		if (how->is_masked && feed->parser->mask)
+			feed->parser->mask(mask, masked.ptr, n);
+		px_feed_bytes(feed, s->dir, px_buf_bytes(&masked));
+		done += n;
+		*at += n;
+	}
+	px_buf_fini(&masked);
+}
+
+static void case_feed_steps(struct px_feed *feed, const struct px_case *c,
+			    const struct px_case_feed *how)
+{
+	struct px_mask masks[2] = { { 0 } };
 	size_t at = 0;
 
-	px_feed_init(&feed, parser, &c->limits, CASE_POOL);
-	feed.view = c->total <= CASE_SMALL ? PX_FEED_GUARD : PX_FEED_PLAIN;
-	feed.mid_stream = c->is_joined;
-	feed.role = c->is_server ? PX_ROLE_SERVER : PX_ROLE_CLIENT;
-	feed.ctx = &got;
-	feed.on_frame = case_on_frame;
-	feed.on_bad = case_on_bad;
-	for (size_t i = 0; i < c->count; i++) {
-		const struct case_step *s = &c->steps[i];
+	for (size_t i = 0; i <= c->count; i++) {
+		const struct px_case_step *s = i < c->count ? &c->steps[i] : how->also;
 
+		if (!s)
+			break;
 		switch (s->what) {
-		case CASE_HOLE:
-		case CASE_CUT:
-			px_feed_hole(&feed, s->dir, s->n, s->what == CASE_CUT);
+		case PX_CASE_HOLE:
+		case PX_CASE_CUT:
+			px_feed_hole(feed, s->dir, s->n, s->what == PX_CASE_CUT);
 			break;
-		case CASE_EOF:
-			px_feed_eof(&feed, s->dir);
+		case PX_CASE_EOF:
+			px_feed_eof(feed, s->dir);
 			break;
-		case CASE_BYTES:
-			if (c->is_datagrams) {
-				px_feed_datagram(&feed, s->dir, px_buf_bytes(&s->bytes), NULL);
-				break;
-			}
-			for (size_t done = 0; done < s->bytes.len;) {
-				size_t n = s->bytes.len - done;
-
-				if (n > piece)
-					n = piece;
-				if (at < cut && cut < at + n)
-					n = cut - at;
-				px_feed_bytes(&feed, s->dir, px_bytes_of(s->bytes.ptr + done, n));
-				done += n;
-				at += n;
-			}
+		case PX_CASE_BYTES:
+			if (c->is_datagrams)
+				px_feed_datagram(feed, s->dir, px_buf_bytes(&s->bytes), NULL);
+			else
+				case_feed_bytes(feed, s, how, &masks[s->dir], &at);
 		}
 	}
-	px_feed_finish(&feed);
+	px_feed_finish(feed);
+}
+
+const char *px_case_feed(const struct px_parser *parser, const struct px_case *c,
+			 const struct px_case_feed *how, struct px_buf *out)
+{
+	struct case_frames got = { .bad = px_buf_of(1 << 20) };
+	struct px_feed *feed = &got.feed;
+	const char *broken;
+
+	px_feed_init(feed, parser, &c->limits, how->frame_pool);
+	feed->view = how->is_guarded ? PX_FEED_GUARD : PX_FEED_PLAIN;
+	feed->mid_stream = c->is_joined;
+	feed->role = c->is_server ? PX_ROLE_SERVER : PX_ROLE_CLIENT;
+	feed->ctx = &got;
+	feed->on_frame = case_on_frame;
+	feed->on_bad = case_on_bad;
+	case_feed_steps(feed, c, how);
 	for (size_t i = 0; i < got.count; i++) {
 		struct px_frame *f = got.frames[i], *response;
 
@@ -254,28 +271,61 @@ static void case_feed(const struct px_parser *parser, const struct case_one *c, 
 			continue;
 		got.frames[i] = NULL;
 		response = case_response(c, &got, f);
-		case_dump(out, c, &feed, f, response);
-		px_frame_free(&feed.pool, f);
-		px_frame_free(&feed.pool, response);
+		case_dump(out, c, feed, f, response, how->record_pool);
+		px_frame_free(&feed->pool, f);
+		px_frame_free(&feed->pool, response);
 	}
 	for (size_t i = 0; i < got.count; i++) {
 		if (got.frames[i])
-			case_dump(out, c, &feed, NULL, got.frames[i]);
-		px_frame_free(&feed.pool, got.frames[i]);
+			case_dump(out, c, feed, NULL, got.frames[i], how->record_pool);
+		px_frame_free(&feed->pool, got.frames[i]);
 	}
-	case_append(out, got.bad.ptr, got.bad.len);
-	if (feed.is_over)
-		case_append(out, feed.hand_over ? "over: any\n" : "over: -\n",
-			    feed.hand_over ? 10 : 8);
-	if (feed.broken && px_buf_printf(out, "CONTRACT: %s\n", feed.broken) != 0)
+	if (got.more && px_buf_printf(out, "and %zu more frames\n", got.more) != 0)
 		abort();
+	case_append(out, got.bad.ptr, got.bad.len);
+	if (feed->is_over)
+		case_append(out, feed->hand_over ? "over: any\n" : "over: -\n",
+			    feed->hand_over ? 10 : 8);
 	while (out->len > 1 && out->ptr[out->len - 1] == '\n' && out->ptr[out->len - 2] == '\n')
 		out->len--;
+	broken = feed->broken;
 	px_buf_fini(&got.bad);
-	px_feed_fini(&feed);
+	px_feed_fini(feed);
+	return broken;
 }
 
-static bool case_compare(const struct case_one *c, const char *how, size_t where,
+const char *px_case_shown(const struct px_case *c, struct px_bytes text)
+{
+	for (size_t i = 0; i < PX_CASE_HIDES_MAX && c->hides[i][0]; i++) {
+		struct px_bytes secret = px_bytes_str(c->hides[i]);
+
+		for (size_t at = 0; at + secret.len <= text.len; at++)
+			if (memcmp(text.ptr + at, secret.ptr, secret.len) == 0)
+				return c->hides[i];
+	}
+	return NULL;
+}
+
+/* What comes out of a case, and what is wrong with that. */
+static void case_text(const struct px_parser *parser, const struct px_case *c, size_t piece,
+		      size_t cut, struct px_buf *out)
+{
+	struct px_case_feed how = px_case_whole;
+	const char *broken, *shown;
+
+	how.piece = piece;
+	how.cut = cut;
+	how.is_guarded = c->total <= CASE_SMALL;
+	out->len = 0;
+	broken = px_case_feed(parser, c, &how, out);
+	if (broken && px_buf_printf(out, "CONTRACT: %s\n", broken) != 0)
+		abort();
+	shown = px_case_shown(c, px_buf_bytes(out));
+	if (shown && px_buf_printf(out, "SHOWN: %s\n", shown) != 0)
+		abort();
+}
+
+static bool case_compare(const struct px_case *c, const char *how, size_t where,
 			 const struct px_buf *want, const struct px_buf *got)
 {
 	if (px_bytes_eq(px_buf_bytes(want), px_buf_bytes(got)))
@@ -287,13 +337,13 @@ static bool case_compare(const struct case_one *c, const char *how, size_t where
 }
 
 /* Whole, in pieces of every small size, cut in two everywhere. The first difference ends it. */
-static bool case_run(const struct px_parser *parser, struct case_one *c, bool update)
+static bool case_check(const struct px_parser *parser, struct px_case *c, bool update)
 {
 	size_t step = c->total <= CASE_SMALL ? 1 : c->total / 97 + 1;
 	struct px_buf whole = px_buf_of(CASE_BYTES_MAX), got = px_buf_of(CASE_BYTES_MAX);
 	bool ok;
 
-	case_feed(parser, c, SIZE_MAX, 0, &whole);
+	case_text(parser, c, SIZE_MAX, 0, &whole);
 	if (update) {
 		c->expected.len = 0;
 		case_append(&c->expected, whole.ptr, whole.len);
@@ -302,13 +352,11 @@ static bool case_run(const struct px_parser *parser, struct case_one *c, bool up
 	if (c->is_datagrams) /* they come whole or not at all */
 		goto out;
 	for (size_t piece = 1; ok && piece <= 4; piece++) {
-		got.len = 0;
-		case_feed(parser, c, piece, 0, &got);
+		case_text(parser, c, piece, 0, &got);
 		ok = case_compare(c, "in pieces of", piece, &whole, &got);
 	}
 	for (size_t cut = 1; ok && cut < c->total; cut += step) {
-		got.len = 0;
-		case_feed(parser, c, SIZE_MAX, cut, &got);
+		case_text(parser, c, SIZE_MAX, cut, &got);
 		ok = case_compare(c, "cut at", cut, &whole, &got);
 	}
 out:
@@ -317,9 +365,19 @@ out:
 	return ok;
 }
 
-static void case_finish(const struct px_parser *parser, struct case_one *c, bool update,
-			FILE *rewritten, int *failed)
+/* A file's cases, one after the other; what is no case goes to rewritten, where that is given. */
+struct case_reader {
+	struct px_case c;
+	FILE *rewritten;
+	void (*fn)(void *ctx, struct px_case *c);
+	void *ctx;
+	size_t cases;
+};
+
+static void case_finish(struct case_reader *r)
 {
+	struct px_case *c = &r->c;
+
 	if (c->name[0] == '\0')
 		return;
 	while (c->expected.len > 1 && c->expected.ptr[c->expected.len - 1] == '\n' &&
@@ -327,9 +385,10 @@ static void case_finish(const struct px_parser *parser, struct case_one *c, bool
 		c->expected.len--;
 	for (size_t i = 0; i < c->count; i++)
 		c->total += c->steps[i].bytes.len;
-	*failed += !case_run(parser, c, update);
-	if (rewritten)
-		fprintf(rewritten, "%.*s\n", (int)c->expected.len,
+	r->fn(r->ctx, c);
+	r->cases++;
+	if (r->rewritten)
+		fprintf(r->rewritten, "%.*s\n", (int)c->expected.len,
 			c->expected.ptr ? c->expected.ptr : "");
 	for (size_t i = 0; i < c->count; i++)
 		px_buf_fini(&c->steps[i].bytes);
@@ -337,106 +396,127 @@ static void case_finish(const struct px_parser *parser, struct case_one *c, bool
 	c->name[0] = '\0';
 }
 
-int px_cases_run(const struct px_parser *parser, const char *path)
+/* False: the file cannot be read. */
+static bool case_read(struct case_reader *r, const char *path)
 {
-	bool update = getenv("PX_CASES_UPDATE") != NULL, in_expected = false;
-	FILE *in = fopen(path, "r"), *rewritten = NULL;
-	struct case_one *c = calloc(1, sizeof(*c));
-	char *line = NULL, *text = NULL;
-	size_t cap = 0, text_len = 0;
-	int failed = 0;
+	FILE *in = fopen(path, "r");
+	bool in_expected = false;
+	char *line = NULL;
+	size_t cap = 0;
 	ssize_t len;
 
-	if (!in || !c) {
+	if (!in) {
 		perror(path);
-		free(c);
-		return 1;
+		return false;
 	}
-	if (update)
-		rewritten = open_memstream(&text, &text_len);
 	while ((len = getline(&line, &cap, in)) >= 0) {
 		bool is_name = strncmp(line, "### ", 4) == 0;
 
 		if (is_name) {
-			case_finish(parser, c, update, rewritten, &failed);
-			memset(c, 0, sizeof(*c));
-			c->limits = px_feed_limits;
-			c->expected = px_buf_of(CASE_BYTES_MAX);
+			case_finish(r);
+			memset(&r->c, 0, sizeof(r->c));
+			r->c.limits = px_feed_limits;
+			r->c.expected = px_buf_of(CASE_BYTES_MAX);
 			in_expected = false;
 		}
 		if (in_expected) {
-			case_append(&c->expected, line, (size_t)len);
+			case_append(&r->c.expected, line, (size_t)len);
 			continue;
 		}
-		if (rewritten)
-			fputs(line, rewritten);
+		if (r->rewritten)
+			fputs(line, r->rewritten);
 		line[strcspn(line, "\n")] = '\0';
 		if (is_name)
-			snprintf(c->name, sizeof(c->name), "%s", line + 4);
+			snprintf(r->c.name, sizeof(r->c.name), "%s", line + 4);
 		else if (strcmp(line, "=") == 0)
 			in_expected = true;
-		else if (c->name[0])
-			case_line(c, line);
+		else if (r->c.name[0])
+			case_line(&r->c, line);
 	}
-	case_finish(parser, c, update, rewritten, &failed);
+	case_finish(r);
+	free(line);
 	fclose(in);
-	if (rewritten) {
-		fclose(rewritten);
-		in = fopen(path, "w");
-		if (!in || fwrite(text, 1, text_len, in) != text_len || fclose(in) != 0)
+	return true;
+}
+
+struct case_checker {
+	const struct px_parser *parser;
+	bool update;
+	int failed;
+};
+
+static void case_on_read(void *ctx, struct px_case *c)
+{
+	struct case_checker *k = ctx;
+
+	k->failed += !case_check(k->parser, c, k->update);
+}
+
+int px_cases_run(const struct px_parser *parser, const char *path)
+{
+	struct case_checker k = { .parser = parser, .update = getenv("PX_CASES_UPDATE") != NULL };
+	struct case_reader *r = calloc(1, sizeof(*r));
+	char *text = NULL;
+	size_t text_len = 0;
+
+	if (!r)
+		return 1;
+	r->fn = case_on_read;
+	r->ctx = &k;
+	if (k.update)
+		r->rewritten = open_memstream(&text, &text_len);
+	if (!case_read(r, path))
+		k.failed++;
+	if (r->rewritten) {
+		FILE *out;
+
+		fclose(r->rewritten);
+		out = fopen(path, "w");
+		if (!out || fwrite(text, 1, text_len, out) != text_len || fclose(out) != 0)
 			perror(path);
 		free(text);
 	}
-	free(line);
-	free(c);
-	return failed;
+	free(r);
+	return k.failed;
 }
 
-static void case_hand_over(struct case_one *c,
-			   void (*fn)(void *ctx, const struct px_case_bytes *steps, size_t count,
-				      bool is_datagrams),
-			   void *ctx)
+struct case_receiver {
+	void (*fn)(void *ctx, const struct px_case *c);
+	void *ctx;
+};
+
+static void case_pass_on(void *ctx, struct px_case *c)
 {
-	struct px_case_bytes steps[CASE_STEPS_MAX];
-	size_t count = 0;
+	const struct case_receiver *to = ctx;
 
-	for (size_t i = 0; i < c->count; i++)
-		if (c->steps[i].what == CASE_BYTES && c->steps[i].bytes.len > 0)
-			steps[count++] = (struct px_case_bytes){ c->steps[i].dir,
-								 px_buf_bytes(&c->steps[i].bytes) };
-	if (count > 0 && !c->is_joined)
-		fn(ctx, steps, count, c->is_datagrams);
-	for (size_t i = 0; i < c->count; i++)
-		px_buf_fini(&c->steps[i].bytes);
+	to->fn(to->ctx, c);
 }
 
-size_t px_cases_each(const char *path,
-		     void (*fn)(void *ctx, const struct px_case_bytes *steps, size_t count,
-				bool is_datagrams),
+size_t px_cases_each(const struct px_parser *parser, void (*fn)(void *ctx, const struct px_case *c),
 		     void *ctx)
 {
-	struct case_one *c = calloc(1, sizeof(*c));
-	FILE *in = fopen(path, "r");
-	bool in_case = false;
-	char *line = NULL;
-	size_t cap = 0, cases = 0;
+	struct case_receiver to = { fn, ctx };
+	struct case_reader *r = calloc(1, sizeof(*r));
+	char folder[128], path[512];
+	struct dirent **names;
+	size_t cases;
+	int count;
 
-	while (in && c && getline(&line, &cap, in) >= 0) {
-		line[strcspn(line, "\n")] = '\0';
-		if (strncmp(line, "### ", 4) == 0) {
-			memset(c, 0, sizeof(*c));
-			in_case = true;
-		} else if (in_case && strcmp(line, "=") == 0) {
-			case_hand_over(c, fn, ctx);
-			in_case = false;
-			cases++;
-		} else if (in_case) {
-			case_line(c, line);
-		}
+	snprintf(folder, sizeof(folder), "parsers/%s/cases", parser->name);
+	count = scandir(folder, &names, NULL, alphasort);
+	if (!r)
+		abort();
+	r->fn = case_pass_on;
+	r->ctx = &to;
+	for (int i = 0; i < count; i++) {
+		snprintf(path, sizeof(path), "%s/%s", folder, names[i]->d_name);
+		if (strstr(names[i]->d_name, ".case"))
+			(void)case_read(r, path);
+		free(names[i]);
 	}
-	if (in)
-		fclose(in);
-	free(line);
-	free(c);
+	if (count >= 0)
+		free(names);
+	cases = r->cases;
+	free(r);
 	return cases;
 }

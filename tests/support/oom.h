@@ -7,12 +7,14 @@
 #define PX_TESTS_SUPPORT_OOM_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct px_oom {
 	bool is_armed;		/* allocations are counted, and may fail */
 	bool fails_on;		/* the ones behind fail_at fail, too */
 	long allocations;	/* since somebody set this to 0 */
 	long fail_at;		/* the one that is refused, from 0 on; -1: none */
+	size_t largest;		/* bytes of one of them, since somebody set this to 0 */
 };
 
 extern struct px_oom px_oom;

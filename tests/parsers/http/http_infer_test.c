@@ -2,23 +2,15 @@
 /* Whose bytes are these, which side sent them, and where does a message begin again. */
 #include "http/http.h"
 #include "support/guard.h"
+#include "support/rows.h"
 #include "support/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
 
-#define WIRE(literal)                                                                              \
-	{                                                                                          \
-		literal, sizeof(literal) - 1                                                       \
-	}
+#define WIRE PX_WIRE
 
-struct infer_case {
-	struct px_bytes head;
-	enum px_sure sure;
-	unsigned int kind;	/* enum px_frame_kind, or 0 */
-};
-
-static const struct infer_case infers[] = {
+static const struct px_infer_row infers[] = {
 	{ WIRE("GET / HTTP/1.1\r\n"), PX_SURE_YES, PX_FRAME_REQUEST },
 	{ WIRE("GET / HTTP/1.1\n"), PX_SURE_YES, PX_FRAME_REQUEST },
 	{ WIRE("\r\nGET / HTTP/1.0\r\n"), PX_SURE_YES, PX_FRAME_REQUEST },
@@ -69,30 +61,7 @@ static const struct infer_case infers[] = {
 
 START_TEST(infer_case)
 {
-	const struct infer_case *c = &infers[_i];
-	struct px_bytes head = px_guard_dup(c->head);
-
-	ck_assert_msg(px_parser_http.infer(head, PX_DIR_IN) == c->sure, "infer: %.*s",
-		      (int)head.len, head.ptr);
-	if (c->sure != PX_SURE_NO)
-		ck_assert_msg((unsigned int)px_parser_http.kind(head) == c->kind, "kind: %.*s",
-			      (int)head.len, head.ptr);
-	px_guard_free(head);
-}
-END_TEST
-
-/* What is YES in the end was never NO on the way. */
-START_TEST(infer_grows)
-{
-	const struct infer_case *c = &infers[_i];
-
-	for (size_t n = 1; c->sure == PX_SURE_YES && n < c->head.len; n++) {
-		struct px_bytes head = px_guard_dup(px_bytes_sub(c->head, 0, n));
-
-		ck_assert_msg(px_parser_http.infer(head, PX_DIR_IN) != PX_SURE_NO, "%.*s", (int)n,
-			      c->head.ptr);
-		px_guard_free(head);
-	}
+	px_infer_row_check(&px_parser_http, &infers[_i]);
 }
 END_TEST
 
@@ -106,22 +75,6 @@ START_TEST(infer_long_target)
 	head[0] = 'J';
 	ck_assert_int_eq(px_parser_http.infer(px_bytes_of(head, sizeof(head)), PX_DIR_IN),
 			 PX_SURE_MAYBE);
-}
-END_TEST
-
-START_TEST(infer_random_bytes)
-{
-	unsigned char head[64];
-	uint32_t seed = 1;
-
-	for (int round = 0; round < 200000; round++) {
-		for (size_t i = 0; i < sizeof(head); i++) {
-			seed = seed * 1664525 + 1013904223;
-			head[i] = (unsigned char)(seed >> 24);
-		}
-		ck_assert_int_ne(px_parser_http.infer(px_bytes_of(head, sizeof(head)), PX_DIR_IN),
-				 PX_SURE_YES);
-	}
 }
 END_TEST
 
@@ -161,24 +114,6 @@ START_TEST(resync_case)
 }
 END_TEST
 
-/* Looking for a beginning takes time in proportion to the bytes, whatever they say. */
-START_TEST(resync_is_linear)
-{
-	static const char *const fills[] = { "HTTP/1.",		 " HTTP/1.1",
-					     "GET / HTTP/1.x",	 "POST",
-					     "\nGET /",		 " HTTP/1.1\r",
-					     "GET / HTTP/1.1\r", "GET / HTTP/1.1\r\r" };
-	size_t len = 1 << 19, unit = strlen(fills[_i]);
-	char *in = malloc(len);
-
-	ck_assert_ptr_nonnull(in);
-	for (size_t i = 0; i < len; i++)
-		in[i] = fills[_i][i % unit];
-	ck_assert_uint_le(px_parser_http.resync(px_bytes_of(in, len), PX_DIR_OUT), len);
-	free(in);
-}
-END_TEST
-
 int main(void)
 {
 	Suite *suite = suite_create("http infer");
@@ -186,11 +121,8 @@ int main(void)
 
 	tcase_set_timeout(tc, 20);
 	tcase_add_loop_test(tc, infer_case, 0, (int)PX_COUNT(infers));
-	tcase_add_loop_test(tc, infer_grows, 0, (int)PX_COUNT(infers));
 	tcase_add_test(tc, infer_long_target);
-	tcase_add_test(tc, infer_random_bytes);
 	tcase_add_loop_test(tc, resync_case, 0, (int)PX_COUNT(resyncs));
-	tcase_add_loop_test(tc, resync_is_linear, 0, 8);
 	suite_add_tcase(suite, tc);
 	return px_suite_run(suite);
 }

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whose bytes are these, and which side sent them? */
 #include "mysql/mysql.h"
-#include "support/guard.h"
+#include "support/rows.h"
 #include "support/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
 
-#define WIRE(literal)                                                                              \
-	{                                                                                          \
-		literal, sizeof(literal) - 1                                                       \
-	}
+#define WIRE PX_WIRE
 
 #define GREETING                                                                                   \
 	"\x4a\x00\x00\x00\x0a"                                                                     \
@@ -23,11 +20,7 @@
 	"app\0\x14"                                                                                \
 	"aaaaaaaaaaaaaaaaaaaa\0"
 
-static const struct {
-	struct px_bytes head;
-	enum px_sure sure;
-	unsigned int kind;	/* enum px_frame_kind, or 0 */
-} infers[] = {
+static const struct px_infer_row infers[] = {
 	{ WIRE(GREETING), PX_SURE_YES, PX_FRAME_RESPONSE },
 	{ WIRE("\x17\x00\x00\x00\xff\x10\x04Too many connections"), PX_SURE_YES, PX_FRAME_RESPONSE },
 	{ WIRE(LOGIN), PX_SURE_YES, PX_FRAME_REQUEST },
@@ -71,56 +64,7 @@ static const struct {
 
 START_TEST(infer_case)
 {
-	struct px_bytes head = px_guard_dup(infers[_i].head);
-
-	ck_assert_int_eq(px_parser_mysql.infer(head, PX_DIR_IN), infers[_i].sure);
-	if (infers[_i].sure != PX_SURE_NO)
-		ck_assert_uint_eq((unsigned int)px_parser_mysql.kind(head), infers[_i].kind);
-	px_guard_free(head);
-}
-END_TEST
-
-/* What is YES in the end was never NO on the way. */
-START_TEST(infer_grows)
-{
-	for (size_t n = 1; infers[_i].sure == PX_SURE_YES && n < infers[_i].head.len; n++) {
-		struct px_bytes head = px_guard_dup(px_bytes_sub(infers[_i].head, 0, n));
-
-		ck_assert_msg(px_parser_mysql.infer(head, PX_DIR_IN) != PX_SURE_NO, "%zu", n);
-		px_guard_free(head);
-	}
-}
-END_TEST
-
-START_TEST(infer_random_bytes)
-{
-	unsigned char head[64];
-	uint32_t seed = 7;
-
-	for (int round = 0; round < 1000000; round++) {
-		for (size_t i = 0; i < sizeof(head); i++) {
-			seed = seed * 1664525 + 1013904223;
-			head[i] = (unsigned char)(seed >> 24);
-		}
-		ck_assert_int_ne(px_parser_mysql.infer(px_bytes_of(head, sizeof(head)), PX_DIR_IN),
-				 PX_SURE_YES);
-	}
-}
-END_TEST
-
-/* Looking for a beginning takes time in proportion to the bytes, whatever they say. */
-START_TEST(resync_is_linear)
-{
-	static const char *const fills[] = { "\x01\x00\x00\x00", "\x00", "\x03SELECT", "\xff\xff\xff\x00\x03" };
-	static const size_t lens[] = { 4, 1, 7, 5 };
-	size_t len = 1 << 20;
-	char *in = malloc(len);
-
-	ck_assert_ptr_nonnull(in);
-	for (size_t i = 0; i < len; i++)
-		in[i] = fills[_i][i % lens[_i]];
-	ck_assert_uint_le(px_parser_mysql.resync(px_bytes_of(in, len), PX_DIR_OUT), len);
-	free(in);
+	px_infer_row_check(&px_parser_mysql, &infers[_i]);
 }
 END_TEST
 
@@ -131,9 +75,6 @@ int main(void)
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, infer_case, 0, (int)PX_COUNT(infers));
-	tcase_add_loop_test(tc, infer_grows, 0, (int)PX_COUNT(infers));
-	tcase_add_test(tc, infer_random_bytes);
-	tcase_add_loop_test(tc, resync_is_linear, 0, 4);
 	suite_add_tcase(suite, tc);
 	return px_suite_run(suite);
 }

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What of a client's bytes is overwritten on the way into a packet file, however they are cut. */
 #include "mysql/mysql.h"
-#include "support/guard.h"
+#include "support/rows.h"
 #include "support/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
 
-#define WIRE(literal)                                                                              \
-	{                                                                                          \
-		literal, sizeof(literal) - 1                                                       \
-	}
+#define WIRE PX_WIRE
 
 #define ZEROS "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
 #define LOGIN_TO_SECRET "\x3a\x00\x00\x01\x8d\xa2\x0b\x00\x00\x00\x00\x40\x21" ZEROS "app\0\x14"
@@ -22,10 +19,7 @@
 #define CHANGE_TO_SECRET "\x35\x00\x00\x00\x11" "app\0\x14"
 #define CHANGE_BEHIND "db\0\x21\x00mysql_native_password\0"
 
-static const struct {
-	struct px_bytes sent, seen;
-	bool is_whole_only;	/* cut byte by byte nobody could tell what it is */
-} masks[] = {
+static const struct px_mask_row masks[] = {
 	{ WIRE(LOGIN), WIRE(LOGIN_SEEN), false },
 	{ WIRE(LENENC_TO_SECRET "abcapp\0db"), WIRE(LENENC_TO_SECRET "XXXapp\0db"), false },
 	/* an answer to a change of methods; asking for a key is none */
@@ -75,38 +69,9 @@ static const struct {
 	  WIRE("\x00\x00\x12\x01\x04\x00\x00\x00\x01" "app\0" "N@CDEFG_"), false },
 };
 
-/* In pieces of `step` bytes, the first one of `first`. */
-static void check_mask(struct px_bytes sent, struct px_bytes seen, size_t first, size_t step)
-{
-	struct px_mask m = { 0 };
-	char *out = malloc(sent.len);
-
-	ck_assert_ptr_nonnull(out);
-	ck_assert_uint_eq(sent.len, seen.len);
-	for (size_t i = 0, n = first; i < sent.len; i += n, n = step) {
-		struct px_bytes piece = px_guard_dup(px_bytes_sub(sent, i, n));
-
-		px_parser_mysql.mask(&m, (char *)(uintptr_t)piece.ptr, piece.len);
-		memcpy(out + i, piece.ptr, piece.len);
-		px_guard_free(piece);
-	}
-	for (size_t i = 0; i < sent.len; i++)
-		ck_assert_msg(out[i] == seen.ptr[i], "byte %zu of pieces of %zu, %zu: %02x", i,
-			      first, step, (unsigned char)out[i]);
-	free(out);
-}
-
 START_TEST(mask_case)
 {
-	struct px_bytes sent = masks[_i].sent, seen = masks[_i].seen;
-
-	check_mask(sent, seen, sent.len, sent.len);
-	if (masks[_i].is_whole_only)
-		return;
-	for (size_t step = 1; step < sent.len; step++)
-		check_mask(sent, seen, step, step);
-	for (size_t first = 1; first < sent.len; first++)
-		check_mask(sent, seen, first, sent.len);
+	px_mask_row_check(&px_parser_mysql, &masks[_i]);
 }
 END_TEST
 

@@ -3,15 +3,13 @@
 #include "redis/message.h"
 #include "redis/redis.h"
 #include "support/guard.h"
+#include "support/rows.h"
 #include "support/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
 
-#define WIRE(literal)                                                                              \
-	{                                                                                          \
-		literal, sizeof(literal) - 1                                                       \
-	}
+#define WIRE PX_WIRE
 
 struct infer_case {
 	struct px_bytes head;
@@ -109,24 +107,6 @@ START_TEST(infer_grows)
 }
 END_TEST
 
-START_TEST(infer_random_bytes)
-{
-	unsigned char head[64];
-	uint32_t seed = 1;
-
-	for (int round = 0; round < 1000000; round++) {
-		for (size_t i = 0; i < sizeof(head); i++) {
-			seed = seed * 1664525 + 1013904223;
-			head[i] = (unsigned char)(seed >> 24);
-		}
-		if (round % 2)
-			head[0] = (unsigned char)"+-:$*_#,(=!~%>|"[round / 2 % 15];
-		ck_assert_int_ne(px_parser_redis.infer(px_bytes_of(head, sizeof(head)), PX_DIR_IN),
-				 PX_SURE_YES);
-	}
-}
-END_TEST
-
 struct resync_case {
 	struct px_bytes in;
 	size_t at;
@@ -158,21 +138,6 @@ START_TEST(resync_case)
 }
 END_TEST
 
-/* Looking for a beginning takes time in proportion to the bytes, whatever they say. */
-START_TEST(resync_is_linear)
-{
-	static const char *const fills[] = { "\r\n:1", "\r\n$1", "\r\n$9\r\n", "\r\n+OK\r\n-", "\r\n*1\r\n", "+" };
-	size_t len = 1 << 19, unit = strlen(fills[_i]);
-	char *in = malloc(len);
-
-	ck_assert_ptr_nonnull(in);
-	for (size_t i = 0; i < len; i++)
-		in[i] = fills[_i][i % unit];
-	ck_assert_uint_le(px_parser_redis.resync(px_bytes_of(in, len), PX_DIR_OUT), len);
-	free(in);
-}
-END_TEST
-
 int main(void)
 {
 	Suite *suite = suite_create("redis infer");
@@ -181,9 +146,7 @@ int main(void)
 	tcase_set_timeout(tc, 20);
 	tcase_add_loop_test(tc, infer_case, 0, (int)PX_COUNT(infers));
 	tcase_add_loop_test(tc, infer_grows, 0, (int)PX_COUNT(infers));
-	tcase_add_test(tc, infer_random_bytes);
 	tcase_add_loop_test(tc, resync_case, 0, (int)PX_COUNT(resyncs));
-	tcase_add_loop_test(tc, resync_is_linear, 0, 6);
 	suite_add_tcase(suite, tc);
 	return px_suite_run(suite);
 }
