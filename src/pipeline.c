@@ -25,6 +25,7 @@
 #define PIPELINE_CALM_NS (100 * MS)	/* after this time without an event, sleep until the kernel side wakes us */
 #define PIPELINE_IDLE_NS (1000 * MS)	/* how long such a sleep may take */
 #define PIPELINE_DRAIN_NS (1000 * MS)	/* for what is under way when the run ends */
+#define PIPELINE_ONCE_NS (250 * MS)	/* two SIGINTs so close are one: timeout(1) sends it to us and to our group */
 #define PIPELINE_GONE_NS (10 * MS)	/* an ending process closes its sockets within this time */
 #define PIPELINE_SILENCE_NS (5000 * MS)	/* then say why there is nothing to see */
 
@@ -170,10 +171,12 @@ static void pipeline_signals(struct px_pipeline *p)
 			continue;
 		switch (si.ssi_signo) {
 		case SIGINT:
-			if (p->is_interrupted)
-				_exit(130); /* the second one: at once */
-			p->is_interrupted = true;
-			pipeline_stop(p, "interrupted");
+			if (!p->interrupted_ns) {
+				p->interrupted_ns = px_clock_mono_ns();
+				pipeline_stop(p, "interrupted");
+			} else if (px_clock_mono_ns() - p->interrupted_ns > PIPELINE_ONCE_NS) {
+				_exit(130);	/* the second one: at once */
+			}
 			break;
 		case SIGUSR1:
 			p->source->ops->loss(p->source, &loss);

@@ -32,7 +32,7 @@ struct px_pipeline {
 	bool ends_with_targets;
 	uint64_t gone_ns;	/* when the last of them was seen to be gone */
 	const char *stop_reason;	/* set: the run ends */
-	bool is_interrupted;		/* by SIGINT; the next one ends it at once */
+	uint64_t interrupted_ns;	/* when SIGINT came, 0: not yet; the next one ends it at once */
 	uint64_t started_ns;	/* CLOCK_MONOTONIC */
 	uint64_t last_event_ns, last_tick_ns;
 	uint64_t pause_ns;	/* between two batches, while events flow */

@@ -14,7 +14,7 @@ from harness.tracer import SLOW, Failed, binary
 
 @live(perf=True)
 def signals(t):
-    """SIGINT, SIGTERM and SIGHUP end it with 0 and a summary; SIGUSR1 prints a line and goes on"""
+    """SIGINT, SIGTERM and SIGHUP end it with 0 and a summary, also when they come twice at once; SIGUSR1 prints a line and goes on"""
     server = t.start(Nginx(t.folder))
     for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         before = host.bpf_state()
@@ -29,6 +29,7 @@ def signals(t):
                 t.expect(len(tracer.errors) == count + 1, f"SIGUSR1 printed {tracer.errors[count:]}")
             client.ask("GET", f"/small?again={sig.name}")
         tracer.settle()
+        os.kill(tracer.pid, sig)  # timeout(1) sends what it was sent to its child and to its group
         tracer.stop(sig)
         t.check([ex.seen_as("server") for ex in account], tracer)
         t.expect("2 messages" in tracer.errors[-1] and "0 events lost" in tracer.errors[-1], f"summary: {tracer.errors}")
