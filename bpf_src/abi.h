@@ -107,6 +107,19 @@ struct px_abi_tie {
 };
 _Static_assert(sizeof(struct px_abi_tie) == 8, "px_abi_tie is shared with user space");
 
+/* PX_ABI_PROC: what has happened, in state. Others than these only wake the reader. */
+#define PX_ABI_PROC_EXEC 1
+#define PX_ABI_PROC_EXIT 2
+
+/* Payload of these two. */
+struct px_abi_proc {
+	__u64 age_ns;		/* since the process began */
+	__s32 status;		/* PX_ABI_PROC_EXIT: as wait() tells it */
+	__u32 pad;
+	char path[240];		/* PX_ABI_PROC_EXEC: the program, as it was named; ended by a 0, cut */
+};
+_Static_assert(sizeof(struct px_abi_proc) == 256, "px_abi_proc is shared with user space");
+
 /* In sock_id: no socket, but a TLS context whose socket is not known. */
 #define PX_ABI_UNTIED (1ull << 63)
 

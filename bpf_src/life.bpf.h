@@ -11,6 +11,52 @@
 
 #ifdef PX_TARGET_MAP
 
+#ifdef PX_TELL_PROCS
+static long (*px_probe_text)(void *to, u32 size, const void *from) = (void *)115; /* bpf_probe_read_kernel_str */
+
+/* Tell that the current process runs the program of this name from now on, or (name 0) that it ends. */
+px_inline void px_tell_process(void *ctx, u8 what, u64 name)
+{
+	u64 task = px_current(), room;
+	u64 leader = PX_LOAD(u64, task, PX_OFF_task_struct_group_leader);
+	struct px_abi_event h = {}, *e = px_reserve(sizeof(struct px_abi_proc), &room);
+	struct px_abi_proc *p;
+
+	if (!e) {
+		px_count_full(0);
+		return;
+	}
+	if (room < sizeof(*p)) {	/* never: it tells the verifier which class this is */
+		px_discard(e);
+		return;
+	}
+	h.kind = PX_ABI_PROC;
+	h.state = what;
+	h.syscall_nr = 0xffff;
+	h.ts_ns = bpf_ktime_get_ns();
+	h.len = h.copied = sizeof(*p);
+	px_fill_process(&h);
+	p = (struct px_abi_proc *)e->data;
+	p->age_ns = h.ts_ns - PX_LOAD(u64, leader, PX_OFF_task_struct_start_time);
+	p->status = PX_LOAD(u32, task, PX_OFF_task_struct_exit_code);
+	p->pad = 0;
+	p->path[0] = 0;
+	if (name)
+		px_probe_text(p->path, sizeof(p->path), (void *)name);
+	__builtin_memcpy(e, &h, PX_HEAD);
+	px_submit(ctx, e);
+}
+
+/* sched_process_exec(struct task_struct *p, pid_t old_pid, struct linux_binprm *bprm). */
+PX_SECOND_PART int px_tell_exec(u64 *ctx)
+{
+	if (px_is_target(px_current_id() >> 32))
+		px_tell_process(ctx, PX_ABI_PROC_EXEC,
+				PX_LOAD(u64, ctx[2], PX_OFF_linux_binprm_filename));
+	return 0;
+}
+#endif
+
 px_inline void px_count_targets(s32 more)
 {
 	u32 zero = 0;
@@ -97,6 +143,10 @@ PX_SECOND_PART int px_exit(u64 *ctx)
 	t = targets.lookup(&id);
 	if (!t || t->ended_ns)
 		return 0;
+#ifdef PX_TELL_PROCS
+	if (t->flags & PX_TARGET_ON)
+		px_tell_process(ctx, PX_ABI_PROC_EXIT, 0);
+#endif
 	t->ended_ns = bpf_ktime_get_ns();
 	px_count_targets(-1);
 	page = shared.lookup(&zero);

@@ -6,7 +6,9 @@
 #include "sink/text_aside.h"
 
 #include <arpa/inet.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/wait.h>
 
 #define NOTES_TLS_MS 5000	/* until the probes are there that a command must find */
 #define NOTES_TARGETS (PX_PIDS_MAX + 6 * PX_WORDS_MAX + PX_PORTS_MAX + PX_NETS_MAX + 2)
@@ -110,6 +112,27 @@ void px_notes_explain(struct px_notes *n, const struct px_source_loss *loss, int
 	if (n->opt->json)
 		px_log(PX_LOG_NOTE, "nothing to show yet: %s", text);
 	px_report_note(n->report, "silence", text, wall_ns);
+}
+
+void px_notes_process(struct px_notes *n, const struct px_event *ev)
+{
+	bool is_exec = ev->hdr->state == PX_ABI_PROC_EXEC;
+	struct px_abi_proc proc;
+	char text[64];
+
+	if (ev->data.len < sizeof(proc) || (!is_exec && ev->hdr->state != PX_ABI_PROC_EXIT))
+		return;
+	memcpy(&proc, ev->data.ptr, sizeof(proc));
+	proc.path[sizeof(proc.path) - 1] = '\0';
+	if (WIFSIGNALED(proc.status)) {
+		const char *name = sigabbrev_np(WTERMSIG(proc.status));
+
+		snprintf(text, sizeof(text), "killed by %s%s", name ? "SIG" : "a signal", name ? name : "");
+	} else {
+		snprintf(text, sizeof(text), "exit status %d", WEXITSTATUS(proc.status));
+	}
+	px_report_process(n->report, ev->hdr, is_exec ? "exec" : "exit", !is_exec ? text : proc.path[0] ? proc.path : "-",
+			  is_exec ? -1 : (int64_t)proc.age_ns);
 }
 
 static void notes_warn(struct px_notes *n, bool *told, const char *what, const char *text,

@@ -33,6 +33,9 @@ void px_notes_begin(struct px_notes *n, const char *probe, const char *transport
 /* Once, if there is nothing to see: why. loss: what the source cannot see. */
 void px_notes_explain(struct px_notes *n, const struct px_source_loss *loss, int64_t wall_ns);
 
+/* A traced process runs another program, or has ended. ev: PX_ABI_PROC. */
+void px_notes_process(struct px_notes *n, const struct px_event *ev);
+
 /* Once, so that nobody waits for the messages: bytes move in ways that are not seen. */
 void px_notes_tell_foreign(struct px_notes *n, int64_t wall_ns);
 

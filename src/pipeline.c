@@ -310,6 +310,10 @@ static void pipeline_event(void *ctx, const struct px_event *ev)
 
 	if (ev->hdr->ts_ns > p->event_now_ns)
 		p->event_now_ns = ev->hdr->ts_ns;
+	if (ev->hdr->kind == PX_ABI_PROC) {
+		px_notes_process(&p->notes, ev);
+		return;
+	}
 	px_table_event(&p->table, ev);
 	if (!p->is_live && px_outputs_pending(&p->outputs) > PX_OUT_QUEUE_DEFAULT / 2)
 		pipeline_await_reader(p, PX_OUT_QUEUE_DEFAULT / 4);

@@ -342,6 +342,21 @@ void px_report_note(struct px_report *r, const char *what, const char *text, int
 	report_emit(r);
 }
 
+void px_report_process(struct px_report *r, const struct px_abi_event *h, const char *what,
+		       const char *text, int64_t age_ns)
+{
+	struct px_record *rec =
+		report_begin(r, PX_RECORD_NOTE, (int64_t)h->ts_ns + r->wall_offset_ns);
+
+	report_process(rec, h->pid, h->tid, h->uid, h->comm);
+	px_record_str(rec, PX_F_WHAT, px_bytes_str(what));
+	px_record_str(rec, PX_F_TEXT, px_bytes_str(text));
+	if (age_ns >= 0)
+		px_record_int(rec, PX_F_DURATION_NS, age_ns);
+	if (report_is_wanted(r))
+		report_emit(r);
+}
+
 struct px_record *px_report_begin_summary(struct px_report *r, int64_t wall_ns)
 {
 	return report_begin(r, PX_RECORD_SUMMARY, wall_ns);

@@ -61,6 +61,13 @@ void px_report_loss(struct px_report *r, const struct px_source_loss *loss, int6
 
 void px_report_note(struct px_report *r, const char *what, const char *text, int64_t wall_ns);
 
+/*
+ * A note of what became of a process, that h tells of: what "exec" with the program as text, or "exit"
+ * with its status; age_ns: how long it was there, -1 where that is not to be told.
+ */
+void px_report_process(struct px_report *r, const struct px_abi_event *h, const char *what,
+		       const char *text, int64_t age_ns);
+
 /* A summary record, for the caller to fill in between. */
 struct px_record *px_report_begin_summary(struct px_report *r, int64_t wall_ns);
 void px_report_end_summary(struct px_report *r);

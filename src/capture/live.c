@@ -571,6 +571,7 @@ int px_live_open(const struct px_live_options *opt, struct px_source **out,
 		.copy_max = opt->snaplen > PX_LIVE_COPY ? opt->snaplen : PX_LIVE_COPY,
 		.datagrams = opt->datagrams,
 		.datagram_max = opt->datagram_max,
+		.tells_procs = opt->processes,
 		.debug = opt->debug,
 	};
 	struct live *l = calloc(1, sizeof(*l));

@@ -46,6 +46,7 @@ struct px_load_request {
 	uint32_t datagram_max;	/* bytes of one datagram that are copied; 0: its size is enough */
 	enum px_part_kind part;
 	const struct px_loaded *base;	/* of the other parts: the main one, whose maps they share */
+	bool tells_procs;	/* exec and exit of targets in a table are events */
 	bool debug;		/* what compiler and verifier say goes to stderr even if all went well */
 };
 

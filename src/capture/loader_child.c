@@ -262,6 +262,8 @@ static int child_target_flags(struct px_child *c, const char **flags)
 	}
 	if (t->follow)
 		flags[n++] = "-DPX_TARGET_FOLLOW";
+	if (c->req->tells_procs)
+		flags[n++] = "-DPX_TELL_PROCS";
 	if (t->comm.end) {
 		flags[n++] = "-DPX_TARGET_COMM_TEST";
 		flags[n++] = child_flag(c, "-DPX_GLOB_BEGIN=%" PRIu64 "ull", t->comm.begin);

@@ -332,6 +332,8 @@ static bool load_is_wanted(const struct px_child *c, const struct px_program *p)
 		return t->comm.end != 0;
 	case PX_WHEN_EXE:
 		return t->exe_count != 0;
+	case PX_WHEN_PROCS:
+		return c->req->tells_procs && px_targets_change(t);
 	case PX_WHEN_DATAGRAMS:
 		return c->req->datagrams;
 	case PX_WHEN_TLS_SOCK:

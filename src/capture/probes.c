@@ -41,6 +41,8 @@ const struct px_program px_programs[] = {
 	  PX_WHEN_TARGETS_CHANGE },
 	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_rename", "task_rename", false, false, 0, PX_WHEN_COMM },
 	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_exec", "sched_process_exec", false, false, 0, PX_WHEN_EXE },
+	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_tell_exec", "sched_process_exec", false, false, 0,
+	  PX_WHEN_PROCS },
 
 	TAIL(PX_PROBE_SOCK, "px_turn", REST),
 	UDP_TAIL(PX_PROBE_SOCK, "px_datagram", DATAGRAM),

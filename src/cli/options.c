@@ -388,6 +388,7 @@ void px_options_warn(const struct px_options *o, void (*say)(const char *line))
 		say("-f changes nothing here: it goes with -p, --comm and --exe");
 	if (o->no_redact)
 		say("redaction is off: passwords, tokens and cookies are shown as they are");
-	if (o->json && (o->dump || o->verbose || o->time_style || o->slow_ns))
+	if (o->json && (o->dump || (o->verbose && !px_options_follow(o)) || o->time_style ||
+			o->slow_ns))
 		say("-j prints all fields: -v, -A, -x, -X, -t and --slow change the text output only");
 }

@@ -319,7 +319,7 @@ const struct px_option px_options_table[] = {
 	{ 'c', "count",    "N",            PX_GROUP_LIMITS, "end after N messages", &kind_number, OPT(count), NULL, 1, UINT64_C(1000000000000) },
 	{ 0,   "duration", "TIME",         PX_GROUP_LIMITS, "end after TIME: 30s, 5m", &kind_duration, OPT(duration_ns), NULL, MS, 24 * 365 * HOUR },
 
-	{ 'v', NULL,       NULL,           PX_GROUP_TEXT, "headers too; -vv: and bodies, 1 kB a side; -vvv: all that was kept", &kind_repeat, OPT(verbose), .max = UINT_MAX },
+	{ 'v', NULL,       NULL,           PX_GROUP_TEXT, "headers too; -vv: and bodies, 1 kB a side; -vvv: all that was kept; with -f: exec and exit", &kind_repeat, OPT(verbose), .max = UINT_MAX },
 	{ 'A', NULL,       NULL,           PX_GROUP_TEXT, "the bytes too, as text", &kind_letter, OPT(dump) },
 	{ 'x', NULL,       NULL,           PX_GROUP_TEXT, "the bytes too, in hex", &kind_letter, OPT(dump) },
 	{ 'X', NULL,       NULL,           PX_GROUP_TEXT, "the bytes too, in hex and text", &kind_letter, OPT(dump) },

@@ -52,7 +52,7 @@ const struct px_field px_common_fields[PX_COMMON_COUNT + 1] = {
 	COMMON(PX_F_FILTER, "filter", PX_TYPE_STR, NULL, "start: the filter expression, null without one"),
 	COMMON(PX_F_CONNECT_NS, "connect_ns", PX_TYPE_INT, "ns", "open: how long connect took, null if not seen"),
 	COMMON(PX_F_DURATION_NS, "duration_ns", PX_TYPE_INT, "ns",
-	       "close: life of the connection as far as it was seen; stop: length of the run"),
+	       "close: life of the connection as far as it was seen; note of an exit: of the process; stop: length of the run"),
 	COMMON(PX_F_BYTES_SENT, "bytes_sent", PX_TYPE_INT, "bytes", "close: bytes that the process sent"),
 	COMMON(PX_F_BYTES_RECEIVED, "bytes_received", PX_TYPE_INT, "bytes", "close: bytes that the process received"),
 	COMMON(PX_F_MESSAGES, "messages", PX_TYPE_INT, NULL, "close, stop: number of message records"),

@@ -421,6 +421,20 @@ static int text_handshake(struct text_sink *s, const struct px_record *r, bool s
 	return err ? err : text_summary(s, r->summary, r->flags & PX_FLAG_GAP, columns);
 }
 
+/* A process that runs another program or ends: "proc exec - - /usr/bin/curl", "proc exit 12.034ms - exit status 0" */
+static int text_proc(struct text_sink *s, const struct px_record *r, bool show_sizes, size_t *columns)
+{
+	int err = text_put(&s->buf, PX_BYTES(" proc "), columns);
+
+	if (!err)
+		err = text_word(&s->buf, r, PX_F_WHAT, columns);
+	if (!err)
+		err = text_latency(s, r, PX_F_DURATION_NS, columns);
+	if (!err && show_sizes)
+		err = text_put(&s->buf, PX_BYTES(" -"), columns);
+	return err ? err : text_summary(s, r->common[PX_F_TEXT].s, false, columns);
+}
+
 static int text_line(struct text_sink *s, const struct px_record *r)
 {
 	unsigned int width = s->options.wide ? 0 : s->options.width;
@@ -443,6 +457,8 @@ static int text_line(struct text_sink *s, const struct px_record *r)
 		err = text_message(s, r, show_sizes, &columns);
 	else if (r->type == PX_RECORD_TLS)
 		err = text_handshake(s, r, show_sizes, &columns);
+	else if (r->type == PX_RECORD_NOTE)
+		err = text_proc(s, r, show_sizes, &columns);
 	else
 		err = text_conn(s, r, show_sizes, &columns);
 	return err ? err : px_text_details(&s->buf, r, &s->options);
@@ -451,9 +467,13 @@ static int text_line(struct text_sink *s, const struct px_record *r)
 static int text_record(struct px_sink *base, const struct px_record *r)
 {
 	struct text_sink *s = (struct text_sink *)base;
+	enum px_record_type type = r->type;
 	int err = 0;
 
-	switch (r->type) {
+	/* A note of a process is a line among the others; one for the user is not. */
+	if (type == PX_RECORD_NOTE && px_record_has(r, PX_F_PID))
+		type = PX_RECORD_MESSAGE;
+	switch (type) {
 	case PX_RECORD_MESSAGE:
 	case PX_RECORD_OPEN:
 	case PX_RECORD_CLOSE:

@@ -320,6 +320,8 @@ int px_text_details(struct px_buf *out, const struct px_record *r,
 {
 	int err = 0;
 
+	if (r->type == PX_RECORD_NOTE)
+		return 0;
 	if (options->verbosity > 0)
 		err = detail_common(out, r);
 	if (!err && options->verbosity > 0 && r->type == PX_RECORD_TLS)

@@ -2,6 +2,7 @@
 """Who is traced: each way to name a target, with processes that start later and others that have to stay invisible."""
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -93,6 +94,33 @@ def follow(t):
     expect_targets(t, tracer, "/elder", "/child", "/grandchild")
     t.expect(tracer.read()[-1]["reason"] == "target exited", f"{tracer.read()[-1]}")
     t.expect(all(rec["comm"] == "relative" and rec["role"] == "client" for rec in tracer.messages()), f"{tracer.messages()}")
+
+
+@live()
+def exec_and_exit(t):
+    """-f -v: programs that processes of the family run, and how they end; in the text as lines among the others"""
+    script = 'read line; /bin/true; /bin/false; sh -c "sleep 0.05; kill -9 \\$\\$"; exit 5'
+    want = [("exec", "/bin/true", None), ("exit", "exit status 0", 0), ("exec", "/bin/false", None), ("exit", "exit status 1", 0),
+            ("exec", shutil.which("sh"), None), ("exec", shutil.which("sleep"), None), ("exit", "exit status 0", 50), ("exit", "killed by SIGKILL", 50),
+            ("exit", "exit status 5", 50)]
+    for is_json in (True, False):
+        process, go_on = waiting(t, script)
+        tracer = t.trace([process.pid], "-f", "-v", json_lines=is_json).wait_live()
+        go_on()
+        process.wait(10 * SLOW)
+        tracer.process.wait(10 * SLOW)
+        tracer.stop()
+        if is_json:
+            seen_ = [(r["what"], r["text"], r.get("duration_ns"), r) for r in tracer.read() if r["type"] == "note" and "pid" in r]
+            t.expect([s[:2] for s in seen_] == [w[:2] for w in want], f"{seen_}")
+            t.expect(all(s[2] is w[2] if w[2] is None else s[2] >= w[2] * 1e6 for s, w in zip(seen_, want)), f"{seen_}")
+            t.expect(seen_[0][3]["comm"] == "true" and seen_[-1][3]["pid"] == process.pid, f"{seen_}")
+        else:
+            tracer.file.seek(0)
+            lines = tracer.file.read().decode().splitlines()
+            t.expect(len(lines) == len(want), f"{lines}")
+            for line, (what, text, ms) in zip(lines, want):
+                t.expect(re.fullmatch(rf"\S+ \S+\[\d+\] - - - proc {what} {'-' if ms is None else '[0-9]+[.][0-9]+ms'} - {text}", line), line)
 
 
 @live()
