@@ -257,11 +257,17 @@ void px_report_open(struct px_report *r, struct px_conn *c)
 		report_emit(r);
 }
 
+/* That a UNIX socket is closed is not seen; that the other end is, by who reads to the end. */
+static bool report_has_ended(const struct px_conn *c)
+{
+	return c->closed || (c->family == PX_ABI_AF_UNIX && c->streams[PX_DIR_IN].eof);
+}
+
 void px_report_close(struct px_report *r, struct px_conn *c)
 {
 	struct px_record *rec;
 
-	if (!r->with_conns || !c->closed)
+	if (!r->with_conns || !report_has_ended(c))
 		return;
 	rec = report_begin(r, PX_RECORD_CLOSE, (int64_t)c->last_ns + r->wall_offset_ns);
 	if (!c->is_packet)

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """--conns: connections as they open, fail and close, seen from the side that connects."""
+import json
+import os
+import re
 import subprocess
 import sys
 
 from harness.registry import live
 from harness.servers import RawServer, free_port
+from harness.tracer import SLOW
 
 CLIENT = """
 import errno, select, socket, sys
@@ -48,3 +52,77 @@ def opened_and_refused(t):
     closes = [r for r in tracer.read() if r["type"] == "close" and r["messages"]]
     t.expect(len(closes) == 2, f"{closes}")
     t.expect(len(tracer.messages()) == 2, f"{tracer.messages()}")
+
+
+LIVES = """
+import json, socket, sys, time
+sys.stdin.readline()
+for name, paths in json.loads(sys.argv[1]):
+    tcp = ":" in name
+    s = socket.socket(socket.AF_INET if tcp else socket.AF_UNIX)
+    begin = time.monotonic_ns()
+    s.connect((name.split(":")[0], int(name.split(":")[1])) if tcp else name)
+    connected, sent, received = time.monotonic_ns(), 0, 0
+    for path in paths:
+        ask = f"GET {path} HTTP/1.1\\r\\nHost: lives\\r\\n\\r\\n".encode()
+        s.sendall(ask)
+        sent += len(ask)
+        answer = b""
+        while b"\\r\\n\\r\\n" not in answer:
+            answer += s.recv(65536)
+        head = answer.split(b"\\r\\n\\r\\n")[0]
+        length = len(head) + 4 + int(head.split(b"Content-Length: ")[1].split(b"\\r\\n")[0]) if b"Content-Length" in head else 1 << 30
+        while len(answer) < length:
+            piece = s.recv(65536)
+            if not piece:
+                break
+            answer += piece
+        received += len(answer)
+        time.sleep(0.02)
+    port = s.getsockname()[1] if tcp else 0
+    before = time.monotonic_ns()
+    s.close()
+    print(json.dumps({"port": port, "connect": connected - begin, "least": before - connected, "most": time.monotonic_ns() - begin,
+                      "sent": sent, "received": received, "requests": len(paths), "errors": sum("/status" in path for path in paths)}))
+"""
+
+CLOSE = re.compile(r"\S+ (?P<comm>[^\[]+)\[(?P<pid>\d+)\] (?P<local>\S+) -> (?P<remote>\S+) conn close (?P<duration>\d+\.\d{3})ms "
+                   r"(?P<sent>\d+)/(?P<received>\d+) reqs=(?P<requests>\d+) err=(?P<errors>\d+)")
+OPEN = re.compile(r"\S+ [^\[]+\[\d+\] (?P<local>\S+) -> \S+ conn open (?P<connect>\d+\.\d{3}ms|-) - -")
+
+
+@live()
+def lives(t):
+    """What a client knows of its connections, TCP and UNIX: time to connect, duration, bytes each way, requests, errors; JSON and text"""
+    # That a UNIX socket is closed is seen by who reads to its end.
+    tcp, unix = t.start(RawServer(t.folder)), t.start(RawServer(t.folder, os.path.join(t.folder, "lives.sock")))
+    name = f"127.0.0.1:{tcp.address[1]}"
+    plan = [(name, ["/bytes/5", "/bytes/70000", "/status/503"]), (unix.address, ["/bytes/100", "/status/404", "/close/30"]), (name, ["/bytes/1"])]
+    for is_json in (True, False):
+        client = subprocess.Popen([sys.executable, "-c", LIVES, json.dumps(plan)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        t.stops.append(client.kill)
+        with t.trace([client.pid], "--conns", "--no-tls", json_lines=is_json) as tracer:
+            told = [json.loads(line) for line in client.communicate("\n", timeout=20 * SLOW)[0].splitlines()]
+        if is_json:
+            rows = [(r["local_port"], r["duration_ns"], r["bytes_sent"], r["bytes_received"], r["messages"], r["errors"], r["lost_bytes"])
+                    for r in tracer.read() if r["type"] == "close"]
+            opens = {r["local_port"]: r["connect_ns"] for r in tracer.read() if r["type"] == "open" and r["net"] == "tcp"}
+        else:
+            tracer.file.seek(0)
+            lines = tracer.file.read().decode().splitlines()
+            found = [CLOSE.fullmatch(line) for line in lines if " conn close " in line]
+            t.expect(all(found), f"{lines}")
+            rows = [(int(m["local"].rpartition(":")[2].replace("unix", "0")), float(m["duration"]) * 1e6, *(int(m[k]) for k in ("sent", "received", "requests", "errors")), 0)
+                    for m in found]
+            opens = {int(m["local"].rpartition(":")[2]): float(m["connect"][:-2]) * 1e6
+                     for m in map(OPEN.fullmatch, lines) if m and "unix" not in m["local"]}
+        t.expect(len(rows) == len(told), f"{rows} {told}")
+        # Of a UNIX socket it is known at the end only that nothing more came.
+        for row, client_says in zip(sorted(rows), sorted(told, key=lambda says: says["port"])):
+            port, duration, *numbers = row
+            want = [client_says[key] for key in ("sent", "received", "requests", "errors")] + [0]
+            t.expect(port == client_says["port"] and numbers == want, f"{row} instead of {client_says}")
+            least = client_says["least"] - 1e6 if port else 40e6    # of a UNIX socket from the first call to the other end's last
+            t.expect(least <= duration <= client_says["most"] + 1e6, f"duration: {row} instead of {client_says}")
+            if port:
+                t.expect(0 < opens[port] <= client_says["connect"] + 1e3, f"connect: {opens[port]} instead of {client_says}")
