@@ -221,6 +221,7 @@ _Static_assert(sizeof(struct px_abi_call) == 8, "px_abi_call is shared with user
 /* Places in the map `turn`: the program that goes on with what does not fit one event. */
 enum px_abi_turn {
 	PX_ABI_TURN_REST,	/* the next event of a call */
+	PX_ABI_TURN_PAGES,	/* the same of one that moves pages */
 	PX_ABI_TURN_DATAGRAM,	/* UDP */
 	PX_ABI_TURN_PEER,	/* who sent a datagram */
 	PX_ABI_TURN_MESSAGES,	/* recvmmsg and sendmmsg, a message at a time */

@@ -9,23 +9,23 @@
 #include <linux/types.h>
 #include <uapi/linux/ptrace.h>
 #include "abi.h"
+#include "helpers.bpf.h"
 
 #define px_inline static inline __attribute__((always_inline))
 
 /*
- * Before a program: which of two processes compiles it (src/capture/loader_part.c); without PX_PART
- * one compiles all.
+ * Around programs: in which part they are compiled, each by itself (src/capture/loader_part.c). The
+ * late part is what can come after the first event. Maps stand outside, since every part has the
+ * same ones. Without PX_PART all is compiled at once.
  */
-#define PX_LEFT_OUT static __attribute__((unused))
-#if defined(PX_PART) && PX_PART == 1
-#define PX_FIRST_PART
-#define PX_SECOND_PART PX_LEFT_OUT
-#elif defined(PX_PART)
-#define PX_FIRST_PART PX_LEFT_OUT
-#define PX_SECOND_PART
+#ifdef PX_PART
+#define PX_FIRST_PART (PX_PART == 1)
+#define PX_SECOND_PART (PX_PART == 2)
+#define PX_LATE_PART (PX_PART == 3)
 #else
-#define PX_FIRST_PART
-#define PX_SECOND_PART
+#define PX_FIRST_PART 1
+#define PX_SECOND_PART 1
+#define PX_LATE_PART 1
 #endif
 
 /*

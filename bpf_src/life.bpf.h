@@ -9,7 +9,7 @@
 #include "emit.bpf.h"
 #include "target.bpf.h"
 
-#ifdef PX_TARGET_MAP
+#if defined(PX_TARGET_MAP) && PX_SECOND_PART
 
 #ifdef PX_TELL_PROCS
 static long (*px_probe_text)(void *to, u32 size, const void *from) = (void *)115; /* bpf_probe_read_kernel_str */
@@ -48,7 +48,7 @@ px_inline void px_tell_process(void *ctx, u8 what, u64 name)
 }
 
 /* sched_process_exec(struct task_struct *p, pid_t old_pid, struct linux_binprm *bprm). */
-PX_SECOND_PART int px_tell_exec(u64 *ctx)
+int px_tell_exec(u64 *ctx)
 {
 	if (px_is_target(px_current_id() >> 32))
 		px_tell_process(ctx, PX_ABI_PROC_EXEC,
@@ -106,7 +106,7 @@ px_inline void px_target_add(u32 tgid, u32 flags)
  * sched_process_fork(struct task_struct *parent, struct task_struct *child): before the child runs;
  * threads too.
  */
-PX_SECOND_PART int px_fork(u64 *ctx)
+int px_fork(u64 *ctx)
 {
 	u64 child = ctx[1];
 	u32 parent_id = px_current_id() >> 32, id;
@@ -128,7 +128,7 @@ PX_SECOND_PART int px_fork(u64 *ctx)
 }
 
 /* sched_process_exit(struct task_struct *p): each thread, before its files are closed. */
-PX_SECOND_PART int px_exit(u64 *ctx)
+int px_exit(u64 *ctx)
 {
 	u64 task = ctx[0];
 	u32 id, zero = 0;
@@ -203,7 +203,7 @@ px_inline int px_glob_matches(const char *comm)
  * task_rename(struct task_struct *task, const char *comm): by exec, prctl() or /proc/PID/comm,
  * before it is done.
  */
-PX_SECOND_PART int px_rename(u64 *ctx)
+int px_rename(u64 *ctx)
 {
 	u64 task = ctx[0];
 	char comm[PX_ABI_COMM_MAX] = {};
@@ -221,7 +221,7 @@ PX_SECOND_PART int px_rename(u64 *ctx)
 static long (*px_probe_path)(void *to, u32 size, const void *from) = (void *)115; /* bpf_probe_read_kernel_str */
 
 /* sched_process_exec(struct task_struct *p, pid_t old_pid, struct linux_binprm *bprm). */
-PX_SECOND_PART int px_exec(u64 *ctx)
+int px_exec(u64 *ctx)
 {
 	u64 task = ctx[0], bprm = ctx[2];
 	u64 inode = PX_LOAD(u64, PX_LOAD(u64, bprm, PX_OFF_linux_binprm_file), PX_OFF_file_f_inode);
@@ -240,5 +240,5 @@ PX_SECOND_PART int px_exec(u64 *ctx)
 }
 #endif
 
-#endif /* PX_TARGET_MAP */
+#endif
 #endif

@@ -59,6 +59,8 @@ px_inline void px_forget_messages(void)
 		insides.delete(&id);
 }
 
+#if PX_SECOND_PART
+
 /* 1 or 0. */
 px_inline u64 px_is_zero(u64 v)
 {
@@ -168,7 +170,7 @@ px_inline int px_is_whole(u64 iov, u64 parts, u64 len)
  * The message of r->head has moved: find out which one it is, and where its bytes are. An event of
  * kind 0 only counts.
  */
-PX_SECOND_PART int px_message(void *ctx)
+int px_message(void *ctx)
 {
 	u64 regs = px_current_regs(), id = bpf_get_current_pid_tgid();
 	u32 zero = 0, *uses = px_uses_messages();
@@ -224,6 +226,8 @@ PX_SECOND_PART int px_message(void *ctx)
 #endif
 	return px_datagram_end(ctx, r);
 }
+
+#endif
 
 /* One message of many: px_message() goes on. */
 px_inline int px_message_begin(void *ctx, const struct px_abi_event *h, const struct px_sock *s,

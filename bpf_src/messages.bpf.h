@@ -108,8 +108,10 @@ px_inline int px_datagrams_begin(void *ctx, const struct px_abi_event *h, u64 re
 
 #endif
 
+#if PX_SECOND_PART
+
 /* The bytes of a stream lie one behind the other, and the socket tells only where they end. */
-PX_SECOND_PART int px_sum(void *ctx)
+int px_sum(void *ctx)
 {
 	u32 zero = 0;
 	u64 sum = 0, n, ino;
@@ -173,6 +175,10 @@ PX_SECOND_PART int px_sum(void *ctx)
 	px_batch_give_up(ctx, b);
 	return 0;
 }
+
+#endif
+
+#if PX_LATE_PART
 
 /* The next message. False where the user's memory cannot be read. */
 px_inline int px_batch_next(struct px_batch *b)
@@ -287,7 +293,7 @@ px_inline void px_batch_step(void *ctx, struct px_batch *b)
 	px_batch_emit(ctx, b, px_forget(len, b->owner));
 }
 
-PX_SECOND_PART int px_batch(void *ctx)
+int px_batch(void *ctx)
 {
 	u32 zero = 0;
 	struct px_batch *b = batches.lookup(&zero);
@@ -317,6 +323,8 @@ PX_SECOND_PART int px_batch(void *ctx)
 	px_batch_give_up(ctx, b);	/* too many pieces */
 	return 0;
 }
+
+#endif
 
 /* The calls of a thread are all told when they return: nothing to keep in mind. */
 px_inline void px_forget_messages(void)

@@ -12,6 +12,12 @@
 #define PX_PAGES_TAKE 4096	/* bytes that are copied at once */
 #define PX_PAGES_PARTS 4	/* times that this is done for one event */
 
+#if PX_LATE_PART
+
+/*
+ * px_pages_find() prepares r->mem for the call that r->head describes, PX_PAGES and the number of
+ * pieces being the parts; false where there is no way. px_gather_pages() is as px_gather().
+ */
 #ifdef PX_PAGE_BASE
 
 /* Where the kernel sees the memory that a struct page stands for. */
@@ -47,6 +53,7 @@ px_inline int px_gather_pages(char *to, struct px_rest *r, u64 n, u64 last)
 
 #endif
 
+/* The next event with payload and no head, as px_take() gives those of other calls. */
 px_inline struct px_abi_event *px_take_pages(struct px_rest *r, int *is_readable)
 {
 	u64 n = px_min(r->want, PX_PAGES_TAKE * PX_PAGES_PARTS), room;
@@ -59,4 +66,27 @@ px_inline struct px_abi_event *px_take_pages(struct px_rest *r, int *is_readable
 	return e;
 }
 
+/* As px_turn(), for a call of pages: the first turn finds them. */
+int px_page_turn(void *ctx)
+{
+	struct px_rest *r = px_rest_here();
+	struct px_abi_event *e;
+	u64 pieces;
+	int is_readable = 0;
+
+	if (!r)
+		return 0;
+	pieces = r->mem.parts;
+	r->done = 0;
+	if (r->turns || px_pages_find(r)) {
+		e = px_take_pages(r, &is_readable);
+		if (!px_turn_over(ctx, r, e, is_readable, pieces))
+			return 0;
+		turn.call(ctx, PX_ABI_TURN_PAGES);
+	}
+	px_rest_give_up(ctx, r);
+	return 0;
+}
+
+#endif
 #endif

@@ -10,7 +10,7 @@
 
 #include "message.bpf.h"
 
-#ifdef PX_DATAGRAM_COPY
+#if defined(PX_DATAGRAM_COPY) && PX_SECOND_PART
 
 #define PX_ITER_UBUF 0 /* enum iter_type since kernel 6.4 */
 #define PX_SOCKADDR_ROOM 128 /* struct sockaddr_storage */
@@ -132,7 +132,7 @@ px_inline void px_find_peer(struct px_rest *r, struct px_stack *s)
 	px_set_peer(&r->head, &name);
 }
 
-PX_SECOND_PART int px_peer(void *ctx)
+int px_peer(void *ctx)
 {
 	u32 zero = 0;
 	struct px_rest *r = rests.lookup(&zero);

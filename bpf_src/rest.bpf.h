@@ -96,6 +96,68 @@ px_inline int px_rest_begin(void *ctx, struct px_abi_event *h, const struct px_m
 	return 0;
 }
 
+/* The call whose turn it is. */
+px_inline struct px_rest *px_rest_here(void)
+{
+	u32 zero = 0;
+	struct px_rest *r = rests.lookup(&zero);
+
+	return r && r->owner == bpf_get_current_pid_tgid() ? r : NULL;
+}
+
+/*
+ * The turn ends with r->done bytes in e, for which there was no room if it is NULL; pieces: there
+ * were several to take them from. True if another one has to follow.
+ */
+px_inline int px_turn_over(void *ctx, struct px_rest *r, struct px_abi_event *e, int is_readable,
+			   u64 pieces)
+{
+	u64 done = r->done, copied = done;
+
+	if (!e) {
+		px_count_full(r->left);
+		return 0;
+	}
+	if (!is_readable)
+		px_count_fault();
+	r->want -= done;
+	r->turns++;
+	if (r->want == 0 && is_readable && r->tail && r->left - done > r->tail) {
+		/* This event stands for the middle, too; the next one for the tail. */
+		r->skip += r->left - done - r->tail;
+		px_count(PX_COUNT_UNCOPIED_BYTES, r->left - done - r->tail);
+		done = r->left - r->tail;
+		r->want = r->tail;
+		r->tail = 0;
+	}
+	/* The last event stands for all that is left, copied or not. A datagram has one only. */
+	if (r->want == 0 || !is_readable || (pieces && r->mem.parts == 0) ||
+	    r->turns == PX_TURNS || r->head.flags & PX_ABI_F_DGRAM) {
+		r->head.len = (u32)r->left;
+		r->head.flags &= ~PX_ABI_F_MORE;
+		px_count(PX_COUNT_UNCOPIED_BYTES, r->left - done);
+		r->left = 0;
+	} else {
+		r->head.len = (u32)done;
+		r->head.flags |= PX_ABI_F_MORE;
+	}
+	r->head.copied = (u32)copied;
+	__builtin_memcpy(e, &r->head, PX_HEAD);
+	if (r->left == 0) {
+		px_submit(ctx, e);
+		return 0;
+	}
+	if (done == 0) {	/* only empty parts so far */
+		px_discard(e);
+	} else {
+		px_submit(ctx, e);
+		px_rest_pass(r, done);
+	}
+	return 1;
+}
+
+#if PX_SECOND_PART
+
 /*
  * Gather parts at to, at most n <= max bytes, and move r on. Returns false when the user's memory
  * cannot be read.
@@ -131,53 +193,6 @@ px_inline int px_gather(char *to, struct px_rest *r, u64 n, u64 max)
 		r->skip = skip - v.len;
 		r->mem.iov += sizeof(v);
 		r->mem.parts--;
-	}
-	return 1;
-}
-
-/*
- * The turn ends with r->done bytes in e; pieces: there were several to take them from. True if
- * another one has to follow.
- */
-px_inline int px_turn_over(void *ctx, struct px_rest *r, struct px_abi_event *e, int is_readable,
-			   u64 pieces)
-{
-	u64 done = r->done, copied = done;
-
-	if (!is_readable)
-		px_count_fault();
-	r->want -= done;
-	r->turns++;
-	if (r->want == 0 && is_readable && r->tail && r->left - done > r->tail) {
-		/* This event stands for the middle, too; the next one for the tail. */
-		r->skip += r->left - done - r->tail;
-		px_count(PX_COUNT_UNCOPIED_BYTES, r->left - done - r->tail);
-		done = r->left - r->tail;
-		r->want = r->tail;
-		r->tail = 0;
-	}
-	/* The last event stands for all that is left, copied or not. A datagram has one only. */
-	if (r->want == 0 || !is_readable || (pieces && r->mem.parts == 0) ||
-	    r->turns == PX_TURNS || r->head.flags & PX_ABI_F_DGRAM) {
-		r->head.len = (u32)r->left;
-		r->head.flags &= ~PX_ABI_F_MORE;
-		px_count(PX_COUNT_UNCOPIED_BYTES, r->left - done);
-		r->left = 0;
-	} else {
-		r->head.len = (u32)done;
-		r->head.flags |= PX_ABI_F_MORE;
-	}
-	r->head.copied = (u32)copied;
-	__builtin_memcpy(e, &r->head, PX_HEAD);
-	if (r->left == 0) {
-		px_submit(ctx, e);
-		return 0;
-	}
-	if (done == 0) {	/* only empty parts so far */
-		px_discard(e);
-	} else {
-		px_submit(ctx, e);
-		px_rest_pass(r, done);
 	}
 	return 1;
 }
@@ -234,18 +249,8 @@ px_inline struct px_abi_event *px_take_piece(struct px_rest *r, u64 n, int *is_r
 	return e;
 }
 
-/*
- * Of calls that move pages, pages.bpf.h. The first prepares r->mem for the call that r->head
- * describes, PX_PAGES and the number of pieces being the parts; false where there is no way. The
- * other is as those above.
- */
-px_inline int px_pages_find(struct px_rest *r);
-px_inline struct px_abi_event *px_take_pages(struct px_rest *r, int *is_readable);
-
 px_inline struct px_abi_event *px_take(struct px_rest *r, u64 pieces, int *is_readable)
 {
-	if (pieces & PX_PAGES)
-		return px_take_pages(r, is_readable);
 	if (!pieces)
 		return px_take_piece(r, px_min(r->want, PX_EVENT_MAX), is_readable);
 	if (r->want <= PX_SMALL_MAX)
@@ -254,24 +259,21 @@ px_inline struct px_abi_event *px_take(struct px_rest *r, u64 pieces, int *is_re
 }
 
 /* One turn: the next event of the call. */
-PX_SECOND_PART int px_turn(void *ctx)
+int px_turn(void *ctx)
 {
-	u32 zero = 0;
-	struct px_rest *r = rests.lookup(&zero);
+	struct px_rest *r = px_rest_here();
 	struct px_abi_event *e;
 	u64 pieces;
 	int is_readable = 0;
 
-	if (!r || r->owner != bpf_get_current_pid_tgid())
+	if (!r)
 		return 0;
 	pieces = r->mem.parts;
 	r->done = 0;
-	if (!(pieces & PX_PAGES) || r->turns || px_pages_find(r)) {
+	if (pieces & PX_PAGES) {
+		turn.call(ctx, PX_ABI_TURN_PAGES);
+	} else {
 		e = px_take(r, pieces, &is_readable);
-		if (!e) {
-			px_count_full(r->left);
-			return 0;
-		}
 		if (!px_turn_over(ctx, r, e, is_readable, pieces))
 			return 0;
 		turn.call(ctx, PX_ABI_TURN_REST);
@@ -280,4 +282,5 @@ PX_SECOND_PART int px_turn(void *ctx)
 	return 0;
 }
 
+#endif
 #endif

@@ -12,6 +12,8 @@
 #include "state.bpf.h"
 #include "udp.bpf.h"
 
+#if PX_FIRST_PART
+
 /* The number of the call if it is one of many messages, else 0. */
 px_inline u32 px_messages_nr(u64 regs)
 {
@@ -43,7 +45,7 @@ px_inline void px_on_empty(void *ctx, u64 sk)
  * (struct sock *sk, int ret, int flags). Compiled once and loaded twice: half of the time to start
  * is compiling.
  */
-PX_FIRST_PART int px_sock_length(u64 *ctx)
+int px_sock_length(u64 *ctx)
 {
 	u32 dir = px_patched_dir();
 	u64 sk = ctx[0], regs;
@@ -88,3 +90,5 @@ PX_FIRST_PART int px_sock_length(u64 *ctx)
 	regs = px_call_regs(ctx);
 	return px_on_data(ctx, &h, &s, dir, (u64)(u32)ret, msg_flags, regs, PX_TYPED);
 }
+
+#endif

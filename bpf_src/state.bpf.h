@@ -10,6 +10,15 @@
 #include "ends.bpf.h"
 #include "target.bpf.h"
 
+/* Where it makes both parts equally long. */
+#ifdef PX_BACK_END_SOCK
+#define PX_STATE_PART PX_FIRST_PART
+#else
+#define PX_STATE_PART PX_SECOND_PART
+#endif
+
+#if PX_STATE_PART
+
 /*
  * Remember whose socket it is. Older verifiers lose the type of a pointer whose address is taken,
  * hence the copy.
@@ -30,8 +39,8 @@ px_inline void px_await(u64 sk, u64 ino)
 	awaited.update(&key, &a);
 }
 
-/* Hand over an opening with how long it took. */
-px_inline void px_push_open(void *ctx, const struct px_abi_event *h, u64 since_ns)
+/* Hand over an event of a connection; an opening with how long it took. */
+px_inline void px_push_state(void *ctx, const struct px_abi_event *h, u64 since_ns)
 {
 	struct px_abi_event *e;
 	u64 room;
@@ -47,38 +56,8 @@ px_inline void px_push_open(void *ctx, const struct px_abi_event *h, u64 since_n
 	}
 	__builtin_memcpy(e, h, PX_HEAD);
 	((struct px_abi_open *)e->data)->connect_ns = h->ts_ns - since_ns;
-	e->copied = sizeof(struct px_abi_open);
+	e->copied = h->kind == PX_ABI_OPEN ? sizeof(struct px_abi_open) : 0;
 	px_submit(ctx, e);
-}
-
-/* What was awaited has come, in whatever context. */
-px_inline int px_on_awaited(void *ctx, u64 sk, u8 kind, s32 result)
-{
-	u64 key = px_ptr((void *)sk);
-	struct px_awaited *a = awaited.lookup(&key);
-	struct px_abi_event h;
-	struct px_sock s;
-
-	if (!a)
-		return 0;
-	if (px_sock_look(&s, sk, a->ino, PX_TYPED)) {
-		px_fill(&h, &s, kind, 0, result, PX_TYPED);
-		h.pid = a->pid;
-		h.tid = a->tid;
-		h.uid = a->uid;
-		*(u64 *)h.comm = a->comm[0];
-		*(u64 *)(h.comm + 8) = a->comm[1];
-		px_fill_ends(&h, &s, PX_TYPED);
-		px_fill_place(&h, &s, PX_TYPED);
-		if (!px_ends_wanted(&h, &s, PX_TYPED))
-			kind = 0;
-		if (kind == PX_ABI_OPEN)
-			px_push_open(ctx, &h, a->since_ns);
-		else if (kind)
-			px_push(ctx, &h);
-	}
-	awaited.delete(&key);
-	return 0;
 }
 
 px_inline int px_on_connecting(u64 sk)
@@ -96,54 +75,80 @@ px_inline int px_on_connecting(u64 sk)
 }
 
 /*
- * The process ends its direction, or all. close() shuts both directions before it changes the
- * state, a reset does so after it; after shutdown() of one direction the end is awaited. The state
- * is the old one still and our FIN not yet counted, so both directions' places are exact.
+ * Tell of a socket: a (unless it is NULL) is who awaited this, in whatever context it has come.
+ * Otherwise the process ends its direction, or all. close() shuts both directions before it changes
+ * the state, a reset does so after it; after shutdown() of one direction the end is awaited. The
+ * state is the old one still and our FIN not yet counted, so both directions' places are exact.
  */
-px_inline int px_on_closing(void *ctx, u64 sk, int is)
+px_inline void px_on_state(void *ctx, u64 sk, const struct px_awaited *a, u8 kind, u16 flags,
+			   s32 result)
 {
+	u32 shut = PX_LOAD(u8, sk, PX_OFF_sock_sk_shutdown);
 	struct px_abi_event h;
 	struct px_sock s;
-	u32 shut = PX_LOAD(u8, sk, PX_OFF_sock_sk_shutdown);
+	u64 since_ns = 0;
 
-	if (!px_is_target(px_current_id() >> 32) || !px_sock_look(&s, sk, 0, PX_TYPED))
-		return 0;
-	px_fill(&h, &s, PX_ABI_CLOSE, is == PX_TCP_CLOSE ? PX_ABI_F_RESET : 0, 0, PX_TYPED);
+	if (!px_sock_look(&s, sk, a ? a->ino : 0, PX_TYPED))
+		return;
+	px_fill(&h, &s, kind, flags, result, PX_TYPED);
 	px_fill_ends(&h, &s, PX_TYPED);
 	if (!px_ends_wanted(&h, &s, PX_TYPED))
-		return 0;
-	if (shut != PX_SHUTDOWN_BOTH) {
+		return;
+	if (a) {
+		h.pid = a->pid;
+		h.tid = a->tid;
+		h.uid = a->uid;
+		*(u64 *)h.comm = a->comm[0];
+		*(u64 *)(h.comm + 8) = a->comm[1];
+		since_ns = a->since_ns;
+	} else if (shut != PX_SHUTDOWN_BOTH) {
 		if (!(shut & PX_SEND_SHUTDOWN) || s.protocol != PX_TCP)
-			return 0;
+			return;
 		h.kind = PX_ABI_DATA;
 		h.dir = PX_ABI_OUT;
 		h.flags = PX_ABI_F_FIN;
 		px_await(sk, s.ino);
 	}
 	px_fill_place(&h, &s, PX_TYPED);
-	px_push(ctx, &h);
-	return 0;
+	px_push_state(ctx, &h, since_ns);
 }
 
 /* (struct sock *sk, int oldstate, int newstate) */
-PX_FIRST_PART int px_sock_state(u64 *ctx)
+int px_sock_state(u64 *ctx)
 {
-	u64 sk = ctx[0];
+	u64 sk = ctx[0], key = px_ptr((void *)sk);
 	int was = (int)ctx[1], is = (int)ctx[2];
+	struct px_awaited *a = NULL;
+	u8 kind = PX_ABI_CLOSE;
+	u16 flags = 0;
+	s32 result = 0;
 
 	if (is == PX_TCP_SYN_SENT)
 		return px_on_connecting(sk);
 	if (was == PX_TCP_ESTABLISHED || was == PX_TCP_CLOSE_WAIT) {
 		if (is != PX_TCP_FIN_WAIT1 && is != PX_TCP_LAST_ACK && is != PX_TCP_CLOSE)
 			return 0;
-		return px_on_closing(ctx, sk, is);
+		if (!px_is_target(px_current_id() >> 32))
+			return 0;
+		if (is == PX_TCP_CLOSE)
+			flags = PX_ABI_F_RESET;
+	} else {
+		if (was != PX_TCP_SYN_SENT && is != PX_TCP_CLOSE)
+			return 0;
+		a = awaited.lookup(&key);
+		if (!a)
+			return 0;
+		if (was == PX_TCP_SYN_SENT) {
+			kind = PX_ABI_OPEN;
+			if (is != PX_TCP_ESTABLISHED)
+				result = -(s32)PX_LOAD(u32, sk, PX_OFF_sock_sk_err);
+		}
 	}
-	if (was != PX_TCP_SYN_SENT && is != PX_TCP_CLOSE)
-		return 0;
-	return px_on_awaited(ctx, sk, was == PX_TCP_SYN_SENT ? PX_ABI_OPEN : PX_ABI_CLOSE,
-			     was != PX_TCP_SYN_SENT || is == PX_TCP_ESTABLISHED
-				     ? 0
-				     : -(s32)PX_LOAD(u32, sk, PX_OFF_sock_sk_err));
+	px_on_state(ctx, sk, a, kind, flags, result);
+	if (a)
+		awaited.delete(&key);
+	return 0;
 }
 
+#endif
 #endif

@@ -6,9 +6,9 @@
 #include "datagram.bpf.h"
 #include "tail.bpf.h"
 
-#ifdef PX_DATAGRAM_COPY
+#if defined(PX_DATAGRAM_COPY) && PX_SECOND_PART
 
-PX_SECOND_PART int px_datagram(void *ctx)
+int px_datagram(void *ctx)
 {
 	u64 regs = px_call_regs(ctx);
 	u32 zero = 0, nr, shape = PX_SHAPE_NONE;

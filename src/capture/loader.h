@@ -73,7 +73,7 @@ PX_MUST_USE int px_loader_run(const struct px_load_request *req, struct px_loade
 			      struct px_error *err);
 
 /*
- * Are the late programs there (px_program.late)? wait: come back only then. Returns true once, with
+ * Are the late programs there (px_program.without)? wait: come back only then. Returns true once, with
  * what could not be had in l->notes, and from then on; l->rest is NULL then.
  */
 bool px_loader_rest(struct px_loaded *l, bool wait);

@@ -25,6 +25,7 @@
 #include "capture/calls.h"
 #include "capture/embedded.h"
 #include "capture/loader_private.h"
+#include "capture/pages.h"
 #include "capture/perf.h"
 
 #define CHILD_FLAGS 180
@@ -290,15 +291,15 @@ static int child_target_flags(struct px_child *c, const char **flags)
  */
 static int child_page_flags(struct px_child *c, const char **flags)
 {
+	struct px_pages pages;
 	int n = 0;
 
-	c->has_pages = !c->leaves_pages && px_pages_find(c->btf, &c->pages) == 0;
-	if (!c->has_pages)
+	if (c->req->part != PX_PART_MAIN || px_pages_find(c->btf, &pages) < 0)
 		return 0;
-	flags[n++] = child_flag(c, "-DPX_PAGE_BASE=0x%" PRIx64 "ull", c->pages.base);
-	flags[n++] = child_flag(c, "-DPX_PAGE_ARRAY=0x%" PRIx64 "ull", c->pages.array);
+	flags[n++] = child_flag(c, "-DPX_PAGE_BASE=0x%" PRIx64 "ull", pages.base);
+	flags[n++] = child_flag(c, "-DPX_PAGE_ARRAY=0x%" PRIx64 "ull", pages.array);
 	flags[n++] = child_flag(c, "-DPX_PAGE_SIZE=%ldull", sysconf(_SC_PAGESIZE));
-	flags[n++] = child_flag(c, "-DPX_PAGE_UPTODATE=%d", c->pages.uptodate_bit);
+	flags[n++] = child_flag(c, "-DPX_PAGE_UPTODATE=%d", pages.uptodate_bit);
 	child_phase(c, "pages found");
 	return n;
 }
@@ -332,6 +333,11 @@ static int child_flags(struct px_child *c, enum px_probe probe, const char **fla
 	flags[n++] = "-g0";
 	flags[n++] = "-Xclang";
 	flags[n++] = "-disable-llvm-passes";
+	if (!c->reads_all_headers) {	/* but bpf_src/helpers.bpf.h in their place */
+		flags[n++] = "-D_UAPI__LINUX_BPF_H__";
+		flags[n++] = "-D__BPF_HELPERS_H";
+		flags[n++] = "-DPX_OWN_HELPERS";
+	}
 	/* Else it would be a call that the verifier finds, in words that name nothing. */
 	flags[n++] = "-Werror=implicit-function-declaration";
 	n += child_transport_flags(c, flags + n);
@@ -470,9 +476,8 @@ static int child_make(struct px_child *c, enum px_probe probe)
 {
 	const char *flags[CHILD_FLAGS];
 	struct px_buf text = px_buf_of(1 << 20);
-	int count = child_flags(c, probe, flags), result;
+	int count = child_flags(c, probe, flags);
 
-	px_part_free(c);
 	if (count < 0)
 		return -1;
 	if (px_bpf_text(&text, child_sources[probe]) < 0 ||
@@ -481,13 +486,12 @@ static int child_make(struct px_child *c, enum px_probe probe)
 				    child_sources[probe]);
 	px_part_start(c, text.ptr, flags, &count);
 	c->module = px_child_compile(c, text.ptr, flags, count);
-	result = px_part_finish(c, c->module);
-	child_phase(c, "compiled");
 	px_buf_fini(&text);
-	if (!c->module || result < 0)
+	if (!c->module || px_part_fetch(c) < 0)
 		return px_error_set(&c->reply->error, PX_EXIT_HOST,
 				    "please report this with the file named above",
 				    "the kernel side does not compile");
+	child_phase(c, "compiled");
 	if (px_child_load(c, probe) < 0 || child_tables(c) < 0)
 		return -1;
 	c->reply->probe = probe;
@@ -507,7 +511,6 @@ static int child_make_tls(struct px_child *c)
 		c->fds[i] = base->maps[i];
 	c->reply->probe = base->probe;
 	c->reply->transport = base->transport;
-	c->leaves_pages = true;
 	c->reply->uprobe_multi = px_btf_has_field(c->btf, "bpf_uprobe_multi_link", "path");
 	count = child_flags(c, base->probe, flags);
 	if (count < 0)
@@ -553,21 +556,24 @@ static void child_reset(struct px_child *c)
 			c->reply->has[i] = false;
 }
 
+/*
+ * Another libbcc than those known may need more of its headers, and say so only through what the
+ * kernel then refuses.
+ */
+static bool child_tries_again(struct px_child *c)
+{
+	if (c->reads_all_headers || c->reply->error.code == PX_EXIT_PERMISSION)
+		return false;
+	c->reads_all_headers = true;
+	child_reset(c);
+	return true;
+}
+
 static int child_try(struct px_child *c, enum px_probe probe)
 {
-	c->leaves_pages = false;
-	c->refused = NULL;
-	if (child_make(c, probe) == 0)
-		return 0;
-	if (!c->has_pages || !c->refused || strcmp(c->refused, "px_turn") != 0)
-		return -1;
-	/* Walking through the kernel's pages asks most of a verifier, and can be done without. */
-	c->leaves_pages = true;
-	child_reset(c);
-	if (child_make(c, probe) < 0)
-		return -1;
-	px_child_note(c,
-		      "what sendfile sends is not shown: this kernel refuses to look at its pages");
+	while (child_make(c, probe) < 0)
+		if (!child_tries_again(c))
+			return -1;
 	return 0;
 }
 
@@ -681,6 +687,7 @@ int px_loader_child(const struct px_load_request *req, const char *dir, int sock
 			      .dir = dir,
 			      .reply = calloc(1, sizeof(*c.reply)),
 			      .log = malloc(PX_CHILD_LOG),
+			      .part = { .fd = -1 },
 			      .begin = px_clock_mono_ns() };
 	char headers[160];
 
@@ -695,7 +702,8 @@ int px_loader_child(const struct px_load_request *req, const char *dir, int sock
 	if (child_prepare(&c) < 0 || child_unpack(&c) < 0)
 		c.reply->failed = 1;
 	else if (req->part != PX_PART_MAIN)
-		c.reply->failed = child_make_tls(&c) < 0;
+		c.reply->failed = child_make_tls(&c) < 0 &&
+				  (!child_tries_again(&c) || child_make_tls(&c) < 0);
 	else if (child_events(&c) < 0 || child_cgroups(&c) < 0 || child_choose(&c) < 0)
 		c.reply->failed = 1;
 	child_phase(&c, "done");

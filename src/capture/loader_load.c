@@ -52,7 +52,6 @@ static int load_refused(struct px_child *c, const char *function, int why)
 {
 	char tail[5 * (LOAD_TAIL_LINE + 1) + 1];
 
-	c->refused = function;
 	dprintf(STDERR_FILENO, "%s: %s\n%s\n", function, strerror(why), c->log);
 	load_tail(c->log, tail, sizeof(tail));
 	return px_error_set(
@@ -357,7 +356,7 @@ static int load_tails(struct px_child *c, void *module, enum px_probe probe, int
 	for (size_t i = 0; i < px_program_count; i++) {
 		const struct px_program *p = &px_programs[i];
 
-		if (p->probe == probe && p->hook == PX_HOOK_TAIL && !p->late &&
+		if (p->probe == probe && p->hook == PX_HOOK_TAIL && !p->without &&
 		    load_is_wanted(c, p) && load_tail_call(c, module, p, target, family) < 0)
 			return -1;
 	}
@@ -455,7 +454,7 @@ static void load_ahead(struct px_child *c, void *module, enum px_probe probe)
 		const struct px_program *p = &px_programs[i];
 		int target;
 
-		if (p->late)
+		if (p->without)
 			continue;
 		if (p->probe == probe && p->hook == PX_HOOK_TAIL && load_is_wanted(c, p))
 			target = first;
@@ -511,18 +510,27 @@ int px_child_load(struct px_child *c, enum px_probe probe)
 	return rc;
 }
 
+static void load_late(struct px_child *c, const struct px_program *p)
+{
+	for (int f = 0; f < PX_FAMILIES && c->families[f]; f++)
+		if (load_tail_call(c, c->module, p, c->family_targets[f], f) < 0) {
+			px_child_note(c, "%s: %.150s", p->without, c->reply->error.cause);
+			return;
+		}
+}
+
 void px_child_load_late(struct px_child *c)
 {
+	int result = px_part_fetch(c);
+
 	for (size_t i = 0; i < px_program_count; i++) {
 		const struct px_program *p = &px_programs[i];
 
-		if (p->probe != c->reply->probe || !p->late || !load_is_wanted(c, p))
+		if (p->probe != c->reply->probe || !p->without || !load_is_wanted(c, p))
 			continue;
-		for (int f = 0; f < PX_FAMILIES && c->families[f]; f++) {
-			if (load_tail_call(c, c->module, p, c->family_targets[f], f) == 0)
-				continue;
-			px_child_note(c, "%.150s", c->reply->error.cause);
-			break;
-		}
+		if (result == 0)
+			load_late(c, p);
+		else
+			px_child_note(c, "%s: %s does not compile", p->without, p->function);
 	}
 }

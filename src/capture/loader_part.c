@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Half of the kernel side is compiled by a process of its own meanwhile: compiling is most of the
- * time to start, and LLVM uses one CPU. Its programs come back over a pipe, and are led from its
- * maps, which go with it, to ours.
+ * Half of the kernel side is compiled by a process of its own meanwhile, and behind that the late
+ * part: compiling is most of the time to start, and LLVM uses one CPU. The programs come back over a
+ * pipe, and are led from its maps, which go with it, to ours.
  */
 #include "capture/loader_private.h"
 
@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,12 +19,14 @@
 
 #define PART_NAME 32
 #define PART_BYTES_MAX (8 << 20)
+#define PART_IN_NO_HURRY 19	/* nice */
 
 /*
- * What comes over the pipe: a head, `maps` times part_map, `programs` times part_program with its
- * code behind it.
+ * What comes over the pipe for each part: a head, `maps` times part_map, `programs` times
+ * part_program with its code behind it.
  */
 struct part_head {
+	uint32_t bytes;	/* of all of it */
 	uint32_t maps;
 	uint32_t programs;
 };
@@ -58,34 +61,45 @@ static int part_describe(struct px_child *c, void *module, struct px_buf *out)
 		rc |= px_buf_append(out, px_bytes_of(c->bcc.start(module, name), size));
 		head.programs++;
 	}
+	head.bytes = (uint32_t)out->len;
 	if (rc == 0)
 		memcpy(out->ptr, &head, sizeof(head));
 	return rc;
 }
 
-/* The other process. */
 static int part_compile(struct px_child *c, const char *text, const char **flags, int count, int fd)
 {
 	struct px_buf out = px_buf_of(PART_BYTES_MAX);
-	void *module;
+	void *module = px_child_compile(c, text, flags, count);
 	size_t at = 0;
 
-	flags[count++] = "-DPX_PART=2";
-	flags[count++] = "-UPX_MOVED_MAX";	/* these maps are not used */
-	flags[count++] = "-DPX_MOVED_MAX=1";
-	module = px_child_compile(c, text, flags, count);
 	if (!module || part_describe(c, module, &out) < 0)
-		return 1;
+		return -1;
 	while (at < out.len) {
 		ssize_t n = write(fd, out.ptr + at, out.len - at);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return 1;
+			return -1;
 		at += (size_t)n;
 	}
+	px_buf_fini(&out);
 	return 0;
+}
+
+/* The other process. Returns its exit status. */
+static int part_process(struct px_child *c, const char *text, const char **flags, int count, int fd)
+{
+	flags[count++] = "-UPX_MOVED_MAX";	/* these maps are not used */
+	flags[count++] = "-DPX_MOVED_MAX=1";
+	flags[count] = "-DPX_PART=2";
+	if (part_compile(c, text, flags, count + 1, fd) < 0)
+		return 1;
+	/* The verifier has work for both of two CPUs now. px_part_fetch() takes this back. */
+	setpriority(PRIO_PROCESS, 0, PART_IN_NO_HURRY);
+	flags[count] = "-DPX_PART=3";
+	return part_compile(c, text, flags, count + 1, fd) < 0;
 }
 
 void px_part_start(struct px_child *c, const char *text, const char **flags, int *count)
@@ -93,7 +107,7 @@ void px_part_start(struct px_child *c, const char *text, const char **flags, int
 	int fds[2];
 	cpu_set_t cpus;
 
-	c->part = (struct px_part){ .fd = -1 };
+	px_part_free(c);
 	if (sched_getaffinity(0, sizeof(cpus), &cpus) == 0 && CPU_COUNT(&cpus) < 2)
 		return;
 	if (pipe(fds) < 0)
@@ -102,10 +116,11 @@ void px_part_start(struct px_child *c, const char *text, const char **flags, int
 	if (c->part.pid == 0) {
 		close(fds[0]);
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		_exit(part_compile(c, text, flags, *count, fds[1]));
+		_exit(part_process(c, text, flags, *count, fds[1]));
 	}
 	close(fds[1]);
 	if (c->part.pid < 0) {
+		c->part.pid = 0;
 		close(fds[0]);
 		return;
 	}
@@ -134,20 +149,28 @@ static int part_fit(struct px_child *c, void *module, struct bpf_insn *code, siz
 	return 0;
 }
 
-static int part_read(struct px_child *c, void *module, struct px_buf *in)
+static struct px_code *part_free_code(struct px_child *c)
+{
+	for (size_t i = 0; i < PX_COUNT(c->part.code); i++)
+		if (!c->part.code[i].insns)
+			return &c->part.code[i];
+	return NULL;
+}
+
+static int part_take(struct px_child *c, const struct px_buf *in)
 {
 	const struct part_head *head = (const void *)in->ptr;
 	const struct part_map *maps = (const void *)(head + 1);
 	size_t at = sizeof(*head);
 
-	if (in->len < at || head->maps > (in->len - at) / sizeof(*maps))
+	if (head->maps > (in->len - at) / sizeof(*maps))
 		return -1;
 	at += head->maps * sizeof(*maps);
 	for (size_t i = 0; i < head->programs; i++) {
+		struct px_code *code = part_free_code(c);
 		struct part_program p;
-		struct px_code *code = &c->part.code[i];
 
-		if (i == PX_COUNT(c->part.code) || in->len - at < sizeof(p))
+		if (!code || in->len - at < sizeof(p))
 			return -1;
 		memcpy(&p, in->ptr + at, sizeof(p));
 		at += sizeof(p);
@@ -160,32 +183,40 @@ static int part_read(struct px_child *c, void *module, struct px_buf *in)
 		memcpy(code->function, p.function, sizeof(code->function));
 		code->count = p.count;
 		at += p.count * sizeof(struct bpf_insn);
-		if (part_fit(c, module, code->insns, code->count, maps, head->maps) < 0)
+		if (part_fit(c, c->module, code->insns, code->count, maps, head->maps) < 0)
 			return -1;
 	}
 	return 0;
 }
 
-int px_part_finish(struct px_child *c, void *module)
+/* Append to in until it has len bytes. */
+static int part_read(struct px_child *c, struct px_buf *in, size_t len)
+{
+	if (len > PART_BYTES_MAX || px_buf_reserve(in, len - in->len) < 0)
+		return -1;
+	while (in->len < len) {
+		ssize_t n = read(c->part.fd, in->ptr + in->len, len - in->len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return -1;
+		in->len += (size_t)n;
+	}
+	return 0;
+}
+
+int px_part_fetch(struct px_child *c)
 {
 	struct px_buf in = px_buf_of(PART_BYTES_MAX);
-	int status = 0, rc = 0;
-	ssize_t n;
+	int rc = 0;
 
 	if (c->part.fd < 0)
 		return 0;
-	do {
-		if (px_buf_reserve(&in, 1 << 16) < 0)
-			break;
-		n = read(c->part.fd, in.ptr + in.len, in.cap - in.len);
-		if (n > 0)
-			in.len += (size_t)n;
-	} while (n > 0 || (n < 0 && errno == EINTR));
-	close(c->part.fd);
-	c->part.fd = -1;
-	while (waitpid(c->part.pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (module && (status != 0 || part_read(c, module, &in) < 0))
+	setpriority(PRIO_PROCESS, (id_t)c->part.pid, getpriority(PRIO_PROCESS, 0));
+	if (part_read(c, &in, sizeof(struct part_head)) < 0 ||
+	    part_read(c, &in, ((const struct part_head *)(const void *)in.ptr)->bytes) < 0 ||
+	    part_take(c, &in) < 0)
 		rc = -1;
 	px_buf_fini(&in);
 	return rc;
@@ -193,10 +224,15 @@ int px_part_finish(struct px_child *c, void *module)
 
 void px_part_free(struct px_child *c)
 {
-	for (size_t i = 0; i < PX_COUNT(c->part.code); i++) {
-		free(c->part.code[i].insns);
-		c->part.code[i] = (struct px_code){ .count = 0 };
+	if (c->part.pid > 0) {
+		close(c->part.fd);
+		kill(c->part.pid, SIGKILL);
+		while (waitpid(c->part.pid, NULL, 0) < 0 && errno == EINTR)
+			;
 	}
+	for (size_t i = 0; i < PX_COUNT(c->part.code); i++)
+		free(c->part.code[i].insns);
+	c->part = (struct px_part){ .fd = -1 };
 }
 
 const struct bpf_insn *px_child_code(const struct px_child *c, void *module, const char *function,

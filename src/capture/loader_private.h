@@ -10,7 +10,6 @@
 
 #include "capture/btf.h"
 #include "capture/loader_child.h"
-#include "capture/pages.h"
 
 #define PX_CHILD_LOG (1 << 20)	/* bytes of what the verifier says of one program */
 
@@ -35,7 +34,7 @@ struct px_code {
 	size_t count;
 };
 
-/* The programs that a process beside us compiles. */
+/* The programs that a process beside us compiles; all 0: nothing was begun. */
 struct px_part {
 	pid_t pid;
 	int fd;			/* they come from here; -1: there is none */
@@ -48,10 +47,7 @@ struct px_child {
 	uint64_t begin;		/* when it was started */
 	struct px_child_bcc bcc;
 	struct px_btf *btf;
-	struct px_pages pages;
-	bool has_pages;		/* pages is known */
-	bool leaves_pages;	/* and not made use of: this kernel refused what does */
-	const char *refused;	/* the program that the kernel refused last */
+	bool reads_all_headers;	/* libbcc's own, too: see bpf_src/helpers.bpf.h */
 	struct px_load_reply *reply;
 	int fds[PX_REPLY_FDS];
 	char text[32][800];	/* flags made here */
@@ -71,17 +67,19 @@ PX_PRINTF(2, 3) void px_child_note(struct px_child *c, const char *fmt, ...);
 void *px_child_compile(struct px_child *c, const char *text, const char **flags, int count);
 
 /*
- * Leave half of the programs (PX_PART in bpf_src/) to another process, if there is a CPU for it;
- * *flags get the word that ours compiles the rest, and need room for four more.
+ * Leave half of the programs and then the late ones (PX_PART in bpf_src/) to another process, if
+ * there is a CPU for it; *flags get the word that ours compiles the rest, and need room for four
+ * more.
  */
 void px_part_start(struct px_child *c, const char *text, const char **flags, int *count);
 
 /*
- * Fetch them, or wait for its end only where module is NULL. Returns 0, or -1 if they did not
- * compile.
+ * Fetch the next of the two parts, to go with c->module; nothing where there is no other process.
+ * Returns 0, or -1 if it did not compile.
  */
-PX_MUST_USE int px_part_finish(struct px_child *c, void *module);
+PX_MUST_USE int px_part_fetch(struct px_child *c);
 
+/* End the other process, and forget what it compiled. */
 void px_part_free(struct px_child *c);
 
 /* The code of a program, wherever it was compiled; NULL, *count 0: there is no such. */

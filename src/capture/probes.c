@@ -15,15 +15,18 @@
 	}
 
 /* What takes the verifier long and is rarely jumped to. */
-#define LATE_TAIL(probe, function, turn)                                                           \
+#define LATE_TAIL(probe, function, turn, without)                                                  \
 	{                                                                                          \
-		probe, PX_HOOK_TAIL, function, "turn", true, true, .slot = PX_ABI_TURN_##turn      \
+		probe, PX_HOOK_TAIL, function, "turn", true, without, .slot = PX_ABI_TURN_##turn   \
 	}
+#define PAGE_TAIL(probe)                                                                           \
+	LATE_TAIL(probe, "px_page_turn", PAGES, "what sendfile sends is not shown")
 
 /* What all back ends at the return of system calls jump to. */
 #define CALL_TAILS(probe)                                                                          \
 	TAIL(probe, "px_turn", REST), UDP_TAIL(probe, "px_datagram", DATAGRAM),                    \
-		LATE_TAIL(probe, "px_batch", BATCH), TAIL(probe, "px_sum", SUM)
+		TAIL(probe, "px_sum", SUM), PAGE_TAIL(probe),                                      \
+		LATE_TAIL(probe, "px_batch", BATCH, "what recvmmsg and sendmmsg move is not shown")
 
 #define FEXIT(call)                                                                                \
 	{                                                                                          \
@@ -35,21 +38,22 @@
  * first call comes.
  */
 const struct px_program px_programs[] = {
-	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_fork", "sched_process_fork", false, false, 0,
+	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_fork", "sched_process_fork", false, NULL, 0,
 	  PX_WHEN_TARGETS_CHANGE },
-	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_exit", "sched_process_exit", false, false, 0,
+	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_exit", "sched_process_exit", false, NULL, 0,
 	  PX_WHEN_TARGETS_CHANGE },
-	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_rename", "task_rename", false, false, 0, PX_WHEN_COMM },
-	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_exec", "sched_process_exec", false, false, 0, PX_WHEN_EXE },
-	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_tell_exec", "sched_process_exec", false, false, 0,
+	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_rename", "task_rename", false, NULL, 0, PX_WHEN_COMM },
+	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_exec", "sched_process_exec", false, NULL, 0, PX_WHEN_EXE },
+	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_tell_exec", "sched_process_exec", false, NULL, 0,
 	  PX_WHEN_PROCS },
 
 	TAIL(PX_PROBE_SOCK, "px_turn", REST),
+	PAGE_TAIL(PX_PROBE_SOCK),
 	UDP_TAIL(PX_PROBE_SOCK, "px_datagram", DATAGRAM),
 	TAIL(PX_PROBE_SOCK, "px_message", MESSAGES),
 	UDP_TAIL(PX_PROBE_SOCK, "px_peer", PEER),
-	{ PX_PROBE_SOCK, PX_HOOK_RAW, "px_sock_length", "sock_send_length", false, false, PX_ABI_OUT },
-	{ PX_PROBE_SOCK, PX_HOOK_RAW, "px_sock_length", "sock_recv_length", false, false, PX_ABI_IN },
+	{ PX_PROBE_SOCK, PX_HOOK_RAW, "px_sock_length", "sock_send_length", false, NULL, PX_ABI_OUT },
+	{ PX_PROBE_SOCK, PX_HOOK_RAW, "px_sock_length", "sock_recv_length", false, NULL, PX_ABI_IN },
 
 	CALL_TAILS(PX_PROBE_TRACEPOINT),
 	{ PX_PROBE_TRACEPOINT, PX_HOOK_RAW, "px_sys_exit", "sys_exit", false },
@@ -82,30 +86,30 @@ const struct px_program px_programs[] = {
 	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_sock_state", "inet_sock_set_state", true },
 
 	/* Sockets first: a context's is known when the first of its plaintext has moved. */
-	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_tls_sock", "sock_send_length", false, false, PX_ABI_OUT,
+	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_tls_sock", "sock_send_length", false, NULL, PX_ABI_OUT,
 	  PX_WHEN_TLS_SOCK },
-	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_tls_sock", "sock_recv_length", false, false, PX_ABI_IN,
+	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_tls_sock", "sock_recv_length", false, NULL, PX_ABI_IN,
 	  PX_WHEN_TLS_SOCK },
-	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_tls_sys_exit", "sys_exit", false, false, 0, PX_WHEN_TLS_CALLS },
-	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_tls_exec", "sched_process_exec", true, false, 0,
+	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_tls_sys_exit", "sys_exit", false, NULL, 0, PX_WHEN_TLS_CALLS },
+	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_tls_exec", "sched_process_exec", true, NULL, 0,
 	  PX_WHEN_TLS },
-	{ PX_PROBE_AUTO, PX_HOOK_URETPROBE, "px_tls_return", NULL, false, false, 0, PX_WHEN_TLS },
-	{ PX_PROBE_AUTO, PX_HOOK_UPROBE, "px_tls_enter", NULL, false, false, 0, PX_WHEN_TLS },
-	{ PX_PROBE_AUTO, PX_HOOK_UPROBE, "px_tls_free", NULL, false, false, 0, PX_WHEN_TLS },
-	{ PX_PROBE_AUTO, PX_HOOK_UPROBE, "px_tls_bio_write", NULL, false, false, 0, PX_WHEN_TLS },
-	{ PX_PROBE_AUTO, PX_HOOK_UPROBE, "px_tls_bio_read", NULL, false, false, 0, PX_WHEN_TLS },
-	{ PX_PROBE_AUTO, PX_HOOK_URETPROBE, "px_tls_bio_return", NULL, false, false, 0, PX_WHEN_TLS },
+	{ PX_PROBE_AUTO, PX_HOOK_URETPROBE, "px_tls_return", NULL, false, NULL, 0, PX_WHEN_TLS },
+	{ PX_PROBE_AUTO, PX_HOOK_UPROBE, "px_tls_enter", NULL, false, NULL, 0, PX_WHEN_TLS },
+	{ PX_PROBE_AUTO, PX_HOOK_UPROBE, "px_tls_free", NULL, false, NULL, 0, PX_WHEN_TLS },
+	{ PX_PROBE_AUTO, PX_HOOK_UPROBE, "px_tls_bio_write", NULL, false, NULL, 0, PX_WHEN_TLS },
+	{ PX_PROBE_AUTO, PX_HOOK_UPROBE, "px_tls_bio_read", NULL, false, NULL, 0, PX_WHEN_TLS },
+	{ PX_PROBE_AUTO, PX_HOOK_URETPROBE, "px_tls_bio_return", NULL, false, NULL, 0, PX_WHEN_TLS },
 
-	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_go_sock", "sock_send_length", false, false, PX_ABI_OUT,
+	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_go_sock", "sock_send_length", false, NULL, PX_ABI_OUT,
 	  PX_WHEN_GO_SOCK },
-	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_go_sock", "sock_recv_length", false, false, PX_ABI_IN,
+	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_go_sock", "sock_recv_length", false, NULL, PX_ABI_IN,
 	  PX_WHEN_GO_SOCK },
-	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_go_sys_exit", "sys_exit", false, false, 0, PX_WHEN_GO_CALLS },
-	{ PX_PROBE_AUTO, PX_HOOK_UPROBE, "px_go_return", NULL, false, false, 0, PX_WHEN_GO },
-	{ PX_PROBE_AUTO, PX_HOOK_UPROBE, "px_go_enter", NULL, false, false, 0, PX_WHEN_GO },
+	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_go_sys_exit", "sys_exit", false, NULL, 0, PX_WHEN_GO_CALLS },
+	{ PX_PROBE_AUTO, PX_HOOK_UPROBE, "px_go_return", NULL, false, NULL, 0, PX_WHEN_GO },
+	{ PX_PROBE_AUTO, PX_HOOK_UPROBE, "px_go_enter", NULL, false, NULL, 0, PX_WHEN_GO },
 };
 const size_t px_program_count = PX_COUNT(px_programs);
-_Static_assert(PX_COUNT(px_programs) <= PX_PROGRAMS_MAX, "a bit per program");
+_Static_assert(PX_COUNT(px_programs) <= PX_PROGRAMS_MAX, "a descriptor for each in one reply");
 
 static const char *const probe_names[PX_PROBES] = { "auto", "sock", "fentry", "kprobe",
 						    "tracepoint" };

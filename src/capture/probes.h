@@ -59,7 +59,7 @@ struct px_program {
 	const char *function;	/* in bpf_src/ */
 	const char *target;	/* tracepoint, system call without its prefix (NULL: each in px_calls[]), or map */
 	bool optional;		/* what it adds can be done without */
-	bool late;		/* PX_HOOK_TAIL: loaded when the probes are live already; who jumps there can do without */
+	const char *without;	/* NULL, or of PX_HOOK_TAIL: loaded when the probes are live already, and what is so where it is not */
 	unsigned dir;		/* replaces PX_ABI_PATCH_DIR in the code */
 	enum px_when when;
 	unsigned slot;		/* PX_HOOK_TAIL: its place in the map */
@@ -68,7 +68,7 @@ struct px_program {
 extern const struct px_program px_programs[];
 extern const size_t px_program_count;
 
-#define PX_PROGRAMS_MAX 64
+#define PX_PROGRAMS_MAX 80
 
 #define PX_ATTACH_UPROBE_MULTI 48	/* BPF_TRACE_UPROBE_MULTI of enum bpf_attach_type, kernel 6.6 */
 
