@@ -15,7 +15,7 @@
 #include <zstd.h>
 
 #define ZIP_HEADER 7
-#define ZIP_WHOLE (64 << 10)	/* compressed bytes of a packet that is read once it is whole */
+#define ZIP_WHOLE (64 << 10)	/* compressed bytes that are read once they are there: a packet, or so much of it */
 #define ZIP_STEP (16 << 10)	/* bytes that are undone at once */
 #define ZIP_INNER_MAX (128 << 10)	/* bytes inside that may wait for the rest of a packet */
 
@@ -25,7 +25,8 @@ struct mysql_zip {
 	bool is_full;		/* the last step filled its room: there may be more without new bytes */
 	bool holds;		/* the first byte of the view was dealt with, and kept for its time */
 	bool ask_again;
-	uint32_t left;		/* bytes of this packet that are to come */
+	uint32_t left;		/* bytes of this packet that are to come, */
+	uint32_t block;		/* and those of them that come next */
 	uint32_t plain_left;	/* bytes that they have to give */
 	uint64_t discard;	/* bytes inside that nobody needs to see */
 	z_stream inflate;
@@ -49,7 +50,7 @@ void mysql_zip_reset(struct mysql_zip *z)
 {
 	if (!z)
 		return;
-	z->left = z->plain_left = 0;
+	z->left = z->block = z->plain_left = 0;
 	z->from = z->len = 0;
 	z->discard = 0;
 	z->is_full = z->holds = z->ask_again = false;
@@ -96,7 +97,7 @@ static bool zip_room(struct mysql_zip *z)
 /* One step. Returns how many bytes of `in` it took, -1 where they are broken. */
 static long zip_step(struct mysql_zip *z, struct px_bytes in)
 {
-	size_t room = ZIP_STEP, took = in.len < z->left ? in.len : z->left, made;
+	size_t room = ZIP_STEP, took = in.len < z->block ? in.len : z->block, made;
 
 	if (!zip_room(z))
 		return -1;
@@ -128,13 +129,14 @@ static long zip_step(struct mysql_zip *z, struct px_bytes in)
 		made = room - z->inflate.avail_out;
 	}
 	z->left -= (uint32_t)took;
+	z->block -= (uint32_t)took;
 	z->is_full = made == room && !z->is_raw;
 	if (!z->is_raw && made > z->plain_left)
 		return -1;
 	z->plain_left -= z->is_raw ? 0 : (uint32_t)made;
 	z->len += made;
 	if (took == 0 && made == 0)
-		return in.len > 0 && z->left > 0 ? -1 : 0;
+		return in.len > 0 && z->block > 0 ? -1 : 0;
 	if (z->left == 0 && !z->is_full && !z->is_raw && z->plain_left > 0)
 		return -1; /* it promised more */
 	return (long)took;
@@ -176,8 +178,9 @@ struct px_parse_result mysql_zip_parse(const struct px_parse_ctx *ctx, struct px
 	struct mysql_state *st = ctx->state;
 	struct mysql_zip *z = zip_of(st, ctx->dir);
 	struct px_parse_ctx inner = *ctx;
-	size_t pos, wanted = 1;
+	size_t pos, header, wanted = 1;
 	bool is_told_end = false;
+	uint32_t left, block;
 
 	if (!z)
 		return px_parse_bad("out of memory");
@@ -219,7 +222,7 @@ struct px_parse_result mysql_zip_parse(const struct px_parse_ctx *ctx, struct px
 				return r;
 			}
 		}
-		if (z->left > 0 || z->is_full) {
+		if (z->block > 0 || z->is_full) {
 			if (pos == in.len && !z->is_full)
 				break;
 			took = zip_step(z, px_bytes_sub(in, pos, SIZE_MAX));
@@ -228,19 +231,29 @@ struct px_parse_result mysql_zip_parse(const struct px_parse_ctx *ctx, struct px
 			pos += (size_t)took;
 			continue;
 		}
-		if (in.len - pos < ZIP_HEADER)
-			return ctx->eof && in.len > pos ? px_parse_bad("ends inside a packet") :
-							  mysql_wait(pos, pos + ZIP_HEADER);
-		z->left = mysql_le24(in.ptr + pos);
-		/* So that sizes and times are those of packets, however these came in. */
-		if (z->left <= ZIP_WHOLE && in.len - pos < ZIP_HEADER + z->left && !ctx->eof) {
-			wanted = pos + ZIP_HEADER + z->left;
-			z->left = 0;
-			return mysql_wait(pos, wanted);
-		}
-		z->plain_left = mysql_le24(in.ptr + pos + 4);
+		/*
+		 * So that sizes and times are those of packets, however these came in: a view for each, and
+		 * of large ones for each block.
+		 */
+		if (pos > 0)
+			return px_parse_skip(pos);
+		header = z->left == 0 ? ZIP_HEADER : 0;
+		if (in.len < header)
+			return ctx->eof && in.len > 0 ? px_parse_bad("ends inside a packet") :
+							px_parse_more(header);
+		left = header ? mysql_le24(in.ptr) : z->left;
+		block = left < ZIP_WHOLE ? left : ZIP_WHOLE;
+		if (in.len - header < block && !ctx->eof)
+			return px_parse_more(header + block);
+		if (in.len == 0)
+			break;
+		z->left = left;
+		z->block = block;
+		pos = header;
+		if (!header)
+			continue;
+		z->plain_left = mysql_le24(in.ptr + 4);
 		z->is_raw = z->plain_left == 0;
-		pos += ZIP_HEADER;
 		if (z->left == 0 || !zip_begin(z))
 			return px_parse_bad("an empty compressed packet");
 	}
