@@ -64,6 +64,8 @@ int filter_error(struct filter_parser *p, size_t at, size_t len, const char *cur
 	indent = error_columns(p->text.ptr + from, at - from);
 	column = error_columns(p->text.ptr + (at - column), column) + 1;
 	len = len && at < p->text.len ? error_columns(p->text.ptr + at, len) : 1;
+	if (len == 0)
+		len = 1; /* within a character, or what is none */
 	if (indent + len > FILTER_SHOWN)
 		len = indent < FILTER_SHOWN ? FILTER_SHOWN - indent : 1;
 	memset(carets, '^', len);
@@ -100,35 +102,6 @@ static uint16_t filter_link(struct px_filter *f, uint16_t node, uint16_t yes, ui
 	f->tests[n->test].yes = yes;
 	f->tests[n->test].no = no;
 	return n->test;
-}
-
-/* Without comments, and all blanks outside of quotes as one. False: nothing is left. */
-static bool filter_make_line(struct px_filter *f, struct px_bytes text, bool has_comments)
-{
-	char quote = '\0';
-
-	for (size_t i = 0; i < text.len; i++) {
-		char c = text.ptr[i];
-		bool is_blank = c == ' ' || c == '\t' || c == '\n' || c == '\r';
-
-		if (quote) {
-			quote = c == quote && text.ptr[i - 1] != '\\' ? '\0' : quote;
-		} else if (has_comments && c == '#' &&
-			   (f->line_len == 0 || f->line[f->line_len - 1] == ' ')) {
-			i = px_bytes_find(text, i, '\n');
-			continue;
-		} else if (is_blank) {
-			if (f->line_len && f->line[f->line_len - 1] != ' ')
-				f->line[f->line_len++] = ' ';
-			continue;
-		} else if (c == '"' || c == '\'') {
-			quote = c;
-		}
-		f->line[f->line_len++] = c;
-	}
-	while (f->line_len && f->line[f->line_len - 1] == ' ')
-		f->line_len--;
-	return f->line_len > 0;
 }
 
 static void filter_add_tables(struct px_filter *f)
@@ -173,7 +146,7 @@ int px_filter_new(struct px_bytes text, const char *name, const struct px_field_
 	f->protocols = protocols;
 	f->protocol_count = count < PX_FILTER_PROTOCOLS_MAX ? count : PX_FILTER_PROTOCOLS_MAX;
 	filter_add_tables(f);
-	if (!filter_make_line(f, p.text, name != NULL)) {
+	if (filter_is_empty(&p)) {
 		px_filter_free(f);
 		return 0;
 	}

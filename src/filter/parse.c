@@ -32,16 +32,39 @@ static char parse_at(const struct filter_parser *p, size_t pos)
 	return pos < p->text.len ? p->text.ptr[pos] : '\0';
 }
 
+/* What was read up to here goes into the line; what is between here and pos is a blank there. */
+static void parse_line(struct filter_parser *p, size_t end)
+{
+	struct px_filter *f = p->filter;
+
+	if (end < p->lined || p->pos == end)
+		return;	/* read once more */
+	memcpy(f->line + f->line_len, p->text.ptr + p->lined, end - p->lined);
+	f->line_len += end - p->lined;
+	if (f->line_len)
+		f->line[f->line_len++] = ' ';
+	p->lined = p->pos;
+}
+
 /* Blanks, and comments in a file. */
 static void parse_skip(struct filter_parser *p)
 {
+	size_t begin = p->pos;
+
 	for (;;) {
 		while (p->pos < p->text.len && is_blank(p->text.ptr[p->pos]))
 			p->pos++;
 		if (!p->file || parse_at(p, p->pos) != '#')
-			return;
+			break;
 		p->pos = px_bytes_find(p->text, p->pos, '\n');
 	}
+	parse_line(p, begin);
+}
+
+bool filter_is_empty(struct filter_parser *p)
+{
+	parse_skip(p);
+	return p->pos == p->text.len;
 }
 
 /* The word that begins here, which stays where it is. */
@@ -353,6 +376,7 @@ static int parse_or(struct filter_parser *p)
 
 int filter_parse(struct filter_parser *p)
 {
+	struct px_filter *f = p->filter;
 	int node = parse_or(p);
 
 	if (node < 0)
@@ -364,6 +388,10 @@ int filter_parse(struct filter_parser *p)
 		return filter_error(p, p->pos, parse_word(p, p->pos).len,
 				    "join tests with: and, or; put values with blanks in quotes",
 				    "'and' or 'or' is missing in front of this");
-	p->filter->root = (uint16_t)node;
+	f->root = (uint16_t)node;
+	memcpy(f->line + f->line_len, p->text.ptr + p->lined, p->text.len - p->lined);
+	f->line_len += p->text.len - p->lined;
+	while (f->line[f->line_len - 1] == ' ')
+		f->line_len--;
 	return 0;
 }

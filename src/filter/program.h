@@ -120,11 +120,15 @@ struct filter_parser {
 	const char *file; /* NULL: the command line */
 	struct px_bytes text;
 	size_t pos;
+	size_t lined;	/* up to here it is in filter->line, comments and more than one blank left out */
 	unsigned int depth;
 	struct px_error *err;
 };
 
-/* Read the whole text into nodes and tests. Returns 0 or -1. */
+/* Is there nothing but blanks and comments? */
+bool filter_is_empty(struct filter_parser *p);
+
+/* Read the whole text into nodes, tests and the line. Returns 0 or -1. */
 PX_MUST_USE int filter_parse(struct filter_parser *p);
 
 /*
