@@ -20,3 +20,8 @@ target_link_options(fuzz_replay PRIVATE -fsanitize=fuzzer)
 add_executable(fuzz_capture ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/fuzz_capture.c)
 target_link_libraries(fuzz_capture PRIVATE px_capture px_conn)
 target_link_options(fuzz_capture PRIVATE -fsanitize=fuzzer)
+
+# Expressions over records.
+add_executable(fuzz_filter ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/fuzz_filter.c)
+target_link_libraries(fuzz_filter PRIVATE px_filter px_parsers px_warnings)
+target_link_options(fuzz_filter PRIVATE -fsanitize=fuzzer)

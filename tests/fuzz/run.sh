@@ -13,7 +13,7 @@ BUILD=${BUILD:-$root/build-fuzz}
 CORPUS=${CORPUS:-$BUILD/corpus}
 length=${1:-60}
 [ $# -gt 0 ] && shift
-targets=${*:-$(sed -n 's/^\t&px_parser_\([a-z0-9]*\),.*/\1/p' "$root/parsers/registry.c") replay capture}
+targets=${*:-$(sed -n 's/^\t&px_parser_\([a-z0-9]*\),.*/\1/p' "$root/parsers/registry.c") replay capture filter}
 
 # The first inputs of a target, in $seeds, and its words, in $dict; empty where there are none.
 prepare() {
