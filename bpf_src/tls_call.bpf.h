@@ -181,6 +181,9 @@ int px_tls_return(struct pt_regs *ctx)
 	moved.pos = tie->moved[dir];
 	moved.peer_pos = tie->moved[!dir];
 	__sync_fetch_and_add(&tie->moved[dir], (u32)n);
+	/* Where a socket is known its tie tells that; if none ever is, this is all that does. */
+	if (tie->is_start && !moved.pos && !moved.peer_pos)
+		moved.flags = PX_ABI_F_START;
 	moved.what = c.what;
 	moved.buf = c.buf;
 	moved.len = (u32)n;

@@ -77,6 +77,7 @@ px_inline void px_tls_push_large(void *ctx, const struct px_abi_event *h, u64 bu
 struct px_tls_moved {
 	u64 ts_ns;
 	u64 what;	/* the cookie of its probe */
+	u64 flags;	/* PX_ABI_F_START, or 0 */
 	u64 buf;
 	u32 len;
 	u32 pos, peer_pos;	/* of plaintext before it, in its direction and the other one */
@@ -93,7 +94,7 @@ px_inline void px_tls_push(void *ctx, const struct px_abi_event *head, const str
 	h.ts_ns = m->ts_ns;
 	h.kind = PX_ABI_DATA;
 	h.dir = m->what & PX_ABI_TLS_OUT ? PX_ABI_OUT : PX_ABI_IN;
-	h.flags = PX_ABI_F_TLS | PX_ABI_F_PEER_POS;
+	h.flags = (u16)(PX_ABI_F_TLS | PX_ABI_F_PEER_POS | m->flags);
 	h.state = PX_TLS_ESTABLISHED;
 	h.syscall_nr = (u16)(m->what >> PX_ABI_TLS_LIB_SHIFT);
 	h.len = m->len;
