@@ -178,7 +178,7 @@ static void check_process(struct check *c, struct px_survey_nets *nets, uint32_t
 	check_say(c, CHECK_OK, name,
 		  s.tls[0] ? s.tls : "no library that pxtrace can look into is mapped",
 		  s.tls[0] ? "" : "what it encrypts by other means is not seen", "");
-	if (px_tls_stranger(pid, stranger, sizeof(stranger)))
+	if (!s.tls[0] && px_tls_stranger(pid, stranger, sizeof(stranger)))
 		check_say(c, CHECK_WARN, name, stranger, "what it encrypts with that is not seen",
 			  "--tls-info tells of its handshakes");
 }

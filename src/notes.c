@@ -64,6 +64,7 @@ static void notes_silence(const struct px_notes *n, const struct px_source_loss 
 	const char *which = s->conns_seen && s->conns_unix == s->conns_seen ? "UNIX " : "";
 	const unsigned long long conns = s->conns_seen, datagrams = n->table->peers.datagrams;
 	const char *many = conns == 1 ? "" : "s";
+	const char *stranger = n->stranger_count ? n->strangers[0].text : "a library";
 	char bytes[4 * sizeof(env->unknown) + 1];
 
 	notes_bytes(env, bytes, sizeof(bytes));
@@ -80,8 +81,8 @@ static void notes_silence(const struct px_notes *n, const struct px_source_loss 
 	else if (n->hidden || notes_is_tls(env))
 		snprintf(
 			text, size,
-			"%llu connection%s, encrypted (TLS) by %s that is not looked into; pxtrace --check -p PID names those that are",
-			conns, many, n->stranger[0] ? n->stranger : "a library");
+			"%llu connection%s, encrypted (TLS) by %.*s that is not looked into; pxtrace --check -p PID names those that are",
+			conns, many, (int)strcspn(stranger, ";"), stranger);
 	else if (env->not_understood_bytes > 0)
 		snprintf(
 			text, size,
@@ -250,6 +251,25 @@ static void notes_name_library(struct px_notes *n, const char *text)
 		snprintf(n->tls + used, sizeof(n->tls) - used, "%s", name);
 }
 
+static struct px_notes_stranger *notes_stranger_of(struct px_notes *n, uint32_t pid)
+{
+	for (size_t i = 0; i < n->stranger_count && i < PX_NOTES_STRANGERS; i++)
+		if (n->strangers[i].pid == pid)
+			return &n->strangers[i];
+	return NULL;
+}
+
+static void notes_stranger(struct px_notes *n, const struct px_tls_note *note)
+{
+	struct px_notes_stranger *s = notes_stranger_of(n, note->pid);
+
+	if (!s) {
+		s = &n->strangers[n->stranger_count++ % PX_NOTES_STRANGERS];
+		*s = (struct px_notes_stranger){ .pid = note->pid };
+	}
+	snprintf(s->text, sizeof(s->text), "%s", note->text);
+}
+
 bool px_notes_tls(struct px_notes *n, struct px_tls_watch *w, bool wait, int64_t wall_ns)
 {
 	struct px_tls_note note;
@@ -269,7 +289,7 @@ bool px_notes_tls(struct px_notes *n, struct px_tls_watch *w, bool wait, int64_t
 			break;
 		case PX_TLS_STRANGER:
 			px_log(PX_LOG_DEBUG, "TLS: %s is not looked into", note.text);
-			snprintf(n->stranger, sizeof(n->stranger), "%s", note.text);
+			notes_stranger(n, &note);
 			break;
 		case PX_TLS_FAILED:
 			px_log(PX_LOG_WARN, "TLS: %s", note.text);
@@ -280,15 +300,28 @@ bool px_notes_tls(struct px_notes *n, struct px_tls_watch *w, bool wait, int64_t
 	return n->tls_ready || wait || !w || px_tls_watch_fd(w) < 0;
 }
 
-const char *px_notes_hidden(struct px_notes *n, const struct px_conn *c)
+const char *px_notes_hidden(struct px_notes *n, const struct px_conn *c, int64_t wall_ns)
 {
-	(void)c;
+	struct px_notes_stranger *s = n->is_live ? notes_stranger_of(n, c->pid) : NULL;
+
 	n->hidden++;
 	if (!n->is_live)
 		return "no plaintext in a capture";
 	if (n->opt->no_tls)
 		return "--no-tls: TLS libraries are not looked into";
-	return "no TLS library that pxtrace knows has moved its plaintext";
+	if (!s)
+		return "no TLS library that pxtrace knows has moved its plaintext";
+	snprintf(n->hidden_why, sizeof(n->hidden_why), "not looked into: %s", s->text);
+	if (!s->is_told) {
+		char text[320];
+
+		s->is_told = true;
+		snprintf(text, sizeof(text), "%.16s[%u]: TLS is %s", c->comm, c->pid, n->hidden_why);
+		if (n->opt->json)
+			px_log(PX_LOG_WARN, "%s", text);
+		px_report_note(n->report, "tls", text, wall_ns);
+	}
+	return n->hidden_why;
 }
 
 void px_notes_banner(const struct px_notes *n, const char *targets, size_t probes)

@@ -11,6 +11,8 @@
 #include "report.h"
 #include "sink/out.h"
 
+#define PX_NOTES_STRANGERS 32	/* processes with a TLS of their own that are kept by name; then the oldest goes */
+
 struct px_notes {
 	const struct px_options *opt;
 	struct px_report *report;
@@ -20,7 +22,13 @@ struct px_notes {
 	bool told_foreign;	/* that bytes move in ways that are not seen */
 	const char *probe;	/* NULL with files */
 	char tls[200];		/* libraries that the targets had at the start */
-	char stranger[200];	/* a TLS library that is not looked into, and was used; or "" */
+	struct px_notes_stranger {	/* TLS that is not looked into, and who uses it */
+		uint32_t pid;
+		bool is_told;
+		char text[200];
+	} strangers[PX_NOTES_STRANGERS];
+	size_t stranger_count;
+	char hidden_why[256];
 	size_t tls_probes;
 	bool tls_ready;
 	bool told_spliced;	/* that bytes leave sockets in such a way, perhaps */
@@ -48,8 +56,11 @@ void px_notes_tell_spliced(struct px_notes *n, int64_t wall_ns);
  */
 bool px_notes_tls(struct px_notes *n, struct px_tls_watch *w, bool wait, int64_t wall_ns);
 
-/* Why the inside of this TLS connection is not seen. */
-const char *px_notes_hidden(struct px_notes *n, const struct px_conn *c);
+/*
+ * Why the inside of this TLS connection is not seen; valid until the next call. Told once of a process,
+ * too, where its library is known.
+ */
+const char *px_notes_hidden(struct px_notes *n, const struct px_conn *c, int64_t wall_ns);
 
 /* Everything is set up: who is traced, and how. */
 void px_notes_banner(const struct px_notes *n, const char *targets, size_t probes);

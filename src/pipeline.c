@@ -73,7 +73,8 @@ static void pipeline_handshake(void *ctx, struct px_conn *c, const struct px_exc
 	struct px_exchange told = *ex;
 
 	if (!c->is_tls)
-		told.note = px_notes_hidden(&p->notes, c);
+		told.note = px_notes_hidden(&p->notes, c,
+					    (int64_t)c->last_ns + p->source->wall_offset_ns);
 	px_report_handshake(&p->report, c, &told);
 }
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "capture/elf.h"
+#include "capture/elf_text.h"
 
 #define SCAN_SEEN_MAX 65536
 #define SCAN_CACHE "/etc/ld.so.cache"
@@ -27,30 +28,28 @@ void px_tls_scan_init(struct px_tls_scan *s, px_tls_object_fn fn, void *ctx)
 
 void px_tls_scan_fini(struct px_tls_scan *s)
 {
-	free(s->seen);
-	s->seen = NULL;
+	free(s->seen.files);
+	free(s->texts.files);
+	s->seen.files = s->texts.files = NULL;
 }
 
-/* Returns whether it is met for the first time. */
-static bool scan_is_new(struct px_tls_scan *s, uint64_t dev, uint64_t ino)
+/* Returns whether the file is met for the first time. */
+static bool scan_is_new(struct px_tls_files *f, uint64_t dev, uint64_t ino)
 {
 	struct px_tls_seen *grown;
+	size_t room = f->room ? 2 * f->room : 256;
 
-	for (size_t i = 0; i < s->count; i++)
-		if (s->seen[i].dev == dev && s->seen[i].ino == ino)
+	for (size_t i = 0; i < f->count; i++)
+		if (f->files[i].dev == dev && f->files[i].ino == ino)
 			return false;
-	if (s->count == s->room) {
-		if (s->room >= SCAN_SEEN_MAX)
+	if (f->count == f->room) {
+		grown = room <= SCAN_SEEN_MAX ? realloc(f->files, room * sizeof(*grown)) : NULL;
+		if (!grown)
 			return false;
-		s->room = s->room ? 2 * s->room : 256;
-		grown = realloc(s->seen, s->room * sizeof(*grown));
-		if (!grown) {
-			s->room = s->count;
-			return false;
-		}
-		s->seen = grown;
+		f->files = grown;
+		f->room = room;
 	}
-	s->seen[s->count++] = (struct px_tls_seen){ dev, ino };
+	f->files[f->count++] = (struct px_tls_seen){ dev, ino };
 	return true;
 }
 
@@ -64,6 +63,8 @@ static bool scan_library(const struct px_elf *e, const struct px_tls_library *l,
 	size_t n = 0;
 
 	memset(offsets, 0, sizeof(o->offsets));
+	if (l->by_text)
+		return false;
 	for (; l->functions[n].name; n++)
 		names[n] = l->functions[n].name;
 	if (px_elf_exported(e, mark)) {
@@ -135,7 +136,7 @@ void px_tls_scan_process(struct px_tls_scan *s, uint32_t pid)
 		    perms[2] != 'x' || ino == 0)
 			continue;
 		line[strcspn(line, "\n")] = '\0';
-		if (scan_is_new(s, makedev(major, minor), ino)) {
+		if (scan_is_new(&s->seen, makedev(major, minor), ino)) {
 			snprintf(path, sizeof(path), "/proc/%u/map_files/%" PRIx64 "-%" PRIx64, pid,
 				 start, end);
 			fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -149,16 +150,67 @@ void px_tls_scan_process(struct px_tls_scan *s, uint32_t pid)
 	fclose(maps);
 }
 
-void px_tls_scan_file(struct px_tls_scan *s, const char *path)
+/* A file that may have a library without symbols in it, and none with them. */
+static void scan_file_texts(struct px_tls_scan *s, int fd, const char *name)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct px_tls_object o = { .name = name };
+	const char *names[PX_TLS_FUNCTIONS_MAX];
 	struct stat st;
+	struct px_elf e;
+
+	if (fstat(fd, &st) < 0 || px_elf_open(&e, fd) < 0 ||
+	    !scan_is_new(&s->texts, st.st_dev, st.st_ino))
+		return;
+	snprintf(o.path, sizeof(o.path), "/proc/self/fd/%d", fd);
+	for (o.library = px_tls_libraries; o.library->name; o.library++)
+		if (scan_library(&e, o.library, true, &o))
+			return;
+	for (o.library = px_tls_libraries; o.library->name; o.library++) {
+		size_t n = 0;
+
+		for (; o.library->functions[n].name; n++)
+			names[n] = o.library->functions[n].name;
+		if (!o.library->by_text)
+			continue;
+		px_elf_by_text(&e, names, n, o.offsets);
+		if (o.offsets[0])
+			s->fn(s->ctx, &o);
+	}
+}
+
+void px_tls_scan_texts(struct px_tls_scan *s, uint32_t pid)
+{
+	char path[32], name[256];
+	ssize_t len;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%u/exe", pid);
+	len = readlink(path, name, sizeof(name) - 1);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	name[len > 0 ? len : 0] = '\0';
+	scan_file_texts(s, fd, name);
+	close(fd);
+}
+
+static void scan_named(struct px_tls_scan *s, const char *path, bool has_texts)
+{
+	struct stat st = { 0 };
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && scan_is_new(s, st.st_dev, st.st_ino))
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && scan_is_new(&s->seen, st.st_dev, st.st_ino))
 		scan_open_file(s, fd, path, true);
+	if (has_texts && S_ISREG(st.st_mode))
+		scan_file_texts(s, fd, path);
 	close(fd);
+}
+
+void px_tls_scan_file(struct px_tls_scan *s, const char *path)
+{
+	scan_named(s, path, true);
 }
 
 /* Where PATH leads from this name; false: nowhere. */
@@ -229,7 +281,7 @@ static void scan_cache(struct px_tls_scan *s, const char *text, size_t size)
 			continue;
 		for (const struct px_tls_library *l = px_tls_libraries; l->name; l++)
 			if (l->soname && strncmp(text + e.name, l->soname, strlen(l->soname)) == 0)
-				px_tls_scan_file(s, text + e.path);
+				scan_named(s, text + e.path, false);
 	}
 }
 

@@ -21,10 +21,15 @@ typedef void (*px_tls_object_fn)(void *ctx, const struct px_tls_object *o);
 
 struct px_tls_seen;
 
+struct px_tls_files {
+	struct px_tls_seen *files;
+	size_t count, room;
+};
+
 /* What has been looked at, and need not be again. */
 struct px_tls_scan {
-	struct px_tls_seen *seen;
-	size_t count, room;
+	struct px_tls_files seen;
+	struct px_tls_files texts;	/* programs whose texts have been looked through */
 	bool filters;	/* somebody uses a library's layers of TLS among others: px_tls_filter_names */
 	px_tls_object_fn fn;
 	void *ctx;
@@ -39,6 +44,12 @@ void px_tls_scan_fini(struct px_tls_scan *s);
  * no obstacle.
  */
 void px_tls_scan_process(struct px_tls_scan *s, uint32_t pid);
+
+/*
+ * Look through the program of process pid for a library without symbols, if it was not done before:
+ * it takes some ten milliseconds, and so is for those that are known to speak TLS, or are named.
+ */
+void px_tls_scan_texts(struct px_tls_scan *s, uint32_t pid);
 
 /* The same for one file by its name. */
 void px_tls_scan_file(struct px_tls_scan *s, const char *path);

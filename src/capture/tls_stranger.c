@@ -11,14 +11,15 @@
 
 /* A file's name begins so. */
 static const struct stranger_file {
-	const char *begin, *name;
+	const char *begin, *name, *help;
 } stranger_files[] = {
-	{ "libjvm.so", "Java's own TLS (JSSE)" },
-	{ "libbearssl.so", "BearSSL" },
-	{ "libbotan-", "Botan" },
-	{ "libs2n.so", "s2n-tls" },
-	{ "librustls", "rustls" },
-	{ "libmatrixssl", "MatrixSSL" },
+	{ "libjvm.so", "Java's own TLS (JSSE)", "netty-tcnative with OpenSSL would be seen" },
+	{ "beam.smp", "Erlang's own TLS", NULL },
+	{ "libbearssl.so", "BearSSL", NULL },
+	{ "libbotan-", "Botan", NULL },
+	{ "libs2n.so", "s2n-tls", NULL },
+	{ "librustls", "rustls", NULL },
+	{ "libmatrixssl", "MatrixSSL", NULL },
 };
 
 /*
@@ -26,10 +27,21 @@ static const struct stranger_file {
  * checks.
  */
 static const struct stranger_text {
-	const char *part, *name;
+	const char *part, *name, *help;
 } stranger_texts[] = {
-	{ "/rustls-0.", "rustls" },
+	{ "/rustls-0.", "rustls", "built with native-tls it would be seen" },
+	{ "boringssl/src/ssl/", "BoringSSL without symbols", "a build that is not stripped is seen" },
+	{ "boringssl/ssl/", "BoringSSL without symbols", "a build that is not stripped is seen" },
+	{ "tls_construct_client_hello", "OpenSSL without symbols", "a build that is not stripped is seen" },
+	{ "OpenSSL 1.1.1", "OpenSSL without symbols", "a build that is not stripped is seen" },
 };
+
+static void stranger_say(char *text, size_t size, const char *name, const char *path,
+			 const char *help)
+{
+	snprintf(text, size, "%s (%.100s); %s%strace its peers or a proxy", name, path,
+		 help ? help : "", help ? ", else " : "");
+}
 
 static bool stranger_mapped(uint32_t pid, char *text, size_t size)
 {
@@ -48,7 +60,7 @@ static bool stranger_mapped(uint32_t pid, char *text, size_t size)
 
 			found = strncmp(base + 1, f->begin, strlen(f->begin)) == 0;
 			if (found)
-				snprintf(text, size, "%s (%.120s)", f->name, name);
+				stranger_say(text, size, f->name, name, f->help);
 		}
 	}
 	if (maps)
@@ -79,7 +91,7 @@ static bool stranger_built_in(uint32_t pid, char *text, size_t size)
 
 		found = memmem(program, (size_t)st.st_size, t->part, strlen(t->part)) != NULL;
 		if (found)
-			snprintf(text, size, "%s (%s)", t->name, name);
+			stranger_say(text, size, t->name, name, t->help);
 	}
 out:
 	if (program != MAP_FAILED)

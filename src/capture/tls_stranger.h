@@ -6,8 +6,8 @@
 #include "base/bytes.h"
 
 /*
- * What process pid encrypts with, if that is one of them: "BearSSL (/usr/lib/libbearssl.so.0)". By
- * the names of the libraries that it has mapped, else by texts in its program. False, with an empty
+ * What process pid encrypts with, if that is one of them, and what helps: "BearSSL
+ * (/usr/lib/libbearssl.so.0); trace its peers or a proxy". By the names of the libraries that it has mapped, else by texts in its program. False, with an empty
  * text: none that is known.
  */
 bool px_tls_stranger(uint32_t pid, char *text, size_t size);

@@ -24,28 +24,32 @@
 	OPENSSL_BIO
 
 const struct px_tls_library px_tls_libraries[] = {
-	{ PX_TLS_BORINGSSL, "BoringSSL", NULL, "SSL_early_data_accepted", { OPENSSL_FUNCTIONS } },
-	{ PX_TLS_OPENSSL, "OpenSSL", "libssl.so", NULL, { OPENSSL_FUNCTIONS } },
-	{ PX_TLS_OPENSSL, "libcrypto", "libcrypto.so", NULL, { OPENSSL_BIO } },
-	{ PX_TLS_GNUTLS, "GnuTLS", "libgnutls.so", NULL, {
+	{ PX_TLS_BORINGSSL, "BoringSSL", NULL, false, "SSL_early_data_accepted", { OPENSSL_FUNCTIONS } },
+	{ PX_TLS_OPENSSL, "OpenSSL", "libssl.so", false, NULL, { OPENSSL_FUNCTIONS } },
+	{ PX_TLS_OPENSSL, "libcrypto", "libcrypto.so", false, NULL, { OPENSSL_BIO } },
+	{ PX_TLS_GNUTLS, "GnuTLS", "libgnutls.so", false, NULL, {
 		IN("gnutls_record_recv"), OUT("gnutls_record_send"), IN("gnutls_record_recv_seq"),
 		OUT("gnutls_record_send2"), OUT("gnutls_record_send_range"),
 		IN("gnutls_record_recv_early_data"), OUT("gnutls_record_send_early_data"),
 		BEGINS("gnutls_handshake"), SILENT("gnutls_record_uncork"), FREE("gnutls_deinit") } },
-	{ PX_TLS_NSS, "NSS", "libnspr4.so", NULL, {
+	{ PX_TLS_NSS, "NSS", "libnspr4.so", false, NULL, {
 		{ "PR_Read", PX_ABI_TLS_LAYERED, PX_TLS_CALL },
 		{ "PR_Write", PX_ABI_TLS_LAYERED | PX_ABI_TLS_OUT, PX_TLS_CALL },
 		{ "PR_Recv", PX_ABI_TLS_LAYERED | PX_ABI_TLS_FLAGS, PX_TLS_CALL },
 		{ "PR_Send", PX_ABI_TLS_LAYERED | PX_ABI_TLS_OUT, PX_TLS_CALL }, FREE("PR_Close") } },
-	{ PX_TLS_NSS, "NSS", "libssl3.so", NULL, {
+	{ PX_TLS_NSS, "NSS", "libssl3.so", false, NULL, {
 		{ "SSL_ForceHandshake", PX_ABI_TLS_LAYERED | PX_ABI_TLS_SILENT, PX_TLS_CALL } } },
-	{ PX_TLS_WOLFSSL, "wolfSSL", "libwolfssl.so", NULL, {
+	{ PX_TLS_WOLFSSL, "wolfSSL", "libwolfssl.so", false, NULL, {
 		IN("wolfSSL_read"), OUT("wolfSSL_write"), SILENT("wolfSSL_peek"), BEGINS("wolfSSL_connect"),
 		BEGINS("wolfSSL_accept"), BEGINS("wolfSSL_negotiate"), FREE("wolfSSL_free") } },
-	{ PX_TLS_MBEDTLS, "Mbed TLS", "libmbedtls.so", NULL, {
+	{ PX_TLS_MBEDTLS, "Mbed TLS", "libmbedtls.so", false, NULL, {
 		IN("mbedtls_ssl_read"), OUT("mbedtls_ssl_write"), BEGINS("mbedtls_ssl_handshake"),
 		BEGINS("mbedtls_ssl_handshake_step"), FREE("mbedtls_ssl_free"),
 		FREE("mbedtls_ssl_session_reset") } },
+	/* Without symbols: what SSL_read() and the others call is known to its own messages. */
+	{ PX_TLS_OPENSSL, "OpenSSL without symbols", NULL, true, NULL, {
+		IN_AT("ssl_read_internal"), OUT_AT("ssl_write_internal"), SILENT("SSL_peek"),
+		BEGINS("SSL_do_handshake") } },
 	{ 0 },
 };
 /* clang-format on */

@@ -77,14 +77,21 @@ struct watch {
 	size_t pid_count, pid_room;
 };
 
-static void watch_say(const struct watch *w, enum px_tls_note_kind kind, const char *text)
+static void watch_say_of(const struct watch *w, enum px_tls_note_kind kind, uint32_t pid,
+			 const char *text)
 {
 	struct px_tls_note note = { .kind = kind,
-				    .probes = (uint32_t)(w->probe_count + w->raw.count) };
+				    .probes = (uint32_t)(w->probe_count + w->raw.count),
+				    .pid = pid };
 
 	snprintf(note.text, sizeof(note.text), "%s", text);
 	if (send(w->sock, &note, sizeof(note), MSG_NOSIGNAL) < 0)
 		_exit(0);	/* nobody is there any more */
+}
+
+static void watch_say(const struct watch *w, enum px_tls_note_kind kind, const char *text)
+{
+	watch_say_of(w, kind, 0, text);
 }
 
 /* "OpenSSL 3 (/usr/lib/x86_64-linux-gnu/libssl.so.3)": the version is that of the file's name. */
@@ -478,6 +485,8 @@ static void watch_begin(struct watch *w)
 			px_tls_scan_process(&w->scan, t->pids[i]);
 	else
 		px_procs_each(watch_anybody, w);
+	for (size_t i = 0; i < t->pid_count; i++)
+		px_tls_scan_texts(&w->scan, t->pids[i]);
 	if (w->opt->file)
 		px_tls_scan_file(&w->scan, w->opt->file);
 	if (w->opt->program)
@@ -507,8 +516,9 @@ static void watch_look(struct watch *w, uint32_t pid)
 	char stranger[200];
 
 	px_tls_scan_process(&w->scan, pid);
+	px_tls_scan_texts(&w->scan, pid);
 	if (px_tls_stranger(pid, stranger, sizeof(stranger)))
-		watch_say(w, PX_TLS_STRANGER, stranger);
+		watch_say_of(w, PX_TLS_STRANGER, pid, stranger);
 }
 
 /* Until the tracer has nothing more to say, because it has ended. */

@@ -27,12 +27,13 @@ enum px_tls_note_kind {
 	PX_TLS_READY,	/* all that was found at the start has its probes: `probes` of them */
 	PX_TLS_ADDED,	/* one that was found later has them */
 	PX_TLS_FAILED,	/* text says what could not be had, and why */
-	PX_TLS_STRANGER, /* text names what a process encrypts with whose inside nobody saw */
+	PX_TLS_STRANGER, /* text names what process pid encrypts with, whose inside nobody saw */
 };
 
 struct px_tls_note {
 	enum px_tls_note_kind kind;
 	uint32_t probes;
+	uint32_t pid;
 	char text[200];
 };
 
