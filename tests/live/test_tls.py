@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """TLS: the plaintext of real libraries, on the real endpoints, each exchange once."""
 import os
+import shutil
+import ssl  # noqa: F401, loaded for its library
 import subprocess
 import time
 
@@ -118,13 +120,19 @@ def tls_older_connection(t):
     are_plain(t, tracer)
 
 
-def asked(t, make, library="openssl", **kwargs):
-    """Trace what make(server, authority) starts; the server's account is the truth."""
+def asked(t, make, library="openssl", found=None):
+    """
+    Trace what make(server, authority) starts; the server's account is the truth. found: what ends the name of a program that has its
+    library built in; it is known when it runs, and asks only then.
+    """
     pem, authority = tls.certificate(t.folder)
     server = t.start(RawServer(t.folder, pem=pem))
     client = make(server, authority)
     t.stops.append(client.stop)
-    with t.trace([client.pid], "-f", **kwargs) as tracer:
+    with t.trace([client.pid], "-f", *(["--debug"] if found else [])) as tracer:
+        if found:
+            client.begin()
+            tracer.await_text(rf"TLS: .*{found}\)", r"TLS: \d+ probes")
         client.go()
         tracer.process.wait(10)
     t.check([ex.seen_as("client") for ex in server.account()], tracer)
@@ -187,8 +195,10 @@ OPENSSL_ASKS = [(op, url, size) for i in range(MANY) for op, url, size in (
     ("GET", f"/bytes/{i * 900}?i={i}", 0), ("POST", f"/echo?i={i}", i * 50_000))]
 
 
-def openssl_client(server, is_static):
-    client = clients.Client([openssl_binary(is_static), str(server.address[1])])
+def openssl_client(server, is_static, argv=()):
+    """argv: how it is run, or another file of the same program."""
+    program = [] if is_static and argv else [openssl_binary(is_static)]
+    client = clients.Client([*argv, *program, str(server.address[1])])
     client.stdin = "begin\n" + "".join(f"{op} {url} {size}\n" for op, url, size in [*OPENSSL_ASKS, ("POST", "/echo?large", 5_000_000)])
     return client
 
@@ -202,13 +212,29 @@ def tls_nonblocking(t):
 @live()
 def tls_static(t):
     """the same program with OpenSSL linked into it, whose functions are in its table of symbols only; it is found when it runs"""
+    asked(t, lambda server, _authority: openssl_client(server, True), found="openssl-static")
+
+
+@live()
+def tls_found(t):
+    """a program with OpenSSL linked into it and no symbols; a library under another name whose file is deleted"""
     server = t.start(RawServer(t.folder, pem=tls.certificate(t.folder)[0]))
-    client = openssl_client(server, True)
-    t.stops.append(client.stop)
-    with t.trace([client.pid], "-f", "--debug") as tracer:
+    stripped, copy = f"{t.folder}/stripped", f"{t.folder}/other"
+    subprocess.run([need("strip"), "-o", stripped, openssl_binary(True)], check=True)
+    running = [openssl_client(server, True, [stripped]), openssl_client(server, False, ["env", f"LD_PRELOAD={copy}"])]
+    with open(f"/proc/{os.getpid()}/maps") as maps:  # this Python uses the library, too
+        shutil.copy(next(line.split()[5] for line in maps if "libssl.so" in line), copy)
+    for client, file in zip(running, (stripped, copy)):
+        t.stops.append(client.stop)
         client.begin()
-        tracer.await_text(r"openssl-static\)", r"TLS: \d+ probes")
-        client.go()
+        deadline = time.monotonic() + 20
+        while f" {file}\n" not in open(f"/proc/{client.pid}/maps").read():
+            t.expect(time.monotonic() < deadline, f"{file} does not run")
+            time.sleep(0.01)
+        os.unlink(file)
+    with t.trace([client.pid for client in running]) as tracer:
+        for client in running:
+            client.go()
         tracer.process.wait(10)
     t.check([ex.seen_as("client") for ex in server.account()], tracer)
     are_plain(t, tracer)
@@ -286,7 +312,8 @@ MEMORY_ASKS = [(op, url, size) for i in range(MANY) for op, url, size in (
 @live()
 def tls_node_client(t):
     """node, which has its library built in and moves ciphertext through memory"""
-    asked(t, lambda server, authority: clients.script("client.js", "localhost", server.address[1], MEMORY_ASKS, authority))
+    asked(t, lambda server, authority: clients.script("client.js", "localhost", server.address[1], MEMORY_ASKS, authority),
+          found="/node")
 
 
 @live()
