@@ -3,12 +3,14 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "capture/replay.h"
 #include "sink/text_aside.h"
 
 #include <arpa/inet.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #define NOTES_TLS_MS 5000	/* until the probes are there that a command must find */
 #define NOTES_TARGETS (PX_PIDS_MAX + 6 * PX_WORDS_MAX + PX_PORTS_MAX + PX_NETS_MAX + 2)
@@ -23,6 +25,21 @@ void px_notes_statistics(const struct px_notes *n, const struct px_source_loss *
 	       (unsigned long long)n->report->errors, n->table->conn_count,
 	       (unsigned long long)n->table->stats.conns_seen,
 	       (unsigned long long)loss->ring_events, pending);
+}
+
+void px_notes_progress(const struct px_notes *n, const struct px_source *source)
+{
+	int percent = px_replay_percent(source);
+	char text[320], part[16] = "";
+
+	if (!n->opt->output_file && px_options_print(n->opt) && isatty(STDOUT_FILENO))
+		return;
+	if (percent >= 0)
+		snprintf(part, sizeof(part), " %d %%,", percent);
+	snprintf(text, sizeof(text), "reading %.200s:%s %llu messages",
+		 strcmp(n->opt->read_file, "-") == 0 ? "standard input" : n->opt->read_file, part,
+		 (unsigned long long)n->report->messages);
+	px_log_progress(text);
 }
 
 void px_notes_control(const struct px_notes *n, const struct px_source_loss *loss)
@@ -128,11 +145,15 @@ void px_notes_process(struct px_notes *n, const struct px_event *ev)
 	if (WIFSIGNALED(proc.status)) {
 		const char *name = sigabbrev_np(WTERMSIG(proc.status));
 
-		snprintf(text, sizeof(text), "killed by %s%s", name ? "SIG" : "a signal", name ? name : "");
+		snprintf(text, sizeof(text), "killed by %s%s", name ? "SIG" : "a signal",
+			 name ? name : "");
 	} else {
 		snprintf(text, sizeof(text), "exit status %d", WEXITSTATUS(proc.status));
 	}
-	px_report_process(n->report, ev->hdr, is_exec ? "exec" : "exit", !is_exec ? text : proc.path[0] ? proc.path : "-",
+	px_report_process(n->report, ev->hdr, is_exec ? "exec" : "exit",
+			  !is_exec	 ? text
+			  : proc.path[0] ? proc.path
+					 : "-",
 			  is_exec ? -1 : (int64_t)proc.age_ns);
 }
 

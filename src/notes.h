@@ -65,6 +65,9 @@ const char *px_notes_hidden(struct px_notes *n, const struct px_conn *c, int64_t
 /* Everything is set up: who is traced, and how. */
 void px_notes_banner(const struct px_notes *n, const char *targets, size_t probes);
 
+/* A line that comes and goes: how far the run over a file has come, unless its records go to a terminal. */
+void px_notes_progress(const struct px_notes *n, const struct px_source *source);
+
 /* A line of statistics. pending: bytes waiting to be written. */
 void px_notes_statistics(const struct px_notes *n, const struct px_source_loss *loss,
 			 size_t pending);

@@ -391,6 +391,10 @@ static void pipeline_loop(struct px_pipeline *p)
 			break;
 		}
 		if (!p->is_live) {
+			if (now - p->last_tick_ns > PIPELINE_IDLE_NS) {
+				p->last_tick_ns = now;
+				px_notes_progress(&p->notes, p->source);
+			}
 			if (count == 0 && p->source->ops->arm(p->source))
 				pipeline_sleep(p, PIPELINE_IDLE_NS, true); /* a pipe with nothing in it yet */
 			pipeline_signals(p);
@@ -433,6 +437,7 @@ static void pipeline_finish(struct px_pipeline *p)
 	uint64_t deadline;
 	size_t count = 1;
 
+	px_log_progress(NULL);
 	if (p->is_live) {
 		p->source->ops->stop(p->source);
 		/* To take off many probes may last longer than the drain. */

@@ -205,8 +205,8 @@ static void report_handshake_time(struct px_record *rec, const struct px_exchang
 void px_report_handshake(struct px_report *r, struct px_conn *c, const struct px_exchange *ex)
 {
 	const struct px_frame *first = ex->request ? ex->request : ex->response, *last = first;
-	const unsigned int shown = PX_FLAG_TRUNCATED | PX_FLAG_ABORTED | PX_FLAG_MID_STREAM |
-				   PX_FLAG_GAP;
+	const unsigned int shown =
+		PX_FLAG_TRUNCATED | PX_FLAG_ABORTED | PX_FLAG_MID_STREAM | PX_FLAG_GAP;
 	struct px_exchange seen = *ex;
 	struct px_record *rec;
 

@@ -346,3 +346,14 @@ const char *px_input_name(const struct px_input *in)
 {
 	return in->name;
 }
+
+int px_input_percent(const struct px_input *in)
+{
+	struct stat st;
+	off_t at;
+
+	if (in->is_borrowed || fstat(in->fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size <= 0)
+		return -1;
+	at = lseek(in->fd, 0, SEEK_CUR);
+	return at < 0 || at > st.st_size ? -1 : (int)(at * 100 / st.st_size);
+}

@@ -49,6 +49,9 @@ const char *px_input_damage(const struct px_input *in);
  */
 int px_input_fd(const struct px_input *in);
 
+/* How much of a regular file has been read, per cent; -1 for anything else. */
+int px_input_percent(const struct px_input *in);
+
 /* For messages: the path as given. */
 const char *px_input_name(const struct px_input *in);
 

@@ -14,7 +14,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "capture/loader_child.h"
+
+#define LOADER_PATIENCE_MS 400
 
 static const char *loader_tmp(void)
 {
@@ -229,6 +232,15 @@ static void loader_take(struct px_loaded *out, const struct px_load_reply *reply
 	}
 }
 
+/* Who waits for longer than this wants to know what for. */
+static void loader_wait(int sock)
+{
+	struct pollfd p = { .fd = sock, .events = POLLIN };
+
+	if (poll(&p, 1, LOADER_PATIENCE_MS) == 0)
+		px_log_progress("compiling and loading the BPF programs");
+}
+
 int px_loader_run(const struct px_load_request *req, struct px_loaded *out, struct px_error *err)
 {
 	struct px_load_reply *reply = calloc(1, sizeof(*reply));
@@ -244,8 +256,11 @@ int px_loader_run(const struct px_load_request *req, struct px_loaded *out, stru
 	loading_init(out->rest);
 	if (loader_start(req, out->rest, err) < 0)
 		goto out;
+	if (req->part == PX_PART_MAIN)
+		loader_wait(out->rest->sock);
 	if (loader_receive(out->rest->sock, reply, fds, &fd_count) < 0)
 		reply->failed = 1;
+	px_log_progress(NULL);
 	if (reply->failed) {
 		out->rest->debug = false;	/* a file will have it */
 		log = fcntl(out->rest->log, F_DUPFD_CLOEXEC, 0);
@@ -284,8 +299,9 @@ bool px_loader_rest(struct px_loaded *l, bool wait)
 	reply = calloc(1, sizeof(*reply));
 	memset(l->notes, 0, sizeof(l->notes));
 	if (!reply || loader_receive(l->rest->sock, reply, fds, &fd_count) < 0)
-		snprintf(l->notes[0], sizeof(l->notes[0]),
-			 "the loader did not come to its end: what recvmmsg and sendmmsg move is not shown");
+		snprintf(
+			l->notes[0], sizeof(l->notes[0]),
+			"the loader did not come to its end: what recvmmsg and sendmmsg move is not shown");
 	else
 		memcpy(l->notes, reply->notes, sizeof(l->notes));
 	free(reply);

@@ -259,3 +259,8 @@ int px_replay_open(const char *path, struct px_source **out, struct px_error *er
 	*out = src;
 	return 0;
 }
+
+int px_replay_percent(const struct px_source *src)
+{
+	return px_input_percent(((const struct replay *)src)->in);
+}

@@ -24,4 +24,7 @@ PX_MUST_USE int px_replay_open(const char *path, struct px_source **out, struct 
  */
 struct px_source *px_replay_of(struct px_input *in);
 
+/* How far a run over a file of px_replay_open() has come, per cent; -1 where that is not known. */
+int px_replay_percent(const struct px_source *src);
+
 #endif

@@ -2,6 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The program from outside, as far as it needs no root: exit codes, and which stream says what. program_test.py PXTRACE"""
 import os
+import pathlib
+import pty
+import re
+import select
 import shutil
 import subprocess
 import sys
@@ -80,10 +84,46 @@ def check_without_root():
         check_wrong(["-p", "1"], 3, "Try: sudo pxtrace -p 1", run(*command))
 
 
+def run_on_terminal(tape, out, *words, until=b""):
+    """What comes to a terminal at standard error while a tape is fed through a pipe, the second half once `until` is there."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([program, "-r", "-", *words], stdin=subprocess.PIPE, stdout=out, stderr=theirs)
+    os.close(theirs)
+    data = pathlib.Path(tape).read_bytes()
+    process.stdin.write(data[:len(data) // 2])
+    process.stdin.flush()
+    text, deadline = b"", time.monotonic() + (20 if until else 1.5)
+    while not (until and until in text) and time.monotonic() < deadline:
+        if select.select([ours], [], [], 0.1)[0]:
+            text += os.read(ours, 4096)
+    process.stdin.write(data[len(data) // 2:])
+    process.stdin.close()
+    try:
+        while piece := os.read(ours, 4096):
+            text += piece
+    except OSError:    # the other side is closed
+        pass
+    os.close(ours)
+    check(process.wait(60) == 0, f"{words}: status {process.returncode}: {text}")
+    return text.decode()
+
+
+def check_progress():
+    """A long -r run tells a terminal how far it is, in a line that goes away again; -q has none, a pipe neither."""
+    tape = pathlib.Path(__file__).parent.parent / "golden/nginx/tape.gz"
+    with tempfile.TemporaryFile() as file:
+        text = run_on_terminal(tape, file, until=b"messages")
+        check(re.search(r"\r\x1b\[Kpxtrace: reading standard input: \d+ messages", text), f"no progress: {text!r}")
+        check(text.rpartition("\r\x1b[K")[2].count("\n") == 1, f"it stays: {text!r}")
+        check("\x1b[" not in text.replace("\r\x1b[K", ""), f"colours: {text!r}")
+        check(run_on_terminal(tape, file, "-q") == "", "-q does not silence it")
+
+
 def main():
     for words, code, part in WRONG:
         check_wrong(words, code, part, run(program, *words))
     check_without_root()
+    check_progress()
     for words, part in RIGHT:
         begin = time.monotonic()
         found = run(program, *words)

@@ -16,7 +16,7 @@ import unicodedata
 
 from harness.raw import Client
 from harness.registry import live
-from harness.servers import RawServer, need
+from harness.servers import LIVE, RawServer, c_binary, need
 from harness.tracer import BANNER, IN_VM, SLOW, Failed, binary
 
 # $PID is a server of ours.
@@ -170,6 +170,27 @@ class Terminal:
         self.reader.join(5)
         os.close(self.master)
         return self.bytes.decode().splitlines()
+
+
+@live(probes=False)
+def slow_start_is_told(t):
+    """A start of more than 400 ms has a line on a terminal that goes away again"""
+    spoil = c_binary("refuse.so", f"{LIVE}/clients/refuse.c", "-shared", "-fPIC")    # each back end is tried in vain
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([need("env"), f"LD_PRELOAD={spoil}", binary(), "-p", str(os.getpid())], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=theirs, start_new_session=True)
+    os.close(theirs)
+    text = b""
+    try:
+        while piece := os.read(ours, 4096):
+            text += piece
+    except OSError:    # the other side is closed
+        pass
+    os.close(ours)
+    t.expect(process.wait(10 * SLOW) == 4, f"status {process.returncode}: {text}")
+    for path in re.findall(rb"all of it: (\S+)\)", text):
+        os.unlink(path)
+    t.expect(b"\r\x1b[Kpxtrace: compiling and loading the BPF programs\r\x1b[K" in text and text.count(b"\x1b") == 2, f"{text}")
 
 
 def width(text):
