@@ -56,12 +56,14 @@ def check_fields(program, folder):
           f"run: pxtrace --list-fields | man/fields.py man/pxtrace.8\n{found.stdout}{found.stderr}")
 
 
-def check_examples(program, page):
+def check_examples(program, page, readme):
     """-V ends the reading of options with exit 0 when all before it were right."""
     section = page.split(".Sh EXAMPLES\n")[1].split(".Sh ")[0]
     examples = re.findall(r"^pxtrace (.*)$", section, re.MULTILINE)
     check(len(examples) >= 5, f"only {len(examples)} examples")
-    for example in examples:
+    recipes = re.findall(r"^(?:sudo )?pxtrace (.*?)(?:  +#.*)?$", readme, re.MULTILINE)
+    check(len(recipes) >= 5, f"only {len(recipes)} recipes in README.md")
+    for example in examples + recipes:
         words = shlex.split(example.split(" | ")[0].replace('"$(pgrep nginx)"', "1,2"))
         found = run(program, *words, "-V")
         check(found.returncode == 0, f"pxtrace {example}: {found.stderr}")
@@ -69,6 +71,15 @@ def check_examples(program, page):
             if shutil.which("jq") and step.startswith("jq"):
                 found = run(*shlex.split(step), input="")
                 check(found.returncode == 0, f"{step}: {found.stderr}")
+
+
+def check_overhead(page, measured):
+    """Numbers of the page are measured ones."""
+    section = page.split(".Sh OVERHEAD\n")[1].split(".Sh ")[0]
+    numbers = re.findall(r"[\d.]+ us", section)
+    check(len(numbers) >= 4, f"OVERHEAD has only {numbers}")
+    for number in numbers:
+        check(number in measured, f"OVERHEAD says {number}, doc/performance.md does not")
 
 
 def check_form(path):
@@ -90,7 +101,8 @@ def main():
     page = (folder / "pxtrace.8").read_text()
     check_options(program, page)
     check_fields(program, folder)
-    check_examples(program, page)
+    check_examples(program, page, (folder.parent / "README.md").read_text())
+    check_overhead(page, (folder.parent / "doc/performance.md").read_text())
     check_form(str(folder / "pxtrace.8"))
     print("\n".join(faults) or "the page agrees with the program")
     return 1 if faults else 0

@@ -225,3 +225,21 @@ def widths(t):
     piped.file.seek(0)
     text = piped.file.read().decode()
     t.expect("\x1b" not in text and all(ex.url in text and size in text for ex, size in zip(t.account, sizes)), f"piped: {text}")
+
+
+def form_of(text):
+    """A session without what differs each time: numbers, the back end, the libraries of nginx."""
+    return re.sub(r"\d+", "N", re.sub(r"\(\w+\); Ctrl-C", "(BACK END); Ctrl-C", re.sub(r"\], [\w ,]+ probes", "], N probes", text)))
+
+
+@live(probes=False)
+def session_in_readme(t):
+    """README.md shows what examples/demo --still prints of a real run"""
+    need("nginx"), need("jq"), need("curl")
+    root = os.path.join(LIVE, "../..")
+    done = subprocess.run([f"{root}/examples/demo", "--still"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60 * SLOW,
+                          check=False, start_new_session=True)
+    t.expect(done.returncode == 0, f"{done.returncode}: {done.stderr}")
+    with open(f"{root}/README.md") as file:
+        shown = file.read().split("```console\n")[1].split("```")[0]
+    t.expect(form_of(shown) == form_of(done.stdout), f"README.md has\n{form_of(shown)}and not\n{form_of(done.stdout)}")
