@@ -5,7 +5,7 @@ import os
 import subprocess
 import time
 
-from harness import mariadb
+from harness import clients, mariadb, tls
 from harness.registry import live
 from harness.servers import need
 from harness.tcpdump import Tcpdump
@@ -124,6 +124,28 @@ def cli_in_command_mode(t):
     want = [("SELECT", "people", "OK", 3), ("SELECT", "nope", "1146/42S02", None)]
     if [op for op in ops if op[1]] != want or ops[0][0] != "CONNECT" or ops[-1][0] != "QUIT":
         raise Failed(f"{ops}")
+
+
+@live(probes=False)
+def over_tls(t):
+    """mariadb --ssl, both ends: the greeting in the clear, and from the login on what goes through OpenSSL"""
+    pem, authority = tls.certificate(t.folder)
+    server = t.start(mariadb.MariaDB(t.folder, f"--ssl-cert={pem}", f"--ssl-key={pem}", f"--ssl-ca={authority}"))
+    client = clients.Client([need("mariadb"), "--no-defaults", "-h127.0.0.1", f"-P{server.address[1]}", f"-u{mariadb.USER}", f"-p{mariadb.PASSWORD}",
+                             "--ssl", f"--ssl-ca={authority}", "-e", "SELECT name FROM people; SELECT * FROM nope", mariadb.DATABASE])
+    t.stops.append(client.stop)
+    with t.trace([*server.pids, client.pid]) as tracer:
+        try:
+            client.go()
+        except RuntimeError as why:  # its status is that of the wrong query
+            t.expect("nope" in str(why), f"{why}")
+    for role in ("server", "client"):
+        records = [r for r in tracer.messages() if r["role"] == role]
+        told = [(r["op"], r.get("target"), r["status"], (r["resp"] or {}).get("rows")) for r in records if r["op"] not in ("CONNECT", "QUIT")]
+        t.expect(told == [("SELECT", "people", "OK", 3), ("SELECT", "nope", "1146/42S02", None)], f"{role}: {told}")
+        t.expect({(r["proto"], r["tls"], r.get("tls_lib")) for r in records} == {("mysql", True, "openssl")}, f"{role}: {records}")
+        t.expect([(r["op"], r["req"].get("user"), r["status"]) for r in records][0] == ("CONNECT", mariadb.USER, "OK"), f"{role}: {records[0]}")
+    hides(tracer)
 
 
 @live()

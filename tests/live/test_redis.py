@@ -6,9 +6,10 @@ import subprocess
 import time
 from collections import Counter
 
+from harness import tls
 from harness.redis import Failure, RedisServer, Resp, Told, benchmark_client, cli, compare, encode, library
 from harness.registry import live
-from harness.servers import need
+from harness.servers import free_port, need
 from harness.tcpdump import Tcpdump
 from test_files import read_back
 
@@ -297,6 +298,28 @@ def pipe(t):
     t.expect(f"replies: {count}" in out, out)
     ops = Counter((r.get("op"), r["status"]) for r in tracer.messages())
     t.expect(ops == {("SET", "OK"): count, ("ECHO", "OK"): 1}, f"{ops}")
+
+
+@live(probes=False)
+def over_tls(t):
+    """redis-cli --tls, both ends: what goes through OpenSSL is Redis"""
+    pem, authority = tls.certificate(t.folder)
+    os.chmod(pem, 0o644)
+    port = free_port()
+    server = t.start(RedisServer(t.folder, "--tls-port", str(port), "--tls-cert-file", pem, "--tls-key-file", pem, "--tls-ca-cert-file", authority,
+                                 "--tls-auth-clients", "no"))
+    client = cli((server.address[0], port), "--tls", "--cacert", authority)
+    t.stops.append(client.stop)
+    client.stdin = "set a 1\nincr a\nlpush a x\nget a\n"
+    with t.trace([*server.pids, client.pid]) as tracer:
+        client.go()
+    for role in ("server", "client"):
+        records = [r for r in tracer.messages() if r["role"] == role and r.get("op") not in ("COMMAND DOCS", "HELLO")]
+        told = [(r["proto"], r["tls"], r.get("tls_lib"), r.get("op"), r.get("target"), r["status"], r["flags"], r.get("local_port" if role == "server" else "remote_port"))
+                for r in records]
+        want = [("redis", True, "openssl", op, "a", status, [], port)
+                for op, status in (("SET", "OK"), ("INCR", "OK"), ("LPUSH", "WRONGTYPE"), ("GET", "OK"))]
+        t.expect(told == want, f"{role}: {told}")
 
 
 @live(probes=False)

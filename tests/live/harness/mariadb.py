@@ -27,7 +27,7 @@ def template():
 class MariaDB(Server):
     """A server with a user and a database of its own. address is TCP, socket_path the UNIX socket."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, *options):
         self.folder, self.data, self.socket_path = folder, f"{folder}/data", f"{folder}/db.sock"
         shutil.copytree(template(), self.data)
         with open(f"{folder}/init.sql", "w") as file:
@@ -43,7 +43,7 @@ class MariaDB(Server):
                           f"--socket={self.socket_path}", f"--port={port}", "--bind-address=127.0.0.1", "--skip-log-bin",
                           f"--pid-file={folder}/pid", "--open-files-limit=1024", f"--log-error={folder}/log", f"--init-file={folder}/init.sql",
                           "--innodb-buffer-pool-size=16M", "--local-infile=1", "--max-allowed-packet=64M",
-                          "--innodb-flush-log-at-trx-commit=0", *INNODB], ("127.0.0.1", port))
+                          "--innodb-flush-log-at-trx-commit=0", *INNODB, *options], ("127.0.0.1", port))
         while not os.path.exists(self.socket_path):
             time.sleep(0.02)
 
