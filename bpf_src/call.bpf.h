@@ -49,7 +49,7 @@ px_inline int px_is_dropped(const struct px_sock *s, u32 dir, u64 n)
 /*
  * What user space wants of a large call: *want bytes to copy, after *skip bytes that are only
  * announced, and the last *tail bytes: the end of a message that turns out to be framed some other
- * way than those before it.
+ * way than those before it, or has another one behind it.
  */
 px_inline void px_wanted(const struct px_sock *s, u32 dir, u32 pos, u64 n, u64 *want, u64 *skip,
 			u64 *tail)
@@ -72,7 +72,7 @@ px_inline void px_wanted(const struct px_sock *s, u32 dir, u32 pos, u64 n, u64 *
 		ahead = (s32)(c->skip_until[dir] - pos);
 		if (ahead > 0) {
 			if ((u64)ahead >= n) {
-				*want = 0;
+				*want = *tail = 0;
 				return;
 			}
 			*skip = (u64)ahead;
@@ -138,15 +138,18 @@ px_inline int px_on_data(void *ctx, struct px_abi_event *h, const struct px_sock
 	}
 	if ((shape == PX_SHAPE_NONE || shape == PX_SHAPE_PAGES) && n)
 		place.flags |= PX_ABI_F_NO_BYTES;	/* of pages until they have been found */
-	if (shape != PX_SHAPE_NONE && !px_is_thrown_away(s, msg_flags))
+	if (shape != PX_SHAPE_NONE && !px_is_thrown_away(s, msg_flags)) {
 		want = px_min(n, PX_COPY_MAX);
+		if (n > PX_TURNS * PX_GATHER_MAX)	/* turns may not be enough */
+			tail = PX_TAIL;
+	}
 	if (want > PX_CONTROL_FROM)
 		px_wanted(s, dir, place.pos, n, &want, &skip, &tail);
 	if (is_message) {	/* all of it: too rare to be spared */
 		want = px_is_thrown_away(s, msg_flags) ? 0 : PX_COPY_MAX;
 	} else if (want && !px_memory_of(&mem, shape, regs, n)) {
 		px_count_fault();
-		want = 0;
+		want = tail = 0;
 	}
 	/* All branches meet here. */
 	h->flags = (u16)px_forget(place.flags, s->noise);

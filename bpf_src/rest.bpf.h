@@ -122,7 +122,8 @@ px_inline int px_turn_over(void *ctx, struct px_rest *r, struct px_abi_event *e,
 		px_count_fault();
 	r->want -= done;
 	r->turns++;
-	if (r->want == 0 && is_readable && r->tail && r->left - done > r->tail) {
+	if (is_readable && r->tail && r->left - done > r->tail &&
+	    (r->want == 0 || (r->turns == PX_TURNS - 1 && r->left - done > PX_EVENT_MAX))) {
 		/* This event stands for the middle, too; the next one for the tail. */
 		r->skip += r->left - done - r->tail;
 		px_count(PX_COUNT_UNCOPIED_BYTES, r->left - done - r->tail);

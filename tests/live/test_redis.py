@@ -161,6 +161,22 @@ def exact_bytes(t):
 
 
 @live()
+def behind_a_large_value(t):
+    """a command behind a value of 10 MB in the same call, of which not all is copied: the call's end is, and the command is there"""
+    server = t.start(RedisServer(t.folder))
+    with t.trace([os.getpid()]) as tracer:
+        with Resp(server.address, t.account) as conn:
+            conn.sock.settimeout(None)  # with a timeout the call would move as much as there is room for
+            words = [["SET", "big", b"b" * 10_000_000], ["GET", "big"], ["STRLEN", "big"]]
+            conn.sock.sendall(b"".join(map(encode, words)))
+            for w in words:
+                value, got = conn.receive()
+                conn.tell(w, value, len(encode(w)), got)
+    problems = compare(t.account, tracer.messages())
+    t.expect(not problems, f"{problems}")
+
+
+@live()
 def pushed(t):
     """channels, patterns, RESP3 pushes and invalidations, MONITOR: who sent what, and nothing takes an answer's place"""
     server = t.start(RedisServer(t.folder))
