@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The commands of Redis 7 and of its successors up to 8: where the first key is, and what else is to be known of them.
- * From the server's own COMMAND, and from the documentation where that leaves it to a function.
+ * The commands of Redis 7 and of its successors up to 8: where the first key is, and what else is
+ * to be known of them. From the server's own COMMAND, and from the documentation where that leaves
+ * it to a function.
  */
 #include "redis/message.h"
 
@@ -301,7 +302,10 @@ static int command_compare(const struct command_name *a, const struct command_na
 	return 0;
 }
 
-/* JSON.GET, BF.ADD and so on: modules whose commands begin with a key, but for a few that have none. */
+/*
+ * JSON.GET, BF.ADD and so on: modules whose commands begin with a key, but for a few that have
+ * none.
+ */
 static const struct redis_command *command_of_module(struct px_bytes name)
 {
 	static const struct redis_command keyed = { "", REDIS_KEY_AT, 1 };

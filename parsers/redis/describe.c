@@ -122,7 +122,9 @@ static struct px_bytes describe_upper(struct px_arena *arena, struct px_bytes a,
 	return px_bytes_of(p, len);
 }
 
-/* The command with its subcommand, if that is a word. *words: how many of the arguments are in it. */
+/*
+ * The command with its subcommand, if that is a word. *words: how many of the arguments are in it.
+ */
 static struct px_bytes describe_op(const struct redis_msg *m, struct px_arena *arena, size_t *words)
 {
 	struct px_bytes name = redis_arg(m, 0), sub = redis_arg(m, 1);

@@ -62,8 +62,9 @@ static enum px_sure infer_words(struct px_bytes in, const struct px_bytes *words
 }
 
 /*
- * One value without what it is made of, from *pos on: YES and *pos behind it, MAYBE where it is not all there. Lines of
- * text have to be ones that a server is known to send. *is_own: nobody else would.
+ * One value without what it is made of, from *pos on: YES and *pos behind it, MAYBE where it is not
+ * all there. Lines of text have to be ones that a server is known to send. *is_own: nobody else
+ * would.
  */
 static enum px_sure infer_value(struct px_bytes in, size_t *pos, bool *is_own)
 {
@@ -148,7 +149,10 @@ static enum px_sure infer_value(struct px_bytes in, size_t *pos, bool *is_own)
 	return PX_SURE_YES;
 }
 
-/* Values one behind the other from `at` on, as many as are looked at. *own: how many of them nobody else would send. */
+/*
+ * Values one behind the other from `at` on, as many as are looked at. *own: how many of them nobody
+ * else would send.
+ */
 static enum px_sure infer_chain(struct px_bytes in, size_t at, unsigned int *count,
 				unsigned int *own)
 {
@@ -185,8 +189,7 @@ static enum px_sure infer_line(struct px_bytes in, size_t *end, const struct red
 	size_t nl = px_bytes_find(in, 0, '\n'), word = 0;
 
 	*end = nl + 1;
-	for (size_t i = 0; i < nl;
-	     i++) { /* nobody types other bytes, and they are in all that is no text */
+	for (size_t i = 0; i < nl; i++) { /* nobody types other bytes, and they are in all that is no text */
 		unsigned char c = (unsigned char)in.ptr[i];
 
 		if ((c < ' ' || c > '~') && c != '\t' && !(c == '\r' && i + 1 >= nl))
@@ -345,8 +348,8 @@ enum px_frame_kind redis_kind(struct px_bytes head)
 }
 
 /*
- * A message begins behind a line break, but not behind every one. It is taken for one if what follows is as it has to
- * be, value by value, as far as it is there.
+ * A message begins behind a line break, but not behind every one. It is taken for one if what
+ * follows is as it has to be, value by value, as far as it is there.
  */
 size_t redis_resync(struct px_bytes in, enum px_dir dir)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Secrets overwritten in bytes on their way into a packet file. It looks at lines: a word that stands alone in one is
- * an argument, and the $ line before an argument tells how long that is. What was not copied does not matter then, since
- * no count is kept for longer than a secret. Rather too much is overwritten than too little; line breaks stay.
+ * Secrets overwritten in bytes on their way into a packet file. It looks at lines: a word that
+ * stands alone in one is an argument, and the $ line before an argument tells how long that is.
+ * What was not copied does not matter then, since no count is kept for longer than a secret. Rather
+ * too much is overwritten than too little; line breaks stay.
  */
 #include "redis/message.h"
 
@@ -19,8 +20,7 @@ enum { MASK_NONE, MASK_HELLO, MASK_MIGRATE, MASK_ACL, MASK_SETUSER };
 /* What is remembered; lies in px_mask.name. */
 struct mask {
 	uint32_t left;
-	uint32_t
-		content; /* bytes of an argument that are no line of their own, as far as the last $ said */
+	uint32_t content; /* bytes of an argument that are no line of their own, as far as the last $ said */
 	uint8_t mode, context;
 	uint8_t argc; /* words of the command, 0: not known */
 	uint8_t skip, hide; /* so many arguments are none, so many behind them are secrets */

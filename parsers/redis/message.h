@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A command or an answer under construction, and the connection state that the files of this folder share. */
+/*
+ * A command or an answer under construction, and the connection state that the files of this folder
+ * share.
+ */
 #ifndef PX_PARSERS_REDIS_MESSAGE_H
 #define PX_PARSERS_REDIS_MESSAGE_H
 
@@ -32,7 +35,10 @@ enum redis_key_rule {
 	REDIS_KEY_OBJECT,	/* at this position of the subcommand OBJECT only */
 };
 
-/* Commands that mean something to us. Those up to REDIS_SUNSUBSCRIBE are answered once for each channel. */
+/*
+ * Commands that mean something to us. Those up to REDIS_SUNSUBSCRIBE are answered once for each
+ * channel.
+ */
 enum redis_what {
 	REDIS_PLAIN,
 	REDIS_SUBSCRIBE,
@@ -106,7 +112,10 @@ struct redis_msg {
 	uint64_t left;		/* bytes of a string, or of the line break behind it, that are to come */
 	uint64_t resume_at;	/* offset in the stream behind what was to be discarded */
 
-	/* What is kept, as it was on the wire up to wire_len; behind a cut argument only what is kept of the others. */
+	/*
+	 * What is kept, as it was on the wire up to wire_len; behind a cut argument only what is
+	 * kept of the others.
+	 */
 	char *raw;
 	size_t raw_len, raw_cap, wire_len, raw_max;
 
@@ -128,8 +137,8 @@ struct redis_msg {
 };
 
 /*
- * A command under way whose answer is special, or several of the same kind one behind the other. n: channels, 0 for
- * all of them; the number of the database for SELECT.
+ * A command under way whose answer is special, or several of the same kind one behind the other. n:
+ * channels, 0 for all of them; the number of the database for SELECT.
  */
 struct redis_special {
 	uint64_t first;		/* number of the request */
@@ -158,6 +167,31 @@ struct redis_state {
 	struct redis_special specials[REDIS_SPECIALS];
 };
 
+#define REDIS_NO_DB UINT32_MAX	/* of a SELECT whose argument is no number */
+
+/* redis.c: messages under construction */
+
+/* NULL where memory runs out. */
+struct redis_msg *redis_msg_new(const struct px_parse_ctx *ctx, struct px_frame *out);
+
+/*
+ * Nothing more to be had from this view, of which pos bytes are dealt with; then discard bytes need
+ * not be seen.
+ */
+struct px_parse_result redis_wait(const struct px_parse_ctx *ctx, struct px_bytes in,
+				  struct px_frame *out, size_t pos, uint64_t discard);
+
+/* What breaks off like this is not shown: nobody knows what it would have been. */
+struct px_parse_result redis_bad(struct px_frame *out, const char *why);
+
+/* request.c. is_stream: sent by a master to its replica. */
+struct px_parse_result redis_command(const struct px_parse_ctx *ctx, struct redis_state *st,
+				     struct px_bytes in, struct px_frame *out, bool is_stream);
+
+/* answer.c */
+struct px_parse_result redis_answer(const struct px_parse_ctx *ctx, struct redis_state *st,
+				    struct px_bytes in, struct px_frame *out);
+
 /* command.c */
 
 /* NULL: none that is known. */
@@ -169,7 +203,7 @@ struct px_bytes redis_arg(const struct redis_msg *m, size_t i);
 /* The first key, or the channel: position of the argument, 0 if there is none or it is not kept. */
 size_t redis_first_key(const struct redis_msg *m);
 
-/* wire.c: from bytes to values */
+/* wire.c, wire_answer.c: from bytes to values */
 
 /* What one call sees. Bytes [from, pos) are dealt with and may have to be kept. */
 struct redis_view {
@@ -183,8 +217,9 @@ struct redis_view {
 int redis_number(const char *p, const char *end, int64_t *number);
 
 /*
- * Each reads on behind v->pos. Returns REDIS_DONE when the command, a value or the snapshot is complete, REDIS_SHORT when
- * more bytes are needed, of which the first *discard need not be seen; REDIS_WRONG and *why.
+ * Each reads on behind v->pos. Returns REDIS_DONE when the command, a value or the snapshot is
+ * complete, REDIS_SHORT when more bytes are needed, of which the first *discard need not be seen;
+ * REDIS_WRONG and *why.
  */
 enum redis_result { REDIS_WRONG = -1, REDIS_SHORT, REDIS_DONE };
 
@@ -194,6 +229,12 @@ enum redis_result redis_read_value(struct redis_msg *m, struct redis_view *v,
 				   struct px_arena *arena, uint64_t *discard, const char **why);
 enum redis_result redis_read_snapshot(struct redis_msg *m, struct redis_view *v,
 				      struct px_arena *arena, uint64_t *discard, const char **why);
+
+/* What is here of a string's content was looked at; the rest need not be. */
+enum redis_result redis_read_no_more(struct redis_msg *m, uint64_t *discard);
+
+/* The line break behind a string, of which m->left bytes are to come. */
+enum redis_result redis_read_crlf(struct redis_msg *m, struct redis_view *v, const char **why);
 
 /* A command that is a line, without its line break: cut it in words. */
 void redis_read_words(struct redis_msg *m, struct px_bytes line, struct px_arena *arena);
@@ -237,8 +278,8 @@ bool redis_walk(struct redis_walk *w, struct redis_value *v);
 bool redis_element(struct redis_walk w, size_t n, struct redis_value *v);
 
 /*
- * Values as JSON, in at most max bytes. With hides, *** is shown for what follows the name of a secret.
- * *is_cut, *found: set where something was left out, or hidden.
+ * Values as JSON, in at most max bytes. With hides, *** is shown for what follows the name of a
+ * secret. *is_cut, *found: set where something was left out, or hidden.
  */
 struct px_bytes redis_render(struct redis_walk w, size_t values, size_t max, bool hides,
 			     struct px_arena *arena, bool *is_cut, bool *found);
