@@ -43,7 +43,8 @@ static void go_version(const struct px_elf *e, char *version, size_t size)
 	    strncmp(text, "go", 2) != 0)
 		return;
 	text[strcspn(text, " \n")] = '\0';	/* experiments are named behind it */
-	snprintf(version, size, "%s", text + 2);
+	if (strlen(text + 2) < size)
+		strcpy(version, text + 2);
 }
 
 /* What is put into memory when the program is loaded at any address, as gcc links it. */
