@@ -3,8 +3,8 @@
 # Build the fuzz targets and run each of them: run.sh [SECONDS | EXECUTIONSx | check] [TARGET...]
 #   run.sh 60              a minute each
 #   run.sh 10000000x http  ten million executions of fuzz_http
-#   run.sh check           what tests/run does: the seeds, then CHECKS (250000) executions that are the same ones each
-#                          time for the same program; two targets at once, a line for each, output in BUILD/check
+#   run.sh check           what tests/run does: the seeds, then 200,000 executions that are the same ones each time for
+#                          the same program; two targets at once, a line for each, output in BUILD/check
 # BUILD and CORPUS name the folders for the build and the growing corpora; findings stay in BUILD. OPTIONS are for libFuzzer.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -15,11 +15,14 @@ length=${1:-60}
 [ $# -gt 0 ] && shift
 targets=${*:-$(sed -n 's/^\t&px_parser_\([a-z0-9]*\),.*/\1/p' "$root/parsers/registry.c") replay capture filter}
 
-# The first inputs of a target, in $seeds, and its words, in $dict; empty where there are none.
+# The first inputs of a target, in $seeds, and its words, in $dict; empty where there are none. $most: bytes of an input
+# that are enough in a check, $checks: executions of it.
 prepare() {
-	seeds=$here/$1/seeds dict=
+	seeds=$here/$1/seeds dict='' most=128 checks=200000
 	case $1 in
+	filter) checks=50000 ;; # each of them is eight expressions
 	replay)
+		most=1200
 		seeds=$BUILD/tapes
 		mkdir -p "$seeds"
 		for tape in "$root"/tests/golden/*/tape.gz; do
@@ -27,6 +30,7 @@ prepare() {
 		done
 		;;
 	capture)
+		most=300
 		seeds=$BUILD/capture-seeds
 		python3 "$here/capture_seeds.py" "$seeds"
 		;;
@@ -54,7 +58,7 @@ check() {
 	rm -rf "$BUILD/check/$1"
 	mkdir -p "$BUILD/check/$1"
 	find ${seeds:+"$seeds"} -type f | LC_ALL=C sort | paste -sd, >"$list"
-	if fuzz "$1" -seed=1 -entropic=0 -runs="${CHECKS:-250000}" -max_len=256 -reload=0 -timeout=60 -seed_inputs="@$list" \
+	if fuzz "$1" -seed=1 -entropic=0 -runs=$checks -max_len=$most -reload=0 -timeout=60 -seed_inputs="@$list" \
 		"$BUILD/check/$1" >"$log" 2>&1; then
 		echo "ok fuzz_$1 $(sed -n 's/^Done \([0-9]*\) runs.*/\1/p' "$log") executions," \
 			"$(sed -n 's/.*DONE *cov: \([0-9]*\).*/\1/p' "$log") edges"
