@@ -165,13 +165,13 @@ static struct filter_number bind_exact(uint64_t value)
 				       .d = (double)value };
 }
 
-/* "2026-01-31T12:00:00.5Z" as nanoseconds since 1970. */
+/* "2026-01-31T12:00:00.5Z" as nanoseconds since 1970; before 1678 and behind 2262 they are the least and the most. */
 static bool bind_time(struct px_bytes text, int64_t *ns)
 {
 	struct tm tm = { 0 };
 	const char *rest;
 	char word[64];
-	int64_t part = 0, weight = BIND_NS;
+	int64_t seconds, part = 0, weight = BIND_NS;
 
 	if (text.len >= sizeof(word))
 		return false;
@@ -186,7 +186,13 @@ static bool bind_time(struct px_bytes text, int64_t *ns)
 		}
 	if (strcmp(rest, "Z") != 0)
 		return false;
-	*ns = (int64_t)timegm(&tm) * BIND_NS + part;
+	seconds = (int64_t)timegm(&tm);
+	if (seconds >= INT64_MAX / BIND_NS)
+		*ns = INT64_MAX;
+	else if (seconds <= INT64_MIN / BIND_NS)
+		*ns = INT64_MIN;
+	else
+		*ns = seconds * BIND_NS + part;
 	return true;
 }
 
@@ -344,7 +350,9 @@ static int bind_field_values(struct filter_parser *p, struct filter_test *t, boo
 						    "write it in UTC: ts > 2026-01-31T12:00:00Z",
 						    "this is no time");
 			if (!v->number.is_there)
-				v->number = bind_exact((uint64_t)ns);
+				v->number = (struct filter_number){
+					.is_there = true, .is_int = true, .i = ns, .d = (double)ns
+				};
 			v->bytes = v->number;
 			continue;
 		}

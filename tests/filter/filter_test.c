@@ -161,6 +161,8 @@ static const struct {
 	{ "trace_id = 00000000000000000000000000000002", false, false },
 	{ "span_id = 7", true, false }, { "span_id = 0000000000000007", true, false },
 	{ "latency = 2ms", true, false }, { "latency = 0", false, false }, { "latency_ns = 2000000", true, false },
+	{ "ts > 2026-01-31T11:59:59.9Z", true, false }, { "ts < 4052-11-21T15:04:26.5Z", true, false },
+	{ "ts > 4052-11-21T15:04:26.5Z", false, false }, { "ts > 0001-01-01T00:00:00Z", true, false },
 	{ "sql contains \"FROM t WHERE\"", true, false }, { "sql contains 'it\\'s'", true, false },
 	{ "sql ~ \"^SELECT .* WHERE\"", true, false }, { "sql ~ from", false, false },
 	{ "sql ~ \"\\*\"", true, false }, { "sql ~ '^SEL'", true, false }, { "sql ~ 's$'", true, false },
@@ -182,6 +184,7 @@ static struct px_record *mysql_record(void)
 	px_record_clear(&r, PX_RECORD_MESSAGE);
 	r.fields = fields;
 	px_record_str(&r, PX_F_PROTO, PX_BYTES("mysql"));
+	px_record_time(&r, 1769860800000000000);
 	px_record_int(&r, PX_F_LATENCY_NS, 2000000);
 	px_record_null(&r, PX_F_ERROR);
 	px_record_str(&r, PX_F_TRACE_ID, PX_BYTES("00000000000000000000000000000001"));
