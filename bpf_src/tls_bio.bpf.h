@@ -122,7 +122,7 @@ px_inline void px_tls_compare(void *ctx, const struct px_sock *s, u32 dir, u32 s
 	struct px_tls_bytes k = {};
 	struct px_memory mem = {};
 	struct px_tls_maker *m;
-	struct px_abi_event h;
+	struct px_abi_event *h;
 	u32 type;
 
 	if (shape == PX_SHAPE_NONE || shape == PX_SHAPE_PAGES ||
@@ -136,13 +136,15 @@ px_inline void px_tls_compare(void *ctx, const struct px_sock *s, u32 dir, u32 s
 	m = dir == PX_ABI_OUT ? tls_made.lookup(&k) : 0;
 	if (dir == PX_ABI_OUT && !m)
 		return;
-	px_tls_head(&h, s, typed);
+	h = px_tls_head(s, typed);
+	if (!h)
+		return;
 	if (!m) {
-		h.state = (u16)type;
-		tls_received.update(&k, &h);
+		h->state = (u16)type;
+		tls_received.update(&k, h);
 		return;
 	}
-	px_tls_bind(ctx, &h, &m->key, m->what, m->type);
+	px_tls_bind(ctx, h, &m->key, m->what, m->type);
 	tls_made.delete(&k);
 }
 

@@ -56,15 +56,27 @@ px_inline void px_tls_tell(void *ctx, const struct px_abi_event *h, const struct
 	px_submit(ctx, e);
 }
 
-/* The head that events of a context's plaintext have, from its socket; kind 0: it is not wanted. */
-px_inline void px_tls_head(struct px_abi_event *h, const struct px_sock *s, int typed)
+/* With the test for ports and hosts there is no room for it on a stack. */
+BPF_PERCPU_ARRAY(tls_heads, struct px_abi_event, 1);
+
+/*
+ * The head that events of a context's plaintext have, from its socket; kind 0: it is not wanted.
+ * Returns where it was put together, or 0.
+ */
+px_inline struct px_abi_event *px_tls_head(const struct px_sock *s, int typed)
 {
+	u32 zero = 0;
+	struct px_abi_event *h = tls_heads.lookup(&zero);
+
+	if (!h)
+		return 0;
 	px_fill(h, s, PX_ABI_DATA, PX_ABI_F_TLS, 0, typed);
 	px_fill_ends(h, s, typed);
 	if (px_role(s, typed) == PX_ROLE_SERVER)
 		h->flags |= PX_ABI_F_ACCEPT;
 	if (!px_ends_wanted(h, s, typed))
 		h->kind = 0;
+	return h;
 }
 
 /* The socket of h is the one of this context, by a record of that type. */
@@ -103,7 +115,7 @@ px_inline void px_tls_tie(void *ctx, struct px_tls_call *c, u64 id, const struct
 	struct px_tls_key key = {};
 	struct px_tls_tie *old;
 	struct px_memory mem = {};
-	struct px_abi_event h;
+	struct px_abi_event *h;
 	u32 type;
 
 	key.tgid = id >> 32;
@@ -120,8 +132,9 @@ px_inline void px_tls_tie(void *ctx, struct px_tls_call *c, u64 id, const struct
 	if (!type)
 		return;
 	c->sk = s->sk;
-	px_tls_head(&h, s, typed);
-	px_tls_bind(ctx, &h, &key, c->what, type);
+	h = px_tls_head(s, typed);
+	if (h)
+		px_tls_bind(ctx, h, &key, c->what, type);
 }
 
 /* The call by which a thread that is inside a TLS library's function moves bytes; else NULL. */
