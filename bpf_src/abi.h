@@ -252,7 +252,8 @@ _Static_assert(sizeof(struct px_abi_target) == 16, "px_abi_target is shared with
 #define PX_ABI_EXE_MAX 128	/* bytes of a path that is compared, with the 0 at its end */
 
 /*
- * Control word per socket, written by user space but for `dropped`; looked up for large calls, and
+ * Control word per socket, and with PX_ABI_UNTIED in the key of the plaintext that moves on it (of
+ * which only PX_CTL_SKIP_IN and OUT are looked at), written by user space but for `dropped`; looked up for large calls, and
  * for all while some socket is dropped.
  */
 struct px_abi_control {

@@ -7,6 +7,7 @@
 
 #define PX_TLS_PIECES 32	/* events of one call */
 #define PX_TLS_SMALL 16384	/* bytes for which there are smaller events */
+#define PX_TLS_SKIPPED_MIN 4096	/* smaller calls cost less to copy than to ask about */
 #define PX_TLS_ESTABLISHED 1	/* the state that plaintext has: its positions know no FIN */
 
 static u64 (*px_attach_cookie)(void *ctx) = (void *)174;	/* bpf_get_attach_cookie, kernel 5.15 */
@@ -83,6 +84,21 @@ struct px_tls_moved {
 	u32 pos, peer_pos;	/* of plaintext before it, in its direction and the other one */
 };
 
+/*
+ * Does all of what was moved lie before the place up to which user space wants no bytes? The control
+ * word for plaintext is beside that of its socket.
+ */
+px_inline int px_tls_is_skipped(const struct px_abi_event *h)
+{
+	u64 key = h->sock_id | PX_ABI_UNTIED;
+	struct px_abi_control *c = h->len < PX_TLS_SKIPPED_MIN ? 0 : control.lookup(&key);
+	u32 dir = h->dir & 1;
+
+	return c && c->sock_gen == h->sock_gen &&
+	       c->flags & (dir == PX_ABI_IN ? PX_CTL_SKIP_IN : PX_CTL_SKIP_OUT) &&
+	       (s64)(s32)(c->skip_until[dir] - h->pos) >= (s64)h->len;
+}
+
 px_inline void px_tls_push(void *ctx, const struct px_abi_event *head, const struct px_tls_moved *m)
 {
 	struct px_abi_event h;
@@ -101,6 +117,8 @@ px_inline void px_tls_push(void *ctx, const struct px_abi_event *head, const str
 	h.copied = 0;
 	h.result = (s32)m->len;
 	px_fill_process(&h);
+	if (px_tls_is_skipped(&h))
+		want = 0;
 	if (want <= PX_TLS_SMALL)
 		px_push_bytes(ctx, &h, m->buf, want);
 	else

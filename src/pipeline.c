@@ -120,6 +120,13 @@ static bool pipeline_control(void *ctx, struct px_conn *c, const struct px_abi_c
 {
 	struct px_pipeline *p = ctx;
 
+	/* Of ciphertext nothing is wanted, so all else is about what is inside. */
+	if (c->is_tls && !(ctl && ctl->flags & PX_CTL_DROP)) {
+		int err = px_live_control(p->source, c->sock_id | PX_ABI_UNTIED, ctl);
+
+		if (ctl)
+			return err == 0;
+	}
 	return px_live_control(p->source, c->sock_id, ctl) == 0;
 }
 

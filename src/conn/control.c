@@ -45,19 +45,26 @@ static uint32_t control_flag(enum px_dir dir)
 	return dir == PX_DIR_IN ? PX_CTL_SKIP_IN : PX_CTL_SKIP_OUT;
 }
 
+/* Where the kernel side's count of a direction stands when its stream is at 0. */
+static uint32_t control_base(const struct px_conn *c, enum px_dir dir)
+{
+	return (uint32_t)c->streams[dir].urgent - (c->is_tls ? c->tls_base[dir] : 0);
+}
+
 static void control_skip(struct px_conn *c, enum px_dir dir, uint64_t n)
 {
+	c->control.flags &= ~(uint32_t)PX_CTL_DROP;	/* that is of the ciphertext, and stays with it */
 	c->control.flags |= control_flag(dir);
 	c->control.skip_until[dir] =
 		(uint32_t)(c->streams[dir].end + (n < CONTROL_SKIP_FAR ? n : CONTROL_SKIP_FAR)) +
-		c->streams[dir].urgent;
+		control_base(c, dir);
 	control_tell(c);
 }
 
 void px_control_renew(struct px_conn *c, enum px_dir dir)
 {
 	const struct px_stream *s = &c->streams[dir];
-	int32_t ahead = (int32_t)(c->control.skip_until[dir] - s->urgent - (uint32_t)s->end);
+	int32_t ahead = (int32_t)(c->control.skip_until[dir] - control_base(c, dir) - (uint32_t)s->end);
 
 	if (!(c->control.flags & control_flag(dir)))
 		return;
@@ -72,7 +79,7 @@ void px_control_renew(struct px_conn *c, enum px_dir dir)
 
 void px_control_discard(struct px_conn *c, enum px_dir dir, uint64_t until)
 {
-	if (c->is_tls || until - c->streams[dir].end < CONTROL_SKIP_MIN ||
+	if (until - c->streams[dir].end < CONTROL_SKIP_MIN ||
 	    c->table->opt.limits.body_max > CONTROL_LARGE_COPY)
 		return;
 	control_skip(c, dir, until - c->streams[dir].end);
@@ -127,6 +134,10 @@ static void control_drop(struct px_conn *c)
 void px_control_cipher(struct px_conn *c)
 {
 	c->copies_all = false;
+	if (c->control.flags & (PX_CTL_SKIP_IN | PX_CTL_SKIP_OUT)) {
+		c->control = (struct px_abi_control){ 0 };	/* of plaintext that began elsewhere */
+		control_tell(c);
+	}
 	c->control = (struct px_abi_control){ .flags = PX_CTL_DROP };
 	control_tell(c);
 	c->is_dropped = c->control.flags & PX_CTL_DROP;

@@ -92,6 +92,26 @@ def tls_concurrent(t):
 
 
 @live()
+def tls_large(t):
+    """bodies that nobody will see are not copied; what follows them is, and --port leaves other connections out"""
+    pem, authority = tls.certificate(t.folder)
+    server, other = (t.start(RawServer(t.folder, pem=pem)) for _ in range(2))
+    size = 30_000_000
+    with t.trace(server.pids + other.pids, "--debug", "--port", str(server.address[1])) as tracer:
+        with Client(server.address, t.account, tls.context(authority)) as client, \
+                Client(other.address, [], tls.context(authority)) as unwanted:
+            for i in range(2):
+                client.ask("GET", f"/bytes/{size}?{i}")
+                client.ask("POST", f"/echo?{i}", body=b"l" * size)
+                client.ask("GET", f"/chunked/70000?{i}")
+                unwanted.ask("GET", "/bytes/100")
+    t.check([ex.seen_as("server") for ex in t.account], tracer)
+    are_plain(t, tracer)
+    left = max(int(line.split(" events, ")[1].split()[0]) for line in tracer.errors if "announced and not copied" in line)
+    t.expect(left > 3.5 * size, f"only {left} of {4 * size} bytes were not copied")
+
+
+@live()
 def tls_older_connection(t):
     """connections that are older than the tracer; one whose server waits in SSL_read() misses what that call reads"""
     pem, authority = tls.certificate(t.folder)
