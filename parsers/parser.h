@@ -115,7 +115,7 @@ struct px_frame {
 	 */
 	bool follows;
 	bool expects_none;	/* request: there is no response to wait for */
-	bool begins_here;	/* it is to be measured from the first byte of this view on, not from where it began */
+	bool begins_here;	/* its time counts from the first byte of this view on, not from where it began */
 	bool has_length;	/* its head tells where it ends, whatever lies between: that need not be copied */
 	/*
 	 * The protocol's own, memory from `arena`; a message has begun once it is not NULL. When a

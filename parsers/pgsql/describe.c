@@ -337,7 +337,7 @@ static void describe_request(struct describe *d)
 	d->op = command;
 	px_record_put_str(rec, PGSQL_F_COMMAND, command);
 	px_record_put_int(rec, PGSQL_F_REQ_BYTES,
-			  (int64_t)(d->request->bytes + m->earlier + (d->rsp ? d->rsp->later : 0)));
+			  (int64_t)(d->request->bytes + (d->rsp ? d->rsp->later : 0)));
 	if (m->has_sql)
 		describe_sql(d);
 	if (m->has_sql && m->look.verb_len > 0 &&
@@ -524,7 +524,7 @@ static void describe_response(struct describe *d)
 	struct px_record *rec = d->rec;
 
 	rec->has_resp = true;
-	px_record_put_int(rec, PGSQL_F_RESP_BYTES, (int64_t)(d->response->bytes + m->earlier));
+	px_record_put_int(rec, PGSQL_F_RESP_BYTES, (int64_t)d->response->bytes);
 	rec->raw_resp.head = px_bytes_of(m->raw.ptr, m->raw.len);
 	rec->raw_resp.is_cut = m->raw.is_cut;
 	describe_result(d);

@@ -67,7 +67,6 @@ struct pgsql_request {
 	bool is_executed;	/* an Execute was the last message: what follows tells where it ends */
 	bool is_owed;		/* the server owes it already: a Flush came */
 	bool is_flushed;	/* and nothing behind that */
-	uint64_t earlier;	/* bytes before what is measured */
 	bool is_long;		/* a query that is not waited for as a whole */
 	bool binds_parsed;	/* Bind is of the statement that is parsed in it */
 	bool has_sql, sql_is_cut, has_statement, has_portal, has_bind, has_types;
@@ -113,7 +112,6 @@ struct pgsql_response {
 	uint32_t type_count, type_cap;
 	struct px_bytes error;	/* fields of an error or notice */
 	uint64_t copy_in, copy_out; /* bytes of data */
-	uint64_t earlier;	/* bytes before what is measured */
 	uint64_t later;		/* bytes that the client sent for this behind its request */
 	bool was_copy_in, was_copy_out;
 	/* start-up */

@@ -519,7 +519,6 @@ static struct px_parse_result request_extended(struct request *r, const struct p
 		 * latency.
 		 */
 		r->m->is_flushed = false;
-		r->m->earlier += r->ctx->pos - r->out->first.pos;
 		r->out->begins_here = true;
 	}
 	at = r->m->raw.len;

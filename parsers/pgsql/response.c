@@ -606,7 +606,6 @@ static struct px_parse_result response_message(struct response *r, const struct 
 		if (r->pos > 0)
 			return px_parse_skip(r->pos);
 		own->is_flushed = false;
-		r->m->earlier += r->ctx->pos - r->out->first.pos;
 		r->out->begins_here = true;
 	}
 	part = response_part(r, h);

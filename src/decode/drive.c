@@ -420,7 +420,7 @@ static bool decode_step(struct px_decoder *d, enum px_dir dir)
 	}
 	decode_stamp(d, dd->frame);
 	if (dd->frame->begins_here && front)
-		decode_mark(&dd->frame->first, &front->info, s->pos);
+		dd->frame->first.ts_ns = front->info.ts_ns;
 	dd->frame->begins_here = false;
 	if (!dd->frame->msg && dd->frame->arena.held > 0)
 		px_arena_reset(&dd->frame->arena); /* of what was thought to be one */

@@ -247,8 +247,6 @@ static bool feed_step(struct px_feed *f, enum px_dir dir)
 		d->frame->first.pos = d->pos;
 	d->frame->epoch = f->epoch;
 	r = feed_call(f, dir);
-	if (d->frame->begins_here)
-		d->frame->first.pos = d->pos;
 	d->frame->begins_here = false;
 	if (!d->frame->msg)
 		px_arena_reset(&d->frame->arena);
