@@ -147,6 +147,7 @@ struct pgsql_owed {
 	bool is_open;		/* the client may have more that belongs to it */
 	bool is_flushed;	/* what came before Bind was answered on its own */
 	char verb[6];		/* the beginning of its first keyword, or empty */
+	uint64_t copy_in, later; /* see pgsql_response */
 };
 
 /* A statement that was prepared. */
@@ -207,7 +208,7 @@ struct pgsql_state {
 	bool awaits_ssl, awaits_gss; /* one byte is the answer */
 	uint64_t requests, orphans; /* keys that come next */
 	uint64_t parses, parsed; /* Parse messages sent, and how many of them the server has dealt with */
-	uint64_t copy_in, later; /* see pgsql_response */
+	bool is_copying;	/* the server has asked for data, in answer to what it owes first */
 	uint32_t query_left;	/* bytes of a query whose next statement comes, */
 	uint32_t query_from;	/* and how many characters came before it */
 	char mechanism[24];

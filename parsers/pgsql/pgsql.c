@@ -113,7 +113,7 @@ static void pgsql_reset(void *state)
 	st->in_batch = st->answers_batch = st->has_failed = false;
 	st->query_left = st->query_from = 0;
 	st->parsed = st->parses;
-	st->copy_in = st->later = 0;
+	st->is_copying = false;
 	st->dir[0].must_check = st->dir[1].must_check = true;
 }
 

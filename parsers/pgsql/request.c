@@ -647,17 +647,39 @@ static void request_mechanism(struct pgsql_state *st, const struct pgsql_head *h
 	}
 }
 
+/*
+ * What data, or a password, belongs to. Some clients send data before the server has asked for it,
+ * while answers to earlier requests are on their way. NULL: nothing that waits for an answer.
+ */
+static struct pgsql_owed *request_owner(struct pgsql_state *st)
+{
+	struct pgsql_owed *last = NULL;
+
+	for (uint32_t i = 0; i < st->owed_count; i++) {
+		struct pgsql_owed *o = pgsql_owed_at(st, i);
+
+		if (o->kind == PGSQL_OWES_READY)
+			continue;
+		last = o;
+		if (st->is_copying || memcmp(o->verb, "COPY", 5) == 0)
+			break;
+	}
+	return last;
+}
+
 /* What goes on behind a request that was complete: passwords, data of COPY. */
 static struct px_parse_result request_later(struct request *r, const struct pgsql_head *h)
 {
 	struct pgsql_state *st = r->st;
+	struct pgsql_owed *o = request_owner(st);
 	struct px_parse_result res;
 
 	if (h->type == 'p')
 		request_mechanism(st, h);
-	if (h->type == 'd')
-		st->copy_in += h->body_len;
-	st->later += PGSQL_HEAD + h->body_len;
+	if (o && h->type == 'd')
+		o->copy_in += h->body_len;
+	if (o)
+		o->later += PGSQL_HEAD + h->body_len;
 	r->pos += PGSQL_HEAD + h->body.len;
 	res = px_parse_skip(r->pos);
 	res.discard = h->body_len - h->body.len;

@@ -99,15 +99,15 @@ static struct px_parse_result response_done(struct response *r)
 static bool response_complete(struct response *r, bool is_last)
 {
 	struct pgsql_state *st = r->st;
-	const struct pgsql_owed *next;
+	const struct pgsql_owed *own = response_own(r), *next;
 
-	if (!response_own(r)) {
+	if (!own) {
 		r->m->is_complete = true;
 		return true;
 	}
-	r->m->copy_in = r->m->was_copy_in ? st->copy_in : 0;
-	r->m->later = st->later;
-	st->copy_in = st->later = 0;
+	r->m->copy_in = own->copy_in;
+	r->m->later = own->later;
+	st->is_copying = false;
 	pgsql_owed_pop(st);
 	r->m->is_complete = true;
 	next = pgsql_owed_at(st, 0);
@@ -513,7 +513,7 @@ static int response_part(struct response *r, const struct pgsql_head *h)
 		return 0;
 	case 'G':
 		m->was_copy_in = true;
-		r->st->copy_in = 0;
+		r->st->is_copying |= response_own(r) != NULL;
 		/*
 		 * The Sync that libpq has sent already is ignored, and sent again behind the data.
 		 */
