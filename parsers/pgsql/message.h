@@ -200,6 +200,8 @@ struct pgsql_state {
 	bool is_begun;		/* the client has sent something */
 	bool is_joined;		/* what the server owes is known only from a point on */
 	bool in_batch;		/* requests were made since the last Sync */
+	bool is_ready;		/* ReadyForQuery was the last that came, and nothing was asked since */
+	bool sends_ahead;	/* the client does not wait for ReadyForQuery before it asks again */
 	bool answers_batch;	/* responses were complete since the last ReadyForQuery */
 	uint32_t generation;	/* of owed: a loss begins the next */
 	bool is_starting;	/* the server owes the answer to a start-up */

@@ -21,10 +21,26 @@ static struct px_bytes request_rest(const struct request *r)
 	return px_bytes_sub(r->in, r->pos, SIZE_MAX);
 }
 
+/*
+ * Joined in the middle, or behind a loss, what was taken for the rest of an earlier answer may have
+ * been the answer to what is owed. A client that waits for it asks again when it has it: then
+ * nothing is owed any more.
+ */
+static void request_settle(struct pgsql_state *st)
+{
+	if (st->in_batch || st->is_starting)
+		return;
+	st->sends_ahead |= !st->is_ready && st->owed_count > 0;
+	while (st->is_joined && st->is_ready && !st->sends_ahead && st->owed_count > 0)
+		pgsql_owed_pop(st);
+	st->is_ready = false;
+}
+
 static bool request_begin(struct request *r, enum pgsql_what what)
 {
 	if (r->m)
 		return true;
+	request_settle(r->st);
 	r->m = px_arena_zalloc(&r->out->arena, sizeof(*r->m));
 	if (!r->m)
 		return false;

@@ -169,6 +169,7 @@ static struct px_parse_result response_ready_for_query(struct response *r,
 		return response_done(r); /* another batch's */
 	if (response_is_ready_next(st))
 		response_ready(st);
+	st->is_ready = true;
 	if (!response_keep(r, size))
 		return px_parse_bad(no_memory);
 	if (!r->m)
@@ -567,6 +568,7 @@ static struct px_parse_result response_message(struct response *r, const struct 
 	struct pgsql_owed *own;
 	int part;
 
+	r->st->is_ready = false;
 	own = response_own(r);
 	if (own && own->kind == PGSQL_OWES_ANSWERS && !own->is_open && own->answers == 0 &&
 	    response_complete(r, false)) /* the client had no more that belongs to it */
