@@ -18,7 +18,7 @@
 
 #define PGSQL_HEAD 5			/* bytes of a message's name and length */
 #define PGSQL_WHOLE_MAX (1u << 17)	/* longer messages are not waited for: their beginning is looked at */
-#define PGSQL_OWED_MAX (1u << 16)	/* answers that one connection may wait for */
+#define PGSQL_OWED_MAX (1u << 15)	/* answers that one connection may wait for */
 #define PGSQL_STMTS_MAX 1024		/* statements of one connection that are remembered, */
 #define PGSQL_STMTS_BYTES_MAX (1u << 18) /* and bytes of all of them */
 #define PGSQL_TEXT_MAX 8192		/* bytes of a statement that are remembered */
