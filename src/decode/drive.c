@@ -63,7 +63,10 @@ static void decode_deliver(struct px_decoder *d, enum px_dir dir, unsigned int f
 	d->dirs[dir].need = 0;
 	d->dirs[dir].ask_again = false;
 	f->flags |= flags;
-	decode_mark(&f->last, &s->last, s->pos);
+	if (s->pos == f->first.pos && f->first.ts_ns > 0)
+		f->last = f->first; /* no byte of its own: what comes now tells that it is over */
+	else
+		decode_mark(&f->last, &s->last, s->pos);
 	f->bytes = s->pos - f->first.pos;
 	d->env->frames_made++;
 	d->ever_parsed = true;
