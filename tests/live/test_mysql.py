@@ -7,13 +7,14 @@ import time
 
 from harness import clients, mariadb, tls
 from harness.registry import live
-from harness.servers import need
+from harness.servers import Skip, need
 from harness.tcpdump import Tcpdump
+from harness.told import differences
 from harness.tracer import Failed, binary
 
 
 def same(told, records, what=""):
-    wrong = mariadb.differences(told, records)
+    wrong = differences(told, records)
     if wrong:
         raise Failed(f"{what}: {len(told)} commands, {len(records)} records:\n    " + "\n    ".join(wrong[:8]))
     if not told:
@@ -97,7 +98,7 @@ def languages(t):
     for name in names:
         try:
             client = mariadb.script(server, name)
-        except mariadb.Skip as why:
+        except Skip as why:
             missing.append(str(why))
             continue
         t.stops.append(client.stop)

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """mariadbd on a free port and a UNIX socket, and its clients; what these did, compared with the records."""
-import json
 import os
 import shutil
 import subprocess
 import time
 
-from .servers import LIVE, PYTHON, Server, Skip, built_dir, c_binary, free_port, go_program, need
+from .servers import LIVE, Server, Skip, built_dir, c_binary, free_port, need
+from .told import Told, program
 
 USER, PASSWORD, DATABASE = "app", "not shown", "shop"
 INNODB = ["--innodb-data-file-path=ibdata1:10M:autoextend", "--innodb-log-file-size=4M"]
@@ -48,31 +48,6 @@ class MariaDB(Server):
             time.sleep(0.02)
 
 
-class Told:
-    """A client program: it says when it is connected, waits for a line, and tells each command as a JSON object."""
-
-    def __init__(self, argv, env=None):
-        self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                        text=True, env=env, start_new_session=True)
-        if "connected" not in self.process.stdout.readline():
-            raise RuntimeError(f"{argv}: {self.process.stderr.read()[-500:]}")
-
-    @property
-    def pid(self):
-        return self.process.pid
-
-    def go(self):
-        out, err = self.process.communicate("go\n", 100)
-        if self.process.returncode:
-            raise RuntimeError(f"{self.process.args}: {self.process.returncode}: {err[-500:]}")
-        return [json.loads(line) for line in out.splitlines()]
-
-    def stop(self):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-
-
 def c_client(server, *words, address=None):
     if not shutil.which("mariadb_config"):
         raise Skip("no libmariadb-dev here")
@@ -85,41 +60,5 @@ def c_client(server, *words, address=None):
 
 
 def script(server, name, *words):
-    """clients/mysql_NAME in its language."""
-    kind = name.rsplit(".", 1)[1]
-    env = None
-    if kind == "go":
-        if not os.path.isdir("/usr/share/gocode/src/github.com/go-sql-driver/mysql"):
-            raise Skip("no go-sql-driver here")
-        argv = [go_program("mysql-go", f"{LIVE}/clients/mysql_client.go", GOPATH="/usr/share/gocode")]
-    else:
-        runner = {"py": PYTHON, "rb": "ruby", "pl": "perl", "js": "node"}[kind]
-        argv = [need(runner), f"{LIVE}/clients/{name}"]
-        env = dict(os.environ, NODE_PATH="/usr/share/nodejs")
-    return Told([*argv, server.address[0], str(server.address[1]), USER, PASSWORD, DATABASE, *words], env)
-
-
-def value(record, path):
-    for name in path.split("."):
-        record = (record or {}).get(name)
-    return record
-
-
-def differences(told, records):
-    """Texts, one for each thing that the records of one connection say otherwise than its client."""
-    out = []
-    for i, want in enumerate(told):
-        if i >= len(records):
-            out.append(f"missing: {want}")
-            continue
-        rec = records[i]
-        for path, expected in want.items():
-            got = len(value(rec, "resp.results") or []) if path == "results" else value(rec, path)
-            if got != expected:
-                out.append(f"{want}: {path} is {got!r} in {json.dumps(rec)[:400]}")
-        if {"gap", "unpaired", "noreply"} & set(rec["flags"]) or (rec["status"] == "OK") != (want.get("status") == "OK"):
-            out.append(f"{want}: {rec['status']} {rec['flags']}")
-        if rec["status"] != "-" and not rec["latency_ns"]:
-            out.append(f"{want}: latency {rec['latency_ns']}")
-    out += [f"invented: {json.dumps(rec)[:300]}" for rec in records[len(told):]]
-    return out
+    """clients/NAME, which is one of mysql_*."""
+    return program(name, "github.com/go-sql-driver/mysql", server.address[0], str(server.address[1]), USER, PASSWORD, DATABASE, *words)
