@@ -114,7 +114,6 @@ struct px_frame {
 	 * waited for.
 	 */
 	bool follows;
-	bool expects_none;	/* request: there is no response to wait for */
 	bool begins_here;	/* its time counts from the first byte of this view on, not from where it began */
 	bool has_length;	/* its head tells where it ends, whatever lies between: that need not be copied */
 	/*
