@@ -99,7 +99,7 @@ def follow(t):
 @live()
 def exec_and_exit(t):
     """-f -v: programs that processes of the family run, and how they end; in the text as lines among the others"""
-    script = 'read line; /bin/true; /bin/false; sh -c "sleep 0.05; kill -9 \\$\\$"; exit 5'
+    script = 'exec 2>/dev/null; read line; /bin/true; /bin/false; sh -c "sleep 0.05; kill -9 \\$\\$"; exit 5'
     want = [("exec", "/bin/true", None), ("exit", "exit status 0", 0), ("exec", "/bin/false", None), ("exit", "exit status 1", 0),
             ("exec", shutil.which("sh"), None), ("exec", shutil.which("sleep"), None), ("exit", "exit status 0", 50), ("exit", "killed by SIGKILL", 50),
             ("exit", "exit status 5", 50)]
