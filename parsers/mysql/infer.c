@@ -5,6 +5,7 @@
  */
 #include "mysql/message.h"
 
+#define TEXT_ENOUGH 64	/* bytes of a statement that is not all there */
 #define ATTRIBUTES_MAX 4096	/* bytes of query attributes in front of a text */
 #define SCAN_MAX (64 << 10)	/* bytes that are searched for the beginning of a command */
 
@@ -140,6 +141,23 @@ enum mysql_fit mysql_fit_request(struct px_bytes in)
 	return fit_command(px_bytes_sub(in, MYSQL_HEADER, len), len);
 }
 
+/*
+ * Of a command that is not all there, one word of SQL says too little. Query attributes have bytes
+ * that are no text.
+ */
+static bool fit_is_enough(struct px_bytes in)
+{
+	struct px_bytes text = px_bytes_sub(in, MYSQL_HEADER + 1, TEXT_ENOUGH);
+	unsigned int command = in.len > MYSQL_HEADER ? (unsigned char)in.ptr[MYSQL_HEADER] : 0;
+
+	if ((command != MYSQL_COM_QUERY && command != MYSQL_COM_STMT_PREPARE) ||
+	    in.len >= MYSQL_HEADER + (size_t)mysql_le24(in.ptr))
+		return true;
+	return text.len == TEXT_ENOUGH &&
+	       (fit_is_text(text) || (command == MYSQL_COM_QUERY && text.ptr[1] == 1));
+}
+
+
 /* Commands one behind the other: all have to fit, and the best one says how well. */
 static enum mysql_fit fit_requests(struct px_bytes in)
 {
@@ -147,6 +165,9 @@ static enum mysql_fit fit_requests(struct px_bytes in)
 
 	for (int i = 0; i < 4 && in.len > 0; i++) {
 		enum mysql_fit fit = mysql_fit_request(in);
+
+		if (fit == MYSQL_FIT_STRONG && !fit_is_enough(in))
+			return best;
 
 		if (fit == MYSQL_FIT_NO || fit == MYSQL_FIT_SHORT)
 			return fit == MYSQL_FIT_NO ? fit : best;

@@ -441,6 +441,7 @@ static enum px_sure infer_start(struct px_bytes in)
 static enum px_sure infer_walk(struct px_bytes in, bool is_client, int *points)
 {
 	size_t pos = 0;
+	char before = '\0';
 
 	*points = 0;
 	while (pos < in.len) {
@@ -456,6 +457,10 @@ static enum px_sure infer_walk(struct px_bytes in, bool is_client, int *points)
 			return PX_SURE_NO;
 		if (says == SAYS_MAYBE)
 			return PX_SURE_MAYBE;
+		/* A server tells its key behind the settings, and is ready then. */
+		if (!is_client && before == 'K' && !memchr("SZNEA", h.type, 5))
+			return PX_SURE_NO;
+		before = h.type;
 		*points += says;
 		if (*points >= POINTS)
 			return PX_SURE_YES;

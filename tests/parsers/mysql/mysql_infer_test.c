@@ -48,6 +48,7 @@ static const struct px_infer_row infers[] = {
 	{ WIRE("\x15\x00\x00\x00\x03\x01\x01\x00\x01\xfe\x00\x02n1\x02v"), PX_SURE_MAYBE,
 	  PX_FRAME_REQUEST },
 	{ WIRE("\x09\x00\x00"), PX_SURE_MAYBE, 0 },
+	{ WIRE("\xa7\x00\x00\x00\x16SET INFO PUB user:\x00\x00\x00\x0f"), PX_SURE_MAYBE, PX_FRAME_REQUEST },
 	/* others' */
 	{ WIRE("\x09\x00\x00\x00\x03SELEKT 1"), PX_SURE_NO, 0 },
 	{ WIRE("\x09\x00\x00\x05\x03SELECT 1"), PX_SURE_NO, 0 },
