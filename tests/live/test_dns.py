@@ -8,6 +8,7 @@ import socket
 import subprocess
 
 from harness import clients, dns
+from harness.cuts import only_true
 from harness.registry import live
 from harness.servers import LIVE, PYTHON, go_program, need
 from harness.tcpdump import Tcpdump
@@ -72,6 +73,19 @@ def named_all_types(t):
     rcodes = {"0": "NOERROR", "3": "NXDOMAIN", "5": "REFUSED"}
     t.expect(sorted((int(m[1], 16), rcodes[m[3]]) for m in theirs if m[0] in ("1", "True")) ==
              sorted((r["stream"], r["status"]) for r in captured), "tshark's outcomes are others")
+
+
+@live(probes=False)
+def captures(t):
+    """tcpdump's file of questions over UDP and TCP, cut at each packet: what is told is so"""
+    server = t.start(dns.named(t.folder))
+    path = os.path.join(t.folder, "dns.pcap")
+    with Tcpdump(server.address[1], path):
+        said = [dns.dig(server.address, *way, f"{name}.example.test", kind) for name, kind in TYPES[:3] + [("nosuch", "A")]
+                for way in ((), ("+tcp",), ("+ignore", "+noedns"))]
+    whole = replay(path)
+    compare(t, said, whole, "client")
+    only_true(t.folder, path, whole, replay)
 
 
 @live()
