@@ -9,6 +9,8 @@ from harness.registry import live
 from harness.servers import Nginx, RawServer, blocked_server
 from harness.tracer import Failed
 
+ALONE = True
+
 # These two see a call only if its beginning was seen as well.
 NEED_ENTRY = ("kprobe", "fentry")
 

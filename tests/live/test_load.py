@@ -8,6 +8,8 @@ from harness.raw import Client
 from harness.registry import live
 from harness.servers import Nginx, RawServer, need
 
+ALONE = True
+
 
 @live(slow=True, perf=True)
 def wrk_200000(t):

@@ -10,6 +10,8 @@ from harness.registry import live
 from harness.servers import Nginx, Skip, echo_id_binary, echo_id_server
 from harness.tracer import Failed
 
+ALONE = True
+
 THREADS = 4
 
 

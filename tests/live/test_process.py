@@ -11,6 +11,8 @@ from harness.registry import live
 from harness.servers import Nginx, need
 from harness.tracer import SLOW, Failed, binary
 
+ALONE = True
+
 
 @live(perf=True)
 def signals(t):

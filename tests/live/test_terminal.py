@@ -19,6 +19,8 @@ from harness.registry import live
 from harness.servers import LIVE, RawServer, c_binary, need
 from harness.tracer import BANNER, IN_VM, SLOW, Failed, binary
 
+ALONE = True
+
 # $PID is a server of ours.
 FAILED = "pxtrace -jp $PID | jq -c 'select(.ok|not)|{ts,comm,proto,op,target,status,error}'"
 SLOWEST = "pxtrace -j http | jq -r 'select(.latency_ns>2e8)|[.latency_ns/1e6,.req.method,.req.url]|@tsv'"

@@ -9,6 +9,8 @@ from harness.registry import live
 from harness.servers import LIVE, Nginx, c_binary, need
 from harness.tracer import SLOW, binary
 
+ALONE = True
+
 CPU = "/sys/devices/system/cpu/cpu1/online"
 
 

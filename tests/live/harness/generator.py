@@ -6,7 +6,7 @@ import os
 import subprocess
 
 from .account import Exchange
-from .servers import LIVE, built_dir, newer
+from .servers import LIVE, building, built_dir, newer
 from .tracer import SLOW, Failed
 
 STEP = 16
@@ -14,10 +14,9 @@ STEP = 16
 
 def binary():
     path, sources = f"{built_dir()}/generator", sorted(glob.glob(f"{LIVE}/generator/*.[ch]"))
-    if not newer(path, *sources):
-        made = f"{path}.{os.getpid()}"
-        subprocess.run(["cc", "-O2", "-Wall", "-o", made, *(s for s in sources if s.endswith(".c"))], check=True)
-        os.rename(made, path)
+    with building():
+        if not newer(path, *sources):
+            subprocess.run(["cc", "-O2", "-Wall", "-o", path, *(s for s in sources if s.endswith(".c"))], check=True)
     return path
 
 

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import time
 
-from .servers import LIVE, Server, Skip, built_dir, c_binary, free_port, need
+from .servers import LIVE, Server, Skip, building, built_dir, c_binary, free_port, need
 from .told import Told, program
 
 USER, PASSWORD, DATABASE = "app", "not shown", "shop"
@@ -15,12 +15,13 @@ INNODB = ["--innodb-data-file-path=ibdata1:10M:autoextend", "--innodb-log-file-s
 def template():
     """An empty data folder, made once."""
     folder = f"{built_dir()}/mariadb-data"
-    if not os.path.exists(f"{folder}/done"):
-        shutil.rmtree(folder, ignore_errors=True)
-        subprocess.run([need("mariadb-install-db"), "--no-defaults", f"--datadir={folder}", "--skip-test-db",
-                        "--auth-root-authentication-method=normal", "--skip-name-resolve", *INNODB],
-                       stdout=subprocess.DEVNULL, check=True, timeout=100)
-        open(f"{folder}/done", "w").close()
+    with building():
+        if not os.path.exists(f"{folder}/done"):
+            shutil.rmtree(folder, ignore_errors=True)
+            subprocess.run([need("mariadb-install-db"), "--no-defaults", f"--datadir={folder}", "--skip-test-db",
+                            "--auth-root-authentication-method=normal", "--skip-name-resolve", *INNODB],
+                           stdout=subprocess.DEVNULL, check=True, timeout=100)
+            open(f"{folder}/done", "w").close()
     return folder
 
 

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real servers on free loopback ports, each a process of its own with the pids that are to be traced."""
+import contextlib
+import fcntl
 import glob
 import json
 import os
@@ -183,6 +185,14 @@ def built_dir():
     return path
 
 
+@contextlib.contextmanager
+def building():
+    """One process at a time builds, or looks whether it has to."""
+    with open(f"{built_dir()}/lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def newer(target, *sources):
     return os.path.exists(target) and all(os.path.getmtime(target) >= os.path.getmtime(path) for path in sources)
 
@@ -209,21 +219,23 @@ def go_tools():
 def go_binary(variant="plain", go=None):
     go = go or need("go")
     binary, source = f"{built_dir()}/go-server-{variant}{go.replace('/', '-')}", f"{LIVE}/servers/go/main.go"
-    if not newer(binary, source):
-        cgo, args = GO_VARIANTS[variant]
-        env = dict(os.environ, CGO_ENABLED=cgo, GOFLAGS="-mod=mod", GOTOOLCHAIN="local", GOPROXY="off")
-        env.setdefault("HOME", "/root")
-        subprocess.run([go, "build", *args, "-o", binary, "."], cwd=f"{LIVE}/servers/go", env=env, check=True)
+    cgo, args = GO_VARIANTS[variant]
+    env = dict(os.environ, CGO_ENABLED=cgo, GOFLAGS="-mod=mod", GOTOOLCHAIN="local", GOPROXY="off")
+    env.setdefault("HOME", "/root")
+    with building():
+        if not newer(binary, source):
+            subprocess.run([go, "build", *args, "-o", binary, "."], cwd=f"{LIVE}/servers/go", env=env, check=True)
     return binary
 
 
 def go_program(name, source, **env):
     """A program of one file, of the standard library or of Debian's packages."""
     binary = f"{built_dir()}/{name}"
-    if not newer(binary, source):
-        env = dict(os.environ, GO111MODULE="off", CGO_ENABLED="0", GOTOOLCHAIN="local", GOFLAGS="", **env)
-        env.setdefault("HOME", "/root")
-        subprocess.run([need("go"), "build", "-o", binary, source], env=env, check=True, timeout=300)
+    env = dict(os.environ, GO111MODULE="off", CGO_ENABLED="0", GOTOOLCHAIN="local", GOFLAGS="", **env)
+    env.setdefault("HOME", "/root")
+    with building():
+        if not newer(binary, source):
+            subprocess.run([need("go"), "build", "-o", binary, source], env=env, check=True, timeout=300)
     return binary
 
 
@@ -234,8 +246,9 @@ def go_server(_folder, pem=None, **kwargs):
 
 def c_binary(name, source, *flags):
     binary = f"{built_dir()}/{name}"
-    if not newer(binary, source):
-        subprocess.run(["cc", "-O2", "-Wall", "-o", binary, source, *flags], check=True)
+    with building():
+        if not newer(binary, source):
+            subprocess.run(["cc", "-O2", "-Wall", "-o", binary, source, *flags], check=True)
     return binary
 
 
