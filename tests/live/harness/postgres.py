@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 
-from .servers import Server, Skip, built_dir, children_of, free_port, need
+from .servers import Server, Skip, building, built_dir, children_of, free_port, need
 
 USER, MD5_USER, PASSWORD, DATABASE = "app", "legacy", "not shown", "shop"
 ADMIN = "postgres"  # who needs no password
@@ -50,20 +50,21 @@ def as_nobody(*argv, **kwargs):
 def template():
     """A data folder with users and a database, made once."""
     path = f"{built_dir()}/postgres-data"
-    if not os.path.exists(f"{path}/PG_VERSION"):
-        with tempfile.TemporaryDirectory(prefix="pxtrace-postgres-") as folder:
-            os.chmod(folder, 0o711)
-            data = f"{folder}/data"
-            os.mkdir(data, 0o700)
-            shutil.chown(data, "nobody", "nogroup")
-            as_nobody(tool("initdb"), "-D", data, "-U", ADMIN, "-N", "-A", "trust", "--no-locale", "-E", "UTF8", "--wal-segsize=1",
-                      stdout=subprocess.DEVNULL)
-            for name, text in ((ADMIN, SETUP), (DATABASE, TABLES)):
-                as_nobody(tool("postgres"), "--single", "-D", data, name, input=text.encode(), capture_output=True)
-            with open(f"{data}/pg_hba.conf", "w") as file:
-                file.write(ACCESS)
-            shutil.copytree(data, f"{path}-new", dirs_exist_ok=True)
-        os.rename(f"{path}-new", path)
+    with building():
+        if not os.path.exists(f"{path}/PG_VERSION"):
+            with tempfile.TemporaryDirectory(prefix="pxtrace-postgres-") as folder:
+                os.chmod(folder, 0o711)
+                data = f"{folder}/data"
+                os.mkdir(data, 0o700)
+                shutil.chown(data, "nobody", "nogroup")
+                as_nobody(tool("initdb"), "-D", data, "-U", ADMIN, "-N", "-A", "trust", "--no-locale", "-E", "UTF8", "--wal-segsize=1",
+                          stdout=subprocess.DEVNULL)
+                for name, text in ((ADMIN, SETUP), (DATABASE, TABLES)):
+                    as_nobody(tool("postgres"), "--single", "-D", data, name, input=text.encode(), capture_output=True)
+                with open(f"{data}/pg_hba.conf", "w") as file:
+                    file.write(ACCESS)
+                shutil.copytree(data, f"{path}-new", dirs_exist_ok=True)
+            os.rename(f"{path}-new", path)
     return path
 
 
