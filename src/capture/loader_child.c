@@ -5,7 +5,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <linux/securebits.h>
 #include <pthread.h>
 #include <signal.h>
@@ -25,18 +24,8 @@
 #include "capture/calls.h"
 #include "capture/embedded.h"
 #include "capture/loader_private.h"
-#include "capture/pages.h"
 #include "capture/perf.h"
 
-#define CHILD_FLAGS 180
-#define CHILD_PART_FLAGS 4
-#define CHILD_PAGE_FLAGS 4
-#define CHILD_EVENT_MAX (68 << 10)	/* payload of the largest event: 64 kB of headers and what is around them */
-#define CHILD_EVENT_MAX_PERF (63 << 10)	/* the same where a record has to be smaller than 64 kB, with its heads */
-#define CHILD_SOCKETS_MAX 65536		/* that the kernel side keeps something about */
-#define CHILD_TARGETS_MAX 65536
-#define CHILD_TIES_MAX 16384		/* contexts of TLS libraries whose socket is kept */
-#define CHILD_GO_CALLS_MAX 32768	/* goroutines that wait for bytes of a TLS connection */
 #define CHILD_NOBODY 65534
 
 static const char *const child_sources[PX_PROBES] = {
@@ -44,13 +33,6 @@ static const char *const child_sources[PX_PROBES] = {
 	[PX_PROBE_FENTRY] = "syscalls.bpf.c",
 	[PX_PROBE_KPROBE] = "syscalls.bpf.c",
 	[PX_PROBE_TRACEPOINT] = "syscalls.bpf.c",
-};
-
-static const char *const child_back_end[PX_PROBES] = {
-	[PX_PROBE_SOCK] = "-DPX_BACK_END_SOCK",
-	[PX_PROBE_FENTRY] = "-DPX_BACK_END_FENTRY",
-	[PX_PROBE_KPROBE] = "-DPX_BACK_END_KPROBE",
-	[PX_PROBE_TRACEPOINT] = "-DPX_BACK_END_TRACEPOINT",
 };
 
 void px_child_note(struct px_child *c, const char *fmt, ...)
@@ -67,8 +49,7 @@ void px_child_note(struct px_child *c, const char *fmt, ...)
 	}
 }
 
-/* With --debug: how long it has taken so far. */
-static void child_phase(const struct px_child *c, const char *what)
+void px_child_phase(const struct px_child *c, const char *what)
 {
 	if (c->req->debug)
 		dprintf(STDERR_FILENO, "loader: %s after %.1f ms\n", what,
@@ -140,222 +121,6 @@ static int child_open_bcc(struct px_child *c)
 		memcpy(symbols[i].slot, &at, sizeof(at));
 	}
 	return 0;
-}
-
-PX_PRINTF(2, 3) static const char *child_flag(struct px_child *c, const char *fmt, ...)
-{
-	char *text = c->text[c->texts++];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(c->text[0]), fmt, ap);
-	va_end(ap);
-	return text;
-}
-
-/* The test of a number against constants: "-DNAME(n)=(0||(n)==1||(n)==2)". */
-static const char *child_number_test(struct px_child *c, const char *name, const uint32_t *numbers,
-				     size_t count)
-{
-	char *out = c->text[c->texts++];
-	size_t size = sizeof(c->text[0]), n = (size_t)snprintf(out, size, "-D%s(n)=(0", name);
-
-	for (size_t i = 0; i < count && n < size; i++)
-		n += (size_t)snprintf(out + n, size - n, "||(n)==%uu", numbers[i]);
-	if (n < size)
-		snprintf(out + n, size - n, ")");
-	return out;
-}
-
-static const char *child_exe_test(struct px_child *c, const struct px_targets *t)
-{
-	char *out = c->text[c->texts++];
-	size_t size = sizeof(c->text[0]),
-	       n = (size_t)snprintf(out, size, "-DPX_TARGET_EXE_TEST(i,d)=(0");
-
-	for (size_t i = 0; i < t->exe_count && n < size; i++)
-		n += (size_t)snprintf(out + n, size - n, "||((i)==%" PRIu64 "ull&&(d)==%uu)",
-				      t->exes[i].ino, t->exes[i].kernel_dev);
-	if (n < size)
-		snprintf(out + n, size - n, ")");
-	return out;
-}
-
-static const char *child_cgroup_test(struct px_child *c, size_t count)
-{
-	char *out = c->text[c->texts++];
-	size_t size = sizeof(c->text[0]), n = (size_t)snprintf(out, size, "-DPX_CGROUP_TEST=0");
-
-	for (size_t i = 0; i < count && n < size; i++)
-		n += (size_t)snprintf(out + n, size - n, "||PX_IN_CGROUP(%zu)", i);
-	return out;
-}
-
-/* A part of an address and its mask, as a load from memory gives them. */
-static uint64_t child_mask(const struct px_net *net, size_t at, size_t size, uint64_t *mask)
-{
-	uint8_t bits[16];
-	uint64_t value = 0;
-
-	*mask = 0;
-	for (size_t i = 0; i < sizeof(bits); i++)
-		bits[i] = (uint8_t)(net->bits >= 8 * (i + 1) ? 0xff
-				    : net->bits <= 8 * i     ? 0
-							     : 0xff00 >> (net->bits - 8 * i));
-	memcpy(&value, net->addr + at, size);
-	memcpy(mask, bits + at, size);
-	return value;
-}
-
-static const char *child_host_test(struct px_child *c, const struct px_ends *ends)
-{
-	char *out = c->text[c->texts++];
-	size_t size = sizeof(c->text[0]), n = (size_t)snprintf(out, size, "-DPX_HOST_TEST=0");
-
-	for (size_t i = 0; i < ends->net_count && n < size; i++) {
-		const struct px_net *net = &ends->nets[i];
-		uint64_t mask, low_mask, value = child_mask(net, 0, net->is_v6 ? 8 : 4, &mask),
-					 low = child_mask(net, 8, 8, &low_mask);
-
-		if (net->is_v6)
-			n += (size_t)snprintf(out + n, size - n,
-					      "||px_in_net6(h,0x%" PRIx64 ",0x%" PRIx64
-					      ",0x%" PRIx64 ",0x%" PRIx64 ")",
-					      value, mask, low, low_mask);
-		else
-			n += (size_t)snprintf(out + n, size - n,
-					      "||px_in_net4(h,0x%" PRIx64 ",0x%" PRIx64 ")", value,
-					      mask);
-	}
-	return out;
-}
-
-/* Which of their connections. */
-static int child_ends_flags(struct px_child *c, const char **flags)
-{
-	const struct px_ends *ends = &c->req->targets->ends;
-	uint32_t ports[PX_PORTS_MAX];
-	int n = 0;
-
-	for (size_t i = 0; i < ends->port_count; i++)
-		ports[i] = ends->ports[i];
-	if (ends->port_count)
-		flags[n++] = child_number_test(c, "PX_PORT_TEST", ports, ends->port_count);
-	if (ends->net_count)
-		flags[n++] = child_host_test(c, ends);
-	if (ends->role)
-		flags[n++] = child_flag(c, "-DPX_ROLE_WANTED=%d", (int)ends->role);
-	return n;
-}
-
-/* Who is traced. What was not asked for is not compiled in, so that it costs nothing. */
-static int child_target_flags(struct px_child *c, const char **flags)
-{
-	const struct px_targets *t = c->req->targets;
-	int n = 0;
-
-	if (px_targets_use_map(t)) {
-		flags[n++] = "-DPX_TARGET_MAP";
-		flags[n++] = child_flag(c, "-DPX_TARGETS_MAX=%d", CHILD_TARGETS_MAX);
-		flags[n++] = child_flag(c, "-DPX_TARGET_NEEDS=%u", px_targets_needs(t));
-	} else if (t->pid_count) {
-		flags[n++] = child_number_test(c, "PX_PID_TEST", t->pids, t->pid_count);
-	}
-	if (t->follow)
-		flags[n++] = "-DPX_TARGET_FOLLOW";
-	if (c->req->tells_procs)
-		flags[n++] = "-DPX_TELL_PROCS";
-	if (t->comm.end) {
-		flags[n++] = "-DPX_TARGET_COMM_TEST";
-		flags[n++] = child_flag(c, "-DPX_GLOB_BEGIN=%" PRIu64 "ull", t->comm.begin);
-		flags[n++] = child_flag(c, "-DPX_GLOB_STARS=%" PRIu64 "ull", t->comm.stars);
-		flags[n++] = child_flag(c, "-DPX_GLOB_END=%" PRIu64 "ull", t->comm.end);
-	}
-	if (t->exe_count)
-		flags[n++] = child_exe_test(c, t);
-	if (t->uid_count)
-		flags[n++] = child_number_test(c, "PX_UID_TEST", t->uids, t->uid_count);
-	if (t->cgroup_count) {
-		flags[n++] = child_flag(c, "-DPX_CGROUPS_FD=%d", c->fds[PX_MAP_CGROUPS]);
-		flags[n++] = child_cgroup_test(c, t->cgroup_count);
-	}
-	if (t->own_group)
-		flags[n++] = child_flag(c, "-DPX_OWN_GROUP=%u", t->own_group);
-	if (t->pid_ns)
-		flags[n++] = child_flag(c, "-DPX_PID_NS=%uu", t->pid_ns);
-	return n;
-}
-
-/*
- * Where the kernel sees the pages of files. Without it there are no bytes of what sendfile moves.
- */
-static int child_page_flags(struct px_child *c, const char **flags)
-{
-	struct px_pages pages;
-	int n = 0;
-
-	if (c->req->part != PX_PART_MAIN || px_pages_find(c->btf, &pages) < 0)
-		return 0;
-	flags[n++] = child_flag(c, "-DPX_PAGE_BASE=0x%" PRIx64 "ull", pages.base);
-	flags[n++] = child_flag(c, "-DPX_PAGE_ARRAY=0x%" PRIx64 "ull", pages.array);
-	flags[n++] = child_flag(c, "-DPX_PAGE_SIZE=%ldull", sysconf(_SC_PAGESIZE));
-	flags[n++] = child_flag(c, "-DPX_PAGE_UPTODATE=%d", pages.uptodate_bit);
-	child_phase(c, "pages found");
-	return n;
-}
-
-/* How events come to user space. */
-static int child_transport_flags(struct px_child *c, const char **flags)
-{
-	int n = 0;
-
-	flags[n++] = child_flag(c, "-DPX_EVENTS_FD=%d", c->fds[PX_MAP_EVENTS]);
-	if (c->reply->transport == PX_TRANSPORT_PERF) {
-		flags[n++] = "-DPX_TRANSPORT_PERF";
-		flags[n++] = child_flag(c, "-DPX_CPUS=%d", px_perf_map_entries() / 2);
-		flags[n++] =
-			child_flag(c, "-DPX_PERF_BYTES=%zu", px_perf_cpu_bytes(c->req->ring_bytes));
-		flags[n++] = child_flag(c, "-DPX_EVENT_MAX=%d", CHILD_EVENT_MAX_PERF);
-		return n;
-	}
-	/* Called when a quarter is full: time to drain the rest while the producers go on. */
-	flags[n++] = child_flag(c, "-DPX_WAKE_MARK=%zu", c->req->ring_bytes / 4);
-	flags[n++] = child_flag(c, "-DPX_EVENT_MAX=%d", CHILD_EVENT_MAX);
-	return n;
-}
-
-static int child_flags(struct px_child *c, enum px_probe probe, const char **flags)
-{
-	int n = 0, offsets;
-
-	c->texts = 0;
-	flags[n++] = child_back_end[probe];
-	flags[n++] = "-g0";
-	flags[n++] = "-Xclang";
-	flags[n++] = "-disable-llvm-passes";
-	if (!c->reads_all_headers) {	/* but bpf_src/helpers.bpf.h in their place */
-		flags[n++] = "-D_UAPI__LINUX_BPF_H__";
-		flags[n++] = "-D__BPF_HELPERS_H";
-		flags[n++] = "-DPX_OWN_HELPERS";
-	}
-	/* Else it would be a call that the verifier finds, in words that name nothing. */
-	flags[n++] = "-Werror=implicit-function-declaration";
-	n += child_transport_flags(c, flags + n);
-	flags[n++] = child_flag(c, "-DPX_COPY_MAX=%uULL", c->req->copy_max);
-	if (c->req->datagrams)
-		flags[n++] = child_flag(c, "-DPX_DATAGRAM_COPY=%uULL", c->req->datagram_max);
-	flags[n++] = child_flag(c, "-DPX_CONTROL_MAX=%d", CHILD_SOCKETS_MAX);
-	flags[n++] = child_flag(c, "-DPX_MOVED_MAX=%d", CHILD_SOCKETS_MAX);
-	n += child_target_flags(c, flags + n);
-	n += child_ends_flags(c, flags + n);
-	offsets = px_btf_defines(c->btf, flags + n,
-				 (size_t)(CHILD_FLAGS - n - CHILD_PAGE_FLAGS - CHILD_PART_FLAGS),
-				 &c->reply->error);
-	if (offsets < 0)
-		return -1;
-	n += offsets;
-	child_phase(c, "types read");
-	return n + child_page_flags(c, flags + n);
 }
 
 static int child_target_tables(struct px_child *c)
@@ -474,9 +239,9 @@ void *px_child_compile(struct px_child *c, const char *text, const char **flags,
 /* Compile and load one back end. */
 static int child_make(struct px_child *c, enum px_probe probe)
 {
-	const char *flags[CHILD_FLAGS];
+	const char *flags[PX_CHILD_FLAGS];
 	struct px_buf text = px_buf_of(1 << 20);
-	int count = child_flags(c, probe, flags);
+	int count = px_child_flags(c, probe, flags);
 
 	if (count < 0)
 		return -1;
@@ -491,7 +256,7 @@ static int child_make(struct px_child *c, enum px_probe probe)
 		return px_error_set(&c->reply->error, PX_EXIT_HOST,
 				    "please report this with the file named above",
 				    "the kernel side does not compile");
-	child_phase(c, "compiled");
+	px_child_phase(c, "compiled");
 	if (px_child_load(c, probe) < 0 || child_tables(c) < 0)
 		return -1;
 	c->reply->probe = probe;
@@ -503,7 +268,7 @@ static int child_make_tls(struct px_child *c)
 {
 	const char *source = c->req->part == PX_PART_GO ? "tls_go.bpf.c" : "tls.bpf.c";
 	const struct px_loaded *base = c->req->base;
-	const char *flags[CHILD_FLAGS + 4];
+	const char *flags[PX_CHILD_FLAGS];
 	struct px_buf text = px_buf_of(1 << 20);
 	int count;
 
@@ -512,18 +277,14 @@ static int child_make_tls(struct px_child *c)
 	c->reply->probe = base->probe;
 	c->reply->transport = base->transport;
 	c->reply->uprobe_multi = px_btf_has_field(c->btf, "bpf_uprobe_multi_link", "path");
-	count = child_flags(c, base->probe, flags);
+	count = px_child_flags(c, base->probe, flags);
 	if (count < 0)
 		return -1;
-	flags[count++] = child_flag(c, "-DPX_TIES_MAX=%d", CHILD_TIES_MAX);
-	flags[count++] = "-UPX_MOVED_MAX";	/* this map is not used */
-	flags[count++] = "-DPX_MOVED_MAX=1";
-	flags[count++] = child_flag(c, "-DPX_GO_CALLS_MAX=%d", CHILD_GO_CALLS_MAX);
 	if (px_bpf_text(&text, source) < 0 || px_buf_append(&text, px_bytes_of("", 1)) < 0)
 		return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL, "no memory for %s",
 				    source);
 	c->module = px_child_compile(c, text.ptr, flags, count);
-	child_phase(c, source);
+	px_child_phase(c, source);
 	px_buf_fini(&text);
 	if (!c->module)
 		return px_error_set(&c->reply->error, PX_EXIT_HOST,
@@ -672,7 +433,7 @@ static int child_prepare(struct px_child *c)
 		return px_error_set(&c->reply->error, PX_EXIT_FAILED, NULL,
 				    "cannot start a thread");
 	result = child_open_bcc(c);
-	child_phase(c, "libbcc open");
+	px_child_phase(c, "libbcc open");
 	pthread_join(thread, NULL);
 	c->btf = types.btf;
 	if (result == 0 && types.result < 0)
@@ -706,11 +467,11 @@ int px_loader_child(const struct px_load_request *req, const char *dir, int sock
 				  (!child_tries_again(&c) || child_make_tls(&c) < 0);
 	else if (child_events(&c) < 0 || child_cgroups(&c) < 0 || child_choose(&c) < 0)
 		c.reply->failed = 1;
-	child_phase(&c, "done");
+	px_child_phase(&c, "done");
 	if (child_send(&c, sock) != 0 || c.reply->failed)
 		return 1;
 	*c.reply = (struct px_load_reply){ .probe = c.reply->probe };
 	px_child_load_late(&c);
-	child_phase(&c, "late programs");
+	px_child_phase(&c, "late programs");
 	return child_send(&c, sock);
 }

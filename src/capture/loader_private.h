@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Shared by the two files of the loader child: loader_child.c compiles, loader_load.c loads. */
+/*
+ * Shared by the files of the loader child: loader_child.c compiles, with what loader_flags.c says and
+ * loader_part.c does beside it; loader_load.c loads.
+ */
 #ifndef PX_CAPTURE_LOADER_PRIVATE_H
 #define PX_CAPTURE_LOADER_PRIVATE_H
 
@@ -11,6 +14,7 @@
 #include "capture/btf.h"
 #include "capture/loader_child.h"
 
+#define PX_CHILD_FLAGS 180	/* room for those of one compilation */
 #define PX_CHILD_LOG (1 << 20)	/* bytes of what the verifier says of one program */
 
 /* The calls into libbcc; its headers are C++ beyond these. */
@@ -62,6 +66,15 @@ struct px_child {
 
 /* Say a sentence to the user: something could not be had. */
 PX_PRINTF(2, 3) void px_child_note(struct px_child *c, const char *fmt, ...);
+
+/* With --debug: how long it has taken so far. */
+void px_child_phase(const struct px_child *c, const char *what);
+
+/*
+ * What clang is told for this back end: fills flags, of PX_CHILD_FLAGS. Returns how many, or -1 with
+ * reply->error filled.
+ */
+PX_MUST_USE int px_child_flags(struct px_child *c, enum px_probe probe, const char **flags);
 
 /* Compile. Returns libbcc's module, or NULL; what it had to say is on stderr. */
 void *px_child_compile(struct px_child *c, const char *text, const char **flags, int count);
