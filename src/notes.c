@@ -81,6 +81,9 @@ static void notes_silence(const struct px_notes *n, const struct px_source_loss 
 	const char *which = s->conns_seen && s->conns_unix == s->conns_seen ? "UNIX " : "";
 	const unsigned long long conns = s->conns_seen, datagrams = n->table->peers.datagrams;
 	const char *many = conns == 1 ? "" : "s";
+	const char *none = n->opt->protos.count || n->opt->no_protos.count
+				   ? "of none of the protocols that were asked for"
+				   : "of no protocol that pxtrace knows";
 	const char *stranger = n->stranger_count ? n->strangers[0].text : "a library";
 	char bytes[4 * sizeof(env->unknown) + 1];
 
@@ -103,14 +106,14 @@ static void notes_silence(const struct px_notes *n, const struct px_source_loss 
 	else if (env->not_understood_bytes > 0)
 		snprintf(
 			text, size,
-			"%llu bytes on %llu %sconnection%s, of no protocol that pxtrace knows; the first are \"%s\"",
-			(unsigned long long)env->not_understood_bytes, conns, which, many, bytes);
+			"%llu bytes on %llu %sconnection%s, %s; the first are \"%s\"",
+			(unsigned long long)env->not_understood_bytes, conns, which, many, none, bytes);
 	else if (s->conns_seen == 0 && n->table->datagrams.understood > 0)
 		snprintf(text, size, "%llu datagram%s, no complete exchange yet", datagrams,
 			 datagrams == 1 ? "" : "s");
 	else if (s->conns_seen == 0)
-		snprintf(text, size, "%llu datagram%s, of no protocol that pxtrace knows",
-			 datagrams, datagrams == 1 ? "" : "s");
+		snprintf(text, size, "%llu datagram%s, %s", datagrams, datagrams == 1 ? "" : "s",
+			 none);
 	else if (*which)
 		snprintf(text, size,
 			 "only UNIX sockets: %llu connection%s, no complete message yet", conns,

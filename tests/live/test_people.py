@@ -132,6 +132,8 @@ def silence_is_explained(t):
 
     text = silence_of(t, server.pids, ask, "status >= 500")
     t.expect(text == "2 messages, none of which the filter expression wants", text)
+    text = silence_of(t, server.pids, ask, "--proto=dns,redis")
+    t.expect("of none of the protocols that were asked for; the first are \"GET /" in text, text)
 
 
 @live(probes=False)
