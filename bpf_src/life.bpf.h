@@ -168,7 +168,7 @@ px_inline void px_target_change(u32 tgid, u32 condition, int holds)
 	struct px_abi_target *t = targets.lookup(&tgid);
 	u32 flags = t ? t->flags : 0;
 
-	if (!tgid || (!t && (!holds || (PX_TARGET_NEEDS & PX_TARGET_NAMED))))
+	if (!tgid || (!t && (!holds || (PX_TARGET_NEEDS & PX_TARGET_NAMED) != 0)))
 		return;
 	flags = px_target_decide(holds ? flags | condition : flags & ~condition);
 	if (t)

@@ -13,6 +13,8 @@ from harness.registry import live
 from harness.servers import PYTHON, Nginx, Skip, free_port, need
 from harness.tracer import IN_VM, SLOW, Failed, Tracer, binary
 
+ALONE = True
+
 IN_GROUP = 'echo $$ >"$1/cgroup.procs"; shift; exec "$@"'
 
 
