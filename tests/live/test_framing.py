@@ -80,7 +80,7 @@ def methods_and_codes(t):
     traced(t, drive)
 
 
-@live(vm=True)
+@live()
 def expect_continue(t):
     """100-continue with a 2 MB upload: the interim answer belongs to the exchange."""
     def drive(connect):

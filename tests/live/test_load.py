@@ -46,7 +46,7 @@ def wrk_200000(t):
     t.expect(off <= 64, f"{off} records differ from the log per connection: {list(different.items())[:4]}")
 
 
-@live(vm=True, perf=True)
+@live(perf=True)
 def many_connections(t):
     """A connection per request, from several threads at once"""
     server = t.start(Nginx(t.folder))
