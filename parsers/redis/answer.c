@@ -56,6 +56,8 @@ static void answer_count(struct redis_state *st, struct redis_msg *m, struct px_
 	if (m->is_decided)
 		return;
 	m->is_decided = true;
+	m->may_be_secret = (st->hides_strays || st->is_behind_name) && strchr("$=*~%", m->type);
+	st->is_behind_name = false;
 	m->db = st->db;
 	out->kind = PX_FRAME_RESPONSE;
 	out->key = st->responses++;
@@ -183,6 +185,16 @@ static void answer_apply(struct redis_state *st, const struct redis_msg *m,
 	}
 }
 
+/* Behind a loss, elements of an aggregate are taken for answers. */
+static void answer_remember_name(struct redis_state *st, const struct redis_msg *m)
+{
+	struct redis_walk w = answer_walk(m);
+	struct redis_value v;
+
+	st->is_behind_name = st->is_joined && m->type == '$' && redis_walk(&w, &v) &&
+			     redis_is_secret_name(v.text);
+}
+
 enum answer_next { ANSWER_DONE, ANSWER_GOES_ON, ANSWER_SNAPSHOT };
 
 /* A value is complete: what is it? */
@@ -224,6 +236,7 @@ static enum answer_next answer_value(struct redis_state *st, struct redis_msg *m
 		return ANSWER_SNAPSHOT;
 	}
 	answer_apply(st, m, &what);
+	answer_remember_name(st, m);
 	return ANSWER_DONE;
 }
 

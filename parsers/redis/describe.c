@@ -401,7 +401,8 @@ static void describe_answer(struct describe *d, const struct px_frame *frame,
 		px_record_put_int(rec, REDIS_F_LEN, m->values > 1 ? m->values : m->len);
 	if (m->type == '-' || m->type == '!')
 		describe_error(d, m);
-	else if (!rec->no_redact && request && redis_answer_is_secret(request->msg)) {
+	else if (!rec->no_redact &&
+		 (request ? redis_answer_is_secret(request->msg) : m->may_be_secret)) {
 		d->found_secret = true;
 		describe_hide_all(d, m, hidden);
 	} else if (strchr("*~%>", m->type) && !m->is_null)

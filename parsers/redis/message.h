@@ -105,6 +105,7 @@ struct redis_msg {
 	bool is_decided;	/* response: it has its kind and its number */
 	bool ends_in_cr;	/* REDIS_IN_LINE: the last byte was \r */
 	bool is_null;		/* response: of a type that has both null and other values */
+	bool may_be_secret;	/* response: unless a command that it answers says otherwise */
 	uint8_t what;		/* response: enum redis_what of what it answers, as far as that matters */
 	const struct redis_command *cmd;	/* request: NULL if unknown */
 	int64_t db;		/* number of the database, -1 if unknown */
@@ -162,6 +163,8 @@ struct redis_state {
 	bool in_multi;			/* as far as the requests tell */
 	bool selects;			/* there is a SELECT that EXEC may have to carry out */
 	bool reply_off, skip_next;	/* CLIENT REPLY */
+	bool hides_strays;		/* an answer to no command known may be a secret, or a piece of one, */
+	bool is_behind_name;		/* or the next answer, as the one before it was the name of one */
 	int32_t db, queued_db;		/* -1: unknown, none */
 	uint8_t special_first, special_count;
 	struct redis_special specials[REDIS_SPECIALS];
@@ -296,11 +299,17 @@ bool redis_is_secret(struct redis_secrets *s, size_t i);
 /* Is the answer to this command one? */
 bool redis_answer_is_secret(const struct redis_msg *request);
 
+/* Or has it some in it? */
+bool redis_answer_has_secrets(const struct redis_msg *request);
+
 /* Is what CONFIG knows under this name one? */
 bool redis_is_secret_name(struct px_bytes name);
 
 /* Overwrite with X what lies in memory of ours. */
 void redis_overwrite(struct px_bytes secret);
+
+/* The same with what follows the name of a secret, wherever in the values. False: there is none. */
+bool redis_overwrite_named(struct redis_walk w);
 
 /* mask.c */
 void redis_mask(struct px_mask *m, char *p, size_t n);

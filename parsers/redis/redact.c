@@ -64,14 +64,27 @@ bool redis_is_secret(struct redis_secrets *s, size_t i)
 	}
 }
 
+/* A word that was not kept may be any. */
+static bool redact_has_sub(const struct redis_msg *m, struct px_bytes sub)
+{
+	return m->args_kept < 2 ? m->argc > 1 : px_bytes_caseeq(redis_arg(m, 1), sub);
+}
+
 bool redis_answer_is_secret(const struct redis_msg *request)
 {
-	struct px_bytes sub = redis_arg(request, 1);
-
+	if (request->args_kept == 0)
+		return true;
 	return request->cmd && request->cmd->what == REDIS_ACL &&
-	       (px_bytes_caseeq(sub, PX_BYTES("GETUSER")) ||
-		px_bytes_caseeq(sub, PX_BYTES("LIST")) ||
-		px_bytes_caseeq(sub, PX_BYTES("GENPASS")));
+	       (redact_has_sub(request, PX_BYTES("GETUSER")) ||
+		redact_has_sub(request, PX_BYTES("LIST")) ||
+		redact_has_sub(request, PX_BYTES("GENPASS")));
+}
+
+bool redis_answer_has_secrets(const struct redis_msg *request)
+{
+	return redis_answer_is_secret(request) ||
+	       (request->cmd && request->cmd->what == REDIS_CONFIG &&
+		redact_has_sub(request, PX_BYTES("GET")));
 }
 
 void redis_overwrite(struct px_bytes secret)
@@ -81,4 +94,21 @@ void redis_overwrite(struct px_bytes secret)
 	for (size_t i = 0; i < secret.len; i++)
 		if (p[i] != '\r' && p[i] != '\n')
 			p[i] = 'X';
+}
+
+bool redis_overwrite_named(struct redis_walk w)
+{
+	struct redis_value v;
+	bool is_secret = false, found = false;
+
+	while (redis_walk(&w, &v)) {
+		if (is_secret && v.text.len > 0) {
+			redis_overwrite(v.text);
+			found = true;
+			is_secret = false;
+		} else {
+			is_secret = redis_is_secret_name(v.text);
+		}
+	}
+	return found;
 }

@@ -84,6 +84,7 @@ static struct px_parse_result redis_parse(const struct px_parse_ctx *ctx, struct
 					  struct px_frame *out)
 {
 	struct redis_state *st = ctx->state;
+	struct px_parse_result res;
 
 	if (!st->is_begun) {
 		st->is_begun = true;
@@ -93,12 +94,17 @@ static struct px_parse_result redis_parse(const struct px_parse_ctx *ctx, struct
 	}
 	switch (redis_asks(ctx, st, in)) {
 	case PX_SURE_YES:
-		return redis_command(ctx, st, in, out, false);
+		res = redis_command(ctx, st, in, out, false);
+		break;
 	case PX_SURE_NO:
-		return redis_answer(ctx, st, in, out);
+		res = redis_answer(ctx, st, in, out);
+		break;
 	default:
 		return px_parse_more(in.len + 1);
 	}
+	/* Without memory, say: what comes next may be the inside of anything. */
+	st->hides_strays |= res.status == PX_PARSE_BAD;
+	return res;
 }
 
 static uint64_t redis_hole(const struct px_parse_ctx *ctx, uint64_t n, bool is_cut,

@@ -99,6 +99,7 @@ static bool command_finish(struct redis_state *st, struct redis_msg *m, struct p
 
 	m->db = command_db_now(st);
 	st->skip_next = false;
+	st->hides_strays |= redis_answer_has_secrets(m);
 	switch (what) {
 	case REDIS_CLIENT:
 		command_client(st, m, out);

@@ -236,6 +236,7 @@ struct px_bytes redis_render(struct redis_walk w, size_t values, size_t max, boo
 	bool is_secret = false;
 	struct render_level levels[REDIS_DEPTH_SHOWN + 1];
 	size_t depth = 0, size = (w.in.len - w.pos) * 6 + 16;
+	const struct redis_walk all = w;
 	struct redis_value v;
 	struct render r = { .p = NULL };
 	char *begin;
@@ -243,12 +244,9 @@ struct px_bytes redis_render(struct redis_walk w, size_t values, size_t max, boo
 	if (size > max)
 		size = max;
 	begin = px_arena_alloc(arena, size);
-	if (!begin) {
-		*is_cut = true;
-		return (struct px_bytes){ "", 0 };
-	}
 	r.p = begin;
-	r.end = begin + size;
+	r.end = begin ? begin + size : begin;
+	r.is_cut = !begin;
 	if (values > 1) {
 		RENDER_PUT(&r, "[");
 		levels[depth++] = (struct render_level){ .left = (int64_t)values };
@@ -311,6 +309,8 @@ struct px_bytes redis_render(struct redis_walk w, size_t values, size_t max, boo
 		if (depth == 0 && v.type != '|')
 			break;
 	}
+	if (r.is_cut && hides)
+		*found |= redis_overwrite_named(all); /* what is not shown here is so as raw bytes */
 	*is_cut |= r.is_cut;
-	return px_bytes_of(begin, (size_t)(r.p - begin));
+	return begin ? px_bytes_of(begin, (size_t)(r.p - begin)) : PX_BYTES("");
 }
