@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What differs by processor: where the number and the arguments of a system call are. */
+/* What differs by processor: numbers of system calls, and where a number and its arguments are. */
 #ifndef PX_ARCH_BPF_H
 #define PX_ARCH_BPF_H
 
@@ -8,6 +8,10 @@
 #define PX_REG(regs, field) PX_LOAD(u64, regs, __builtin_offsetof(struct pt_regs, field))
 
 #ifdef __aarch64__
+
+#define PX_NR_CLOSE 57
+#define PX_NR_DUP2 24	/* dup3, there is no other */
+#define PX_NR_DUP3 24
 
 #define PX_ARG0(regs) PX_REG(regs, orig_x0)
 #define PX_ARG1(regs) PX_REG(regs, user_regs.regs[1])
@@ -36,6 +40,10 @@ px_inline int px_inside_call(u64 regs)
 }
 
 #else
+
+#define PX_NR_CLOSE 3
+#define PX_NR_DUP2 33
+#define PX_NR_DUP3 292
 
 #define PX_ARG0(regs) PX_REG(regs, di)
 #define PX_ARG1(regs) PX_REG(regs, si)

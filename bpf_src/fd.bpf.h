@@ -37,16 +37,14 @@ px_inline u32 px_file_kind(u64 file)
 }
 
 /*
- * The struct sock behind descriptor fd, and the inode number that is the connection's identity; 0
- * where fd is no socket. A file, pipe or terminal is left at the mode of its inode.
+ * The struct sock behind a struct file, and the inode number that is the connection's identity; 0
+ * where it is no socket. A file, pipe or terminal is left at the mode of its inode.
  */
-px_inline u64 px_sock_of_fd(u64 fd, u64 *ino)
+px_inline u64 px_sock_of_file(u64 file, u64 *ino)
 {
-	u64 file = px_file_of_fd(fd), inode_at, socket;
+	u64 inode_at, socket;
 	char inode[PX_OFF_inode_i_ino + 8] __attribute__((aligned(8)));
 
-	if (!file)
-		return 0;
 #if PX_FILE_SPAN <= 64
 	{
 		char part[PX_FILE_SPAN] __attribute__((aligned(8)));
@@ -66,6 +64,14 @@ px_inline u64 px_sock_of_fd(u64 fd, u64 *ino)
 		return 0;
 	*ino = *(u64 *)(inode + PX_OFF_inode_i_ino);
 	return px_read64(socket, PX_OFF_socket_sk);
+}
+
+/* The same behind descriptor fd. */
+px_inline u64 px_sock_of_fd(u64 fd, u64 *ino)
+{
+	u64 file = px_file_of_fd(fd);
+
+	return file ? px_sock_of_file(file, ino) : 0;
 }
 
 #endif

@@ -11,6 +11,7 @@
 #include "target.bpf.h"
 #include "state.bpf.h"
 #include "udp.bpf.h"
+#include "unix.bpf.h"
 
 #if PX_FIRST_PART
 

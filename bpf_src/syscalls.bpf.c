@@ -11,6 +11,7 @@
 #include "state.bpf.h"
 #include "target.bpf.h"
 #include "udp.bpf.h"
+#include "unix.bpf.h"
 
 #ifdef PX_BACK_END_FENTRY
 /*

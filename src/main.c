@@ -190,6 +190,7 @@ static int main_live(const struct px_options *o, const struct px_choice *choice,
 		.datagram_max = o->write_file			  ? PX_LIVE_DATAGRAM
 				: px_choice_has_datagrams(choice) ? PX_LIVE_DATAGRAM_MESSAGE
 								  : 0,
+		.ends = o->conns,
 		.processes = o->verbose && px_options_follow(o),
 		.tls = !o->no_tls,
 		.tls_program = o->command ? o->command[0] : NULL,

@@ -257,7 +257,10 @@ void px_report_open(struct px_report *r, struct px_conn *c)
 		report_emit(r);
 }
 
-/* That a UNIX socket is closed is not seen; that the other end is, by who reads to the end. */
+/*
+ * That the last descriptor of a UNIX socket is closed is seen nearly always (bpf_src/unix.bpf.h);
+ * that the other end is, by who reads to the end.
+ */
 static bool report_has_ended(const struct px_conn *c)
 {
 	return c->closed || (c->family == PX_ABI_AF_UNIX && c->streams[PX_DIR_IN].eof);

@@ -16,9 +16,11 @@ static const struct btf_field {
 	{ "address_space", "host", true },
 	{ "address_space", "i_pages", true },
 	{ "cred", "uid" },
+	{ "file", "f_count", true },
 	{ "file", "f_inode" },
 	{ "file", "f_mapping", true },
 	{ "file", "f_pos", true },
+	{ "file", "f_ref", true },	/* since 6.13 */
 	{ "file", "private_data" },
 	{ "fdtable", "fd" },
 	{ "fdtable", "max_fds" },

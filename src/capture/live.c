@@ -572,6 +572,7 @@ int px_live_open(const struct px_live_options *opt, struct px_source **out,
 		.datagrams = opt->datagrams,
 		.datagram_max = opt->datagram_max,
 		.tells_procs = opt->processes,
+		.tells_ends = opt->ends,
 		.debug = opt->debug,
 	};
 	struct live *l = calloc(1, sizeof(*l));

@@ -17,6 +17,7 @@ struct px_live_options {
 	uint32_t snaplen;	/* bytes the user keeps of a message; 0: the copy limit alone decides */
 	bool datagrams;		/* UDP is to be seen, too */
 	uint32_t datagram_max;	/* with datagrams, bytes of each that anybody looks at; 0: sizes are enough */
+	bool ends;		/* the end of UNIX connections is told: PX_ABI_CLOSE */
 	bool processes;		/* what becomes of targets that are kept in a table is told: PX_ABI_PROC_EXEC, _EXIT */
 	bool tls;		/* look into TLS libraries */
 	const char *tls_program;	/* one that will be run, by its name, or NULL */

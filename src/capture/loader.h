@@ -47,6 +47,7 @@ struct px_load_request {
 	enum px_part_kind part;
 	const struct px_loaded *base;	/* of the other parts: the main one, whose maps they share */
 	bool tells_procs;	/* exec and exit of targets in a table are events */
+	bool tells_ends;	/* the end of UNIX connections is an event */
 	bool debug;		/* what compiler and verifier say goes to stderr even if all went well */
 };
 

@@ -152,6 +152,8 @@ static int flags_of_targets(struct px_child *c, const char **flags)
 		flags[n++] = "-DPX_TARGET_FOLLOW";
 	if (c->req->tells_procs)
 		flags[n++] = "-DPX_TELL_PROCS";
+	if (c->req->tells_ends)
+		flags[n++] = "-DPX_TELL_ENDS";
 	if (t->comm.end) {
 		flags[n++] = "-DPX_TARGET_COMM_TEST";
 		flags[n++] = flags_text(c, "-DPX_GLOB_BEGIN=%" PRIu64 "ull", t->comm.begin);

@@ -333,6 +333,8 @@ static bool load_is_wanted(const struct px_child *c, const struct px_program *p)
 		return t->exe_count != 0;
 	case PX_WHEN_PROCS:
 		return c->req->tells_procs && px_targets_change(t);
+	case PX_WHEN_ENDS:
+		return c->req->tells_ends;
 	case PX_WHEN_DATAGRAMS:
 		return c->req->datagrams;
 	case PX_WHEN_TLS_SOCK:

@@ -46,6 +46,9 @@ const struct px_program px_programs[] = {
 	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_exec", "sched_process_exec", false, NULL, 0, PX_WHEN_EXE },
 	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_tell_exec", "sched_process_exec", false, NULL, 0,
 	  PX_WHEN_PROCS },
+	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_unix_enter", "sys_enter", true, NULL, 0, PX_WHEN_ENDS },
+	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_unix_exit", "sched_process_exit", true, NULL, 0,
+	  PX_WHEN_ENDS },
 
 	TAIL(PX_PROBE_SOCK, "px_turn", REST),
 	PAGE_TAIL(PX_PROBE_SOCK),

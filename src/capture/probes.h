@@ -44,6 +44,7 @@ enum px_when {
 	PX_WHEN_COMM,		/* targets by name */
 	PX_WHEN_EXE,		/* targets by program */
 	PX_WHEN_PROCS,		/* what becomes of the targets is to be told */
+	PX_WHEN_ENDS,		/* the end of UNIX connections is to be told */
 	PX_WHEN_DATAGRAMS,	/* UDP is asked for */
 	PX_WHEN_TLS,		/* in the part of its own for TLS libraries */
 	PX_WHEN_TLS_SOCK,	/* the same, under back end `sock` */

@@ -480,11 +480,8 @@ void px_table_advance(struct px_table *t, uint64_t now_ns)
 		c = next;
 	}
 	while ((c = t->age_first) != NULL && c->family == PX_ABI_AF_UNIX &&
-	       now_ns > c->last_ns + t->opt.idle_unix_ns) {
-		c->closed = true;
-		c->closed_ns = now_ns;
+	       now_ns > c->last_ns + t->opt.idle_unix_ns)
 		table_end(t, c);
-	}
 	px_datagrams_advance(&t->datagrams, now_ns);
 	px_handshake_advance(t, now_ns);
 	px_peers_advance(&t->peers, now_ns);

@@ -31,7 +31,7 @@ struct px_table_options {
 	uint64_t idle_peer_ns;
 	uint64_t answer_ns;		/* UDP: how long a request waits for its answer */
 	enum px_role only_role;		/* UDP: exchanges in which the process has the other role are left out */
-	uint64_t idle_unix_ns;		/* UNIX sockets are given up after this: their end may go unseen */
+	uint64_t idle_unix_ns;		/* UNIX sockets are forgotten after this: their end may go unseen */
 
 	void (*on_exchange)(void *ctx, struct px_conn *c, const struct px_exchange *ex);
 	/*

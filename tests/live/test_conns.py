@@ -94,7 +94,6 @@ OPEN = re.compile(r"\S+ [^\[]+\[\d+\] (?P<local>\S+) -> \S+ conn open (?P<connec
 @live()
 def lives(t):
     """What a client knows of its connections, TCP and UNIX: time to connect, duration, bytes each way, requests, errors; JSON and text"""
-    # That a UNIX socket is closed is seen by who reads to its end.
     tcp, unix = t.start(RawServer(t.folder)), t.start(RawServer(t.folder, os.path.join(t.folder, "lives.sock")))
     name = f"127.0.0.1:{tcp.address[1]}"
     plan = [(name, ["/bytes/5", "/bytes/70000", "/status/503"]), (unix.address, ["/bytes/100", "/status/404", "/close/30"]), (name, ["/bytes/1"])]
@@ -117,12 +116,73 @@ def lives(t):
             opens = {int(m["local"].rpartition(":")[2]): float(m["connect"][:-2]) * 1e6
                      for m in map(OPEN.fullmatch, lines) if m and "unix" not in m["local"]}
         t.expect(len(rows) == len(told), f"{rows} {told}")
-        # Of a UNIX socket it is known at the end only that nothing more came.
         for row, client_says in zip(sorted(rows), sorted(told, key=lambda says: says["port"])):
             port, duration, *numbers = row
             want = [client_says[key] for key in ("sent", "received", "requests", "errors")] + [0]
             t.expect(port == client_says["port"] and numbers == want, f"{row} instead of {client_says}")
-            least = client_says["least"] - 1e6 if port else 40e6    # of a UNIX socket from the first call to the other end's last
-            t.expect(least <= duration <= client_says["most"] + 1e6, f"duration: {row} instead of {client_says}")
+            t.expect(client_says["least"] - 1e6 <= duration <= client_says["most"] + 1e6, f"duration: {row} instead of {client_says}")
             if port:
                 t.expect(0 < opens[port] <= client_says["connect"] + 1e3, f"connect: {opens[port]} instead of {client_says}")
+
+
+ENDS = """
+import json, os, socket, sys, time
+sys.stdin.readline()
+def ask(s):
+    s.sendall(b"GET /bytes/5 HTTP/1.1\\r\\nHost: ends\\r\\n\\r\\n")
+    s.recv(4096)
+def leave(s):
+    s.close()
+def twice(s):
+    other = os.dup(s.fileno())
+    s.close()
+    time.sleep(0.03)
+    os.close(other)
+def over(s):
+    os.dup2(0, s.fileno())
+def child(s):
+    if os.fork() == 0:
+        time.sleep(0.06)
+        os._exit(0)
+    s.close()
+    os.wait()
+def killed(s):
+    if os.fork() == 0:
+        os.kill(os.getpid(), 9)
+    s.close()
+    os.wait()
+def kept(s):
+    pass
+begins = {}
+for how in (leave, twice, over, child, killed, kept):
+    s = socket.socket(socket.AF_UNIX)
+    begin = time.monotonic_ns()
+    s.connect(sys.argv[1])
+    connected = time.monotonic_ns()
+    ask(s)
+    time.sleep(0.02)
+    before = time.monotonic_ns()
+    how(s)
+    print(json.dumps({"how": how.__name__, "least": before - connected, "most": time.monotonic_ns() - begin}), flush=True)
+os._exit(0)
+"""
+
+
+@live()
+def unix_ends(t):
+    """A UNIX connection that the traced process ends is told of once, when its last descriptor is gone, however that goes"""
+    server = t.start(RawServer(t.folder, os.path.join(t.folder, "ends.sock")))
+    client = subprocess.Popen([sys.executable, "-c", ENDS, server.address], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    t.stops.append(client.kill)
+    with t.trace([client.pid, *server.pids], "--conns", "--no-tls", "-f") as tracer:
+        told = [json.loads(line) for line in client.communicate("\n", timeout=20 * SLOW)[0].splitlines()]
+    t.expect(len(told) == 6, f"{told}")
+    closes = [r for r in tracer.read() if r["type"] == "close"]
+    for role in ("client", "server"):
+        mine = [r for r in closes if r["role"] == role]
+        t.expect(len(mine) == len({r["conn"] for r in mine}) == len(told), f"{role}: {mine}")
+    for says, r in zip(told, (r for r in closes if r["role"] == "client")):
+        least = says["least"] + {"twice": 30e6, "child": 60e6}.get(says["how"], 0)
+        most = says["most"] if says["how"] != "kept" else 1e9 * SLOW
+        t.expect(least - 1e6 <= r["duration_ns"] <= most + 1e6, f"{says}: {r}")
+        t.expect(r["messages"] == 1 and r["bytes_sent"] == 37 and r["bytes_received"] > 5 and not r["lost_bytes"], f"{says}: {r}")
