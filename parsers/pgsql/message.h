@@ -67,7 +67,7 @@ struct pgsql_request {
 	bool is_executed;	/* an Execute was the last message: what follows tells where it ends */
 	bool is_owed;		/* the server owes it already: a Flush came */
 	bool is_flushed;	/* and nothing behind that */
-	bool is_long;		/* a query that is not waited for as a whole */
+	bool is_long;		/* a query or call that is not waited for as a whole */
 	bool binds_parsed;	/* Bind is of the statement that is parsed in it */
 	bool has_sql, sql_is_cut, has_statement, has_portal, has_bind, has_types;
 	bool is_copied;		/* sql lies in memory of its own, not in raw */
@@ -295,6 +295,21 @@ static inline struct px_parse_result pgsql_wait(size_t pos, uint64_t need)
 /* value.c: a parameter as psql prints it; "?" where its type is not known */
 struct px_bytes pgsql_value(uint32_t type, bool is_binary, struct px_bytes b, size_t max,
 			    struct px_arena *arena);
+
+/*
+ * params.c: what a Bind gives, a view each, without a pointer for NULL, in rec's arena; with
+ * redact_literals they are hidden, here and in raw, and *hides is set. NULL: nothing can be shown.
+ */
+struct px_bytes *pgsql_params(const struct pgsql_request *m, const struct pgsql_response *rsp,
+			      struct px_record *rec, size_t *shown, bool *hides);
+
+/* error.c: of an error or notice. Empty where it is not there. */
+struct px_bytes pgsql_error_field(struct px_bytes error, char field);
+struct px_bytes pgsql_error_severity(struct px_bytes error);
+
+/* With redact_literals, without what it quotes of data or statements; *hides is set then. */
+struct px_bytes pgsql_error_message(struct px_bytes error, const struct px_record *rec,
+				    bool *hides);
 
 /* describe.c */
 extern const struct px_field pgsql_fields[];

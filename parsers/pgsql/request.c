@@ -149,11 +149,11 @@ static struct px_parse_result request_function(struct pgsql_asking *r, const str
 	if (!o)
 		return px_parse_bad(PGSQL_NO_MEMORY);
 	o->key = r->out->key;
-	if (!pgsql_request_owe_ready(r) || !pgsql_request_keep(r, PGSQL_HEAD + h->body.len))
+	if (!pgsql_request_keep(r, PGSQL_HEAD + h->body.len))
 		return px_parse_bad(PGSQL_NO_MEMORY);
-	r->st->dir[r->ctx->dir].left = h->body_len - h->body.len; /* goes by behind it */
-	r->st->dir[r->ctx->dir].is_kept = false;
-	return pgsql_request_done(r);
+	if (!h->is_whole)
+		return pgsql_request_go_long(r, h);
+	return pgsql_request_owe_ready(r) ? pgsql_request_done(r) : px_parse_bad(PGSQL_NO_MEMORY);
 }
 
 /* SASLInitialResponse names the mechanism; other secrets are not looked at. */
@@ -372,7 +372,7 @@ struct px_parse_result pgsql_request_parse(const struct px_parse_ctx *ctx, struc
 		if (r.st->dir[ctx->dir].left > 0 && !request_skip(&r, &res))
 			return res;
 		if (r.m && r.m->is_long)
-			return pgsql_request_long_query(&r);
+			return pgsql_request_long(&r);
 		if (r.m && r.m->is_executed) {
 			if (pgsql_request_behind_execute(&r, &res))
 				return res;

@@ -35,7 +35,10 @@ struct px_bytes pgsql_request_sql(const struct pgsql_request *m);
 void pgsql_request_look(struct pgsql_asking *r, struct px_bytes text);
 struct px_parse_result pgsql_request_statements(struct pgsql_asking *r, size_t text, size_t size);
 struct px_parse_result pgsql_request_query(struct pgsql_asking *r, const struct pgsql_head *h);
-struct px_parse_result pgsql_request_long_query(struct pgsql_asking *r);
+
+/* What is not waited for goes by and is kept as far as there is room; behind it there is long(). */
+struct px_parse_result pgsql_request_go_long(struct pgsql_asking *r, const struct pgsql_head *h);
+struct px_parse_result pgsql_request_long(struct pgsql_asking *r);
 
 /* The extended one. */
 bool pgsql_request_answers(struct pgsql_asking *r);

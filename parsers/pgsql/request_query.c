@@ -113,20 +113,26 @@ struct px_parse_result pgsql_request_query(struct pgsql_asking *r, const struct 
 	    !pgsql_request_keep(r, PGSQL_HEAD + h->body.len) ||
 	    !request_statement(r, PGSQL_HEAD, h->body))
 		return px_parse_bad(PGSQL_NO_MEMORY);
+	return pgsql_request_go_long(r, h);
+}
+
+struct px_parse_result pgsql_request_go_long(struct pgsql_asking *r, const struct pgsql_head *h)
+{
 	r->m->is_long = true;
 	r->st->dir[r->ctx->dir].left = h->body_len - h->body.len;
 	r->st->dir[r->ctx->dir].is_kept = true;
 	return px_parse_skip(r->pos);
 }
 
-/* All of a long query has gone by. */
-struct px_parse_result pgsql_request_long_query(struct pgsql_asking *r)
+struct px_parse_result pgsql_request_long(struct pgsql_asking *r)
 {
 	struct pgsql_request *m = r->m;
 
-	m->sql_len = m->raw.len > PGSQL_HEAD ? m->raw.len - PGSQL_HEAD : 0;
-	m->sql_is_cut = m->raw.is_cut;
-	if (!m->raw.is_cut && m->sql_len > 0)
-		m->sql_len--; /* the zero */
+	if (m->what == PGSQL_QUERY) {
+		m->sql_len = m->raw.len > PGSQL_HEAD ? m->raw.len - PGSQL_HEAD : 0;
+		m->sql_is_cut = m->raw.is_cut;
+		if (!m->raw.is_cut && m->sql_len > 0)
+			m->sql_len--; /* the zero */
+	}
 	return pgsql_request_owe_ready(r) ? pgsql_request_done(r) : px_parse_bad(PGSQL_NO_MEMORY);
 }

@@ -74,6 +74,8 @@ static bool response_keep(struct response *r, size_t n)
 
 static struct px_parse_result response_done(struct response *r)
 {
+	if (r->m->what != PGSQL_RESPONSE) /* one that stands alone */
+		return px_parse_frame(r->pos);
 	if (!r->m->is_orphan) {
 		r->st->answers_batch = true;
 		return px_parse_frame(r->pos);
@@ -180,30 +182,10 @@ static struct px_parse_result response_ready_for_query(struct response *r,
 	return res;
 }
 
-/* The value of a field of an error or notice; empty if it is not there. */
-static struct px_bytes response_field(struct px_bytes error, char field)
-{
-	struct px_cur c = px_cur_of(error);
-
-	while (px_cur_left(&c) > 0) {
-		char name = (char)px_cur_u8(&c);
-		struct px_bytes value;
-
-		if (name == '\0')
-			break;
-		value = pgsql_cstring(&c);
-		if (name == field)
-			return value;
-	}
-	return (struct px_bytes){ NULL, 0 };
-}
-
 static bool response_is_fatal(struct px_bytes error)
 {
-	struct px_bytes severity = response_field(error, 'V');
+	struct px_bytes severity = pgsql_error_severity(error);
 
-	if (severity.len == 0)
-		severity = response_field(error, 'S');
 	return px_bytes_eq(severity, PX_BYTES("FATAL")) || px_bytes_eq(severity, PX_BYTES("PANIC"));
 }
 
@@ -213,7 +195,7 @@ static bool response_is_fatal(struct px_bytes error)
  */
 static bool response_is_later(const struct response *r, struct px_bytes error)
 {
-	struct px_bytes digits = response_field(error, 'P');
+	struct px_bytes digits = pgsql_error_field(error, 'P');
 	const struct pgsql_owed *next = pgsql_owed_at(r->st, 1);
 	uint32_t at = 0;
 
@@ -388,7 +370,6 @@ static struct px_parse_result response_one_way(struct response *r, const struct 
 	if (!m)
 		return px_parse_bad(no_memory);
 	m->what = h->type == 'N' ? PGSQL_NOTICE : PGSQL_NOTIFICATION;
-	m->is_complete = true;
 	if (h->type == 'N') {
 		m->error = px_arena_copy(&r->out->arena, px_bytes_sub(h->body, 0, PGSQL_ERROR_MAX),
 					 NULL);
@@ -409,7 +390,13 @@ static struct px_parse_result response_one_way(struct response *r, const struct 
 		return px_parse_bad(no_memory);
 	r->st->dir[r->ctx->dir].left = h->body_len - h->body.len;
 	r->st->dir[r->ctx->dir].is_kept = false;
-	return px_parse_frame(r->pos);
+	if (h->body.len < h->body_len) {
+		m->raw.is_cut = true;
+		r->out->flags |= PX_FLAG_TRUNCATED;
+	}
+	/* Its end is waited for, unless that belongs to the response that it came in. */
+	return h->body.len < h->body_len && !r->ctx->is_aside ? px_parse_skip(r->pos)
+							      : px_parse_frame(r->pos);
 }
 
 /* The one byte that answers SSLRequest or GSSENCRequest. */
@@ -664,6 +651,8 @@ struct px_parse_result pgsql_response_parse(const struct px_parse_ctx *ctx, stru
 
 		if (r.st->dir[ctx->dir].left > 0 && !response_skip(&r, &res))
 			return res;
+		if (r.m && r.m->what != PGSQL_RESPONSE)
+			return response_done(&r);
 		if (r.pos == in.len)
 			return ctx->eof ? response_end(&r) : pgsql_wait(r.pos, in.len + 1);
 		if (!r.m && r.pos > 0) /* what begins now has its own beginning */
