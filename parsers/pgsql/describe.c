@@ -84,9 +84,6 @@ _Static_assert(PGSQL_FIELDS <= PX_PROTO_FIELDS_MAX, "a bit for each field");
 #define LINE_MAX_LEN 900 /* bytes of a summary */
 #define LINE_SQL 320 /* of them the statement */
 #define LINE_PARAM 64 /* and one parameter */
-#define VALUE_MAX (1 << 20) /* bytes of a binary parameter's text */
-
-static const struct px_bytes hidden = PX_BYTES("***");
 
 /* What the steps of one describe() share. */
 struct describe {
@@ -199,61 +196,16 @@ static void describe_columns(struct describe *d, const struct pgsql_texts *t)
 	v->list.count = n;
 }
 
-/* The format that the count of formats gives the n-th value: none, one for all, or one each. */
-static bool describe_is_binary(struct px_bytes formats, size_t n)
-{
-	size_t at = formats.len == 2 ? 0 : n * 2;
-
-	return at + 2 <= formats.len && formats.ptr[at + 1] == 1;
-}
-
-/* What a Bind gives: formats, values, each with a length. */
 static void describe_params(struct describe *d)
 {
-	const struct pgsql_request *m = d->req;
-	const struct pgsql_response *rsp = d->rsp;
-	struct px_cur c = px_cur_of(describe_kept(&m->raw, m->bind_at, m->bind_len));
-	bool told = rsp && rsp->what == PGSQL_RESPONSE && rsp->has_types;
-	const uint32_t *types = told ? rsp->types : m->types;
-	uint32_t type_count = told ? rsp->type_count : m->has_types ? m->type_count : 0;
-	struct px_bytes formats = px_cur_take(&c, px_cur_be16(&c) * 2u), *items;
-	uint16_t count = px_cur_be16(&c), n = 0;
 	struct px_value *v;
 
-	if (c.ran_short)
+	d->params = pgsql_params(d->req, d->rsp, d->rec, &d->param_count, &d->found_secret);
+	if (!d->params)
 		return;
-	items = px_arena_alloc(d->rec->arena, count * sizeof(*items) + 1);
-	if (!items)
-		return;
-	for (; n < count; n++) {
-		uint32_t len = px_cur_be32(&c);
-		struct px_bytes value;
-
-		if (c.ran_short)
-			break;
-		if (len == UINT32_MAX) {
-			items[n] = (struct px_bytes){ NULL, 0 };
-			continue;
-		}
-		value = px_cur_take(&c, len);
-		if (c.ran_short)
-			break;
-		if (d->rec->redact_literals) {
-			memset((char *)(uintptr_t)value.ptr, 'X', value.len); /* in the frame's arena */
-			d->found_secret = true;
-			items[n] = hidden;
-		} else {
-			bool is_binary = describe_is_binary(formats, n);
-
-			items[n] = pgsql_value(n < type_count ? types[n] : 0, is_binary, value,
-					       is_binary ? VALUE_MAX : SIZE_MAX, d->rec->arena);
-		}
-	}
-	d->params = items;
-	d->param_count = n;
 	v = px_record_place(d->rec, PGSQL_F_PARAMS);
-	v->list.items = items;
-	v->list.count = n;
+	v->list.items = d->params;
+	v->list.count = d->param_count;
 }
 
 static struct px_bytes describe_command(enum pgsql_what what)
@@ -327,6 +279,24 @@ static void describe_sql(struct describe *d)
 		d->flags |= PX_FLAG_TRUNCATED;
 }
 
+/* What was on the wire, unless something in it has to be hidden and nobody knows where it stands. */
+static void describe_raw(struct px_raw *to, const struct pgsql_raw *raw, bool hides_all)
+{
+	to->head = hides_all ? (struct px_bytes){ NULL, 0 } : px_bytes_of(raw->ptr, raw->len);
+	to->is_cut = hides_all || raw->is_cut;
+}
+
+/* Statements and parameters beside those that are shown, of which secrets were overwritten. */
+static bool describe_hides_all(const struct pgsql_request *m, const struct px_record *rec)
+{
+	bool has_text = m->parses > 1 || (m->parses == 1 && (m->is_copied || !m->has_sql)),
+	     has_values = m->binds > 1 || (m->binds == 1 && !m->has_bind) ||
+			  m->what == PGSQL_FUNCTION_CALL;
+
+	return (has_text && (!rec->no_redact || rec->redact_literals)) ||
+	       (has_values && rec->redact_literals);
+}
+
 static void describe_request(struct describe *d)
 {
 	const struct pgsql_request *m = d->req;
@@ -360,68 +330,23 @@ static void describe_request(struct describe *d)
 		px_record_put_int(rec, PGSQL_F_FUNCTION, m->oid);
 	if (m->what == PGSQL_CANCEL)
 		px_record_put_int(rec, PGSQL_F_CANCEL_PID, m->pid);
-	rec->raw_req.head = px_bytes_of(m->raw.ptr, m->raw.len);
-	rec->raw_req.is_cut = m->raw.is_cut;
-}
-
-/* The value of a field of an error or notice; empty if it is not there. */
-static struct px_bytes describe_error_field(struct px_bytes error, char field)
-{
-	struct px_cur c = px_cur_of(error);
-
-	while (px_cur_left(&c) > 0) {
-		char name = (char)px_cur_u8(&c);
-		struct px_bytes value;
-
-		if (name == '\0')
-			break;
-		value = pgsql_cstring(&c);
-		if (name == field)
-			return value;
-	}
-	return (struct px_bytes){ NULL, 0 };
-}
-
-/* What the server quotes in messages about data, and about syntax, may be a literal. */
-static struct px_bytes describe_message(struct describe *d, struct px_bytes message,
-					struct px_bytes code)
-{
-	size_t from = px_bytes_find(message, 0, '"') + 1, to = message.len;
-	char *p;
-
-	if (!d->rec->redact_literals || from >= message.len ||
-	    !(px_bytes_starts(code, PX_BYTES("22")) || px_bytes_eq(code, PX_BYTES("42601"))))
-		return message;
-	while (to > from && message.ptr[to - 1] != '"')
-		to--;
-	if (to > from)
-		to--;
-	p = px_arena_alloc(d->rec->arena, from + hidden.len + message.len - to);
-	if (!p)
-		return hidden;
-	memcpy(p, message.ptr, from);
-	memcpy(p + from, hidden.ptr, hidden.len);
-	memcpy(p + from + hidden.len, message.ptr + to, message.len - to);
-	d->found_secret = true;
-	return px_bytes_of(p, from + hidden.len + message.len - to);
+	describe_raw(&rec->raw_req, &m->raw, describe_hides_all(m, rec));
 }
 
 /* An error or notice. Returns its code. */
 static struct px_bytes describe_error(struct describe *d, struct px_bytes error)
 {
 	struct px_record *rec = d->rec;
-	struct px_bytes code = describe_error_field(error, 'C'),
-			severity = describe_error_field(error, 'V');
+	struct px_bytes code = pgsql_error_field(error, 'C');
 
-	if (severity.len == 0)
-		severity = describe_error_field(error, 'S');
-	d->error = describe_message(d, describe_error_field(error, 'M'), code);
+	d->error = pgsql_error_message(error, rec, &d->found_secret);
 	describe_put(rec, PGSQL_F_SQLSTATE, code);
-	describe_put(rec, PGSQL_F_SEVERITY, severity);
+	describe_put(rec, PGSQL_F_SEVERITY, pgsql_error_severity(error));
 	describe_put(rec, PGSQL_F_MESSAGE, d->error);
-	if (!rec->redact_literals)
-		describe_put(rec, PGSQL_F_DETAIL, describe_error_field(error, 'D'));
-	describe_put(rec, PGSQL_F_HINT, describe_error_field(error, 'H'));
+	if (!rec->redact_literals) {
+		describe_put(rec, PGSQL_F_DETAIL, pgsql_error_field(error, 'D'));
+		describe_put(rec, PGSQL_F_HINT, pgsql_error_field(error, 'H'));
+	}
 	return code;
 }
 
@@ -525,16 +450,12 @@ static void describe_response(struct describe *d)
 
 	rec->has_resp = true;
 	px_record_put_int(rec, PGSQL_F_RESP_BYTES, (int64_t)d->response->bytes);
-	rec->raw_resp.head = px_bytes_of(m->raw.ptr, m->raw.len);
-	rec->raw_resp.is_cut = m->raw.is_cut;
+	describe_raw(&rec->raw_resp, &m->raw,
+		     rec->redact_literals && (m->is_error || m->has_rows || m->was_copy_out));
 	describe_result(d);
 	if (m->is_error) {
 		struct px_bytes code = describe_error(d, m->error);
 
-		if (rec->redact_literals) {
-			rec->raw_resp.head = (struct px_bytes){ NULL, 0 };
-			rec->raw_resp.is_cut = true;
-		}
 		describe_verdict(d, code.len > 0 ? code : PX_BYTES("ERROR"), false);
 	} else if (m->is_aborted) {
 		describe_verdict(d, PX_BYTES("ABORTED"), false);
@@ -564,21 +485,26 @@ static void describe_one_way(struct describe *d)
 		return;
 	}
 	px_record_put_int(rec, PGSQL_F_RESP_BYTES, (int64_t)d->response->bytes);
-	rec->raw_resp.head = px_bytes_of(m->raw.ptr, m->raw.len);
-	rec->raw_resp.is_cut = m->raw.is_cut;
+	describe_raw(&rec->raw_resp, &m->raw, rec->redact_literals);
 	if (m->what == PGSQL_NOTICE) {
 		d->op = PX_BYTES("NOTICE");
 		(void)describe_error(d, m->error);
 		describe_word(d, d->error, LINE_SQL);
 	} else {
+		struct px_bytes payload = m->payload.ptr ? m->payload : PX_BYTES("");
+
+		if (rec->redact_literals && payload.len > 0) { /* NOTIFY had it as one */
+			payload = PX_BYTES("***");
+			d->found_secret = true;
+		}
 		d->op = PX_BYTES("NOTIFICATION");
 		px_record_put_int(rec, PGSQL_F_BACKEND_PID, m->pid);
 		px_record_put_str(rec, PGSQL_F_CHANNEL, m->channel.ptr ? m->channel : PX_BYTES(""));
-		px_record_put_str(rec, PGSQL_F_PAYLOAD, m->payload.ptr ? m->payload : PX_BYTES(""));
+		px_record_put_str(rec, PGSQL_F_PAYLOAD, payload);
 		if (m->channel.len > 0)
 			px_record_str(rec, PX_F_TARGET, m->channel);
 		describe_word(d, m->channel, LINE_SQL);
-		describe_word(d, m->payload, LINE_SQL);
+		describe_word(d, payload, LINE_SQL);
 	}
 	px_record_str(rec, PX_F_OP, d->op);
 	describe_verdict(d, PX_BYTES("-"), true);

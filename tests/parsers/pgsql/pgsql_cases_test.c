@@ -8,7 +8,7 @@ static const char *const files[] = {
 	"parsers/pgsql/cases/start.case",
 	"parsers/pgsql/cases/query.case",
 	"parsers/pgsql/cases/extended.case",
-	"parsers/pgsql/cases/limits.case",
+	"parsers/pgsql/cases/limits.case", "parsers/pgsql/cases/redact.case",
 };
 
 START_TEST(pgsql_cases)
