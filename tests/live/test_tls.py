@@ -1,16 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """TLS: the plaintext of real libraries, on the real endpoints, each exchange once."""
 import os
-import shutil
-import ssl  # noqa: F401, loaded for its library
 import subprocess
 import time
 
-from harness import clients, tls
+from harness import tls
 from harness.raw import Client, chunked
 from harness.registry import live
-from harness.servers import PYTHON, Nginx, RawServer, async_server, need, node_server, nss_binary, openssl_binary
-from harness.tracer import Tracer
+from harness.servers import Nginx, RawServer, async_server, node_server
 
 MANY = 20
 
@@ -27,10 +24,22 @@ def drive(client, n=MANY):
     client.ask("POST", "/echo?continue", headers=[("Expect", "100-continue")], body=b"u" * 2_000_000, await_continue=True)
 
 
-def are_plain(t, tracer, library="openssl"):
-    """Every record is of TLS, by that library, and nothing was taken for something else."""
+def at_once(address, account, context, rounds=MANY, url="/bytes/100"):
+    """50 connections at the same time, so many requests on each."""
+    many = [Client(address, account, context) for _ in range(50)]
+    for i in range(rounds):
+        for n, client in enumerate(many):
+            client.send("GET", f"{url}?{n}.{i}")
+        for client in reversed(many):  # in another order than they were asked
+            client.receive()
+    for client in many:
+        client.close()
+
+
+def are_plain(t, tracer, *libraries):
+    """Every record is of TLS, by these libraries (OpenSSL alone if none is named), and nothing was taken for something else."""
     seen = {(rec["tls"], rec.get("tls_lib"), rec["proto"]) for rec in tracer.messages()}
-    t.expect(seen == {(True, library, "http")}, f"records are {seen}")
+    t.expect(seen == {(True, library, "http") for library in libraries or ["openssl"]}, f"records are {seen}")
     stop = tracer.read()[-1]
     t.expect(stop["not_understood"] == 0, f"{stop['not_understood']} connections are not understood")
 
@@ -53,7 +62,7 @@ def tls_python_server(t):
 
 @live(perf=True)
 def tls_nginx(t):
-    """nginx: static files, and as a proxy of a server without TLS"""
+    """nginx: static files, and as a proxy of a server without TLS; 5 MB both ways, 50 connections at the same time"""
     pem, authority = tls.certificate(t.folder)
     upstream = t.start(RawServer(t.folder))
     server = t.start(Nginx(t.folder, upstream.address, pem=pem))
@@ -66,6 +75,10 @@ def tls_nginx(t):
                 client.ask("GET", "/page")
                 client.ask("GET", "/nope")
                 client.ask("POST", "/proxy/echo", body=b"b" * 300_000)
+        with Client(server.address, t.account, tls.context(authority)) as client:
+            client.ask("GET", "/proxy/bytes/5000000")
+            client.ask("POST", "/proxy/echo?large", body=b"b" * 5_000_000)
+        at_once(server.address, t.account, tls.context(authority), 2, "/small")
     behind = upstream.account()
     t.check([ex.seen_as("server") for ex in t.account] + [ex.seen_as("client") for ex in behind], tracer)
     kinds = {(rec["role"], rec["tls"], rec.get("tls_lib")) for rec in tracer.messages()}
@@ -78,15 +91,7 @@ def tls_concurrent(t):
     pem, authority = tls.certificate(t.folder)
     server = t.start(RawServer(t.folder, pem=pem))
     with t.trace(server.pids) as tracer:
-        context = tls.context(authority)
-        many = [Client(server.address, t.account, context) for _ in range(50)]
-        for i in range(MANY):
-            for n, client in enumerate(many):
-                client.send("GET", f"/bytes/100?{n}.{i}")
-            for client in many:
-                client.receive()
-        for client in many:
-            client.close()
+        at_once(server.address, t.account, tls.context(authority))
     t.check([ex.seen_as("server") for ex in t.account], tracer)
     are_plain(t, tracer)
 
@@ -140,126 +145,6 @@ def tls_older_connection(t):
     are_plain(t, tracer)
 
 
-def asked(t, make, library="openssl", found=None):
-    """
-    Trace what make(server, authority) starts; the server's account is the truth. found: what ends the name of a program that has its
-    library built in; it is known when it runs, and asks only then.
-    """
-    pem, authority = tls.certificate(t.folder)
-    server = t.start(RawServer(t.folder, pem=pem))
-    client = make(server, authority)
-    t.stops.append(client.stop)
-    with t.trace([client.pid], "-f", *(["--debug"] if found else [])) as tracer:
-        if found:
-            client.begin()
-            tracer.await_text(rf"TLS: .*{found}\)", r"TLS: \d+ probes")
-        client.go()
-        tracer.process.wait(10)
-    t.check([ex.seen_as("client") for ex in server.account()], tracer)
-    are_plain(t, tracer, library)
-
-
-@live()
-def tls_curl(t):
-    """curl: keep-alive over many URLs, an upload of 5 MB, TLS 1.2 and 1.3"""
-    upload = os.path.join(t.folder, "upload")
-    with open(upload, "wb") as file:
-        file.write(b"u" * 5_000_000)
-
-    def make(server, authority):
-        base, steps = f"https://localhost:{server.address[1]}", []
-        common = ["--cacert", authority, "-4", "-o/dev/null"]
-        for i in range(MANY):
-            steps += ["--next", *common, f"{base}/bytes/{i * 5000}?i={i}"]
-        steps += ["--next", *common, "--data-binary", f"@{upload}", f"{base}/echo?up"]
-        steps += ["--next", *common, "--tls-max", "1.2", "-H", "Connection: close", f"{base}/close/70000?tls1.2"]
-        return clients.curl("--http1.1", *steps[1:])
-    asked(t, make)
-
-
-ASKS = [(op, url, size) for i in range(MANY) for op, url, size in (
-    ("GET", f"/bytes/{i * 900}?i={i}", 0), ("POST", f"/echo?i={i}", i * 5000), ("GET", f"/chunked/{i * 3000}?i={i}", 0))]
-
-
-@live()
-def tls_python_client(t):
-    """http.client, whose ssl module is loaded when it begins, and 5 MB each way"""
-    large = [("GET", "/bytes/5000000", 0), ("PUT", "/echo?large", 5_000_000)]
-    asked(t, lambda server, authority: clients.script("client.py", "localhost", server.address[1], ASKS + large, authority))
-
-
-@live()
-def tls_s_client(t):
-    """openssl s_client"""
-    def make(server, authority):
-        text = "GET /bytes/100?a HTTP/1.1\r\nHost: a\r\n\r\nGET /close/9000?b HTTP/1.1\r\nHost: a\r\n\r\n"
-        # It calls it an error that the server leaves without a word.
-        client = clients.Client(["sh", "-c", '"$@"; true', "sh", need("openssl"), "s_client", "-quiet", "-CAfile", authority,
-                                 "-connect", f"127.0.0.1:{server.address[1]}"])
-        client.stdin = text
-        return client
-    asked(t, make)
-
-
-@live()
-def tls_wget(t):
-    """wget, which uses GnuTLS"""
-    def make(server, authority):
-        base = f"https://localhost:{server.address[1]}"
-        return clients.Client([need("wget"), "-q4", "--ca-certificate", authority, "-O/dev/null",
-                               *(f"{base}/bytes/{i * 9000}?i={i}" for i in range(MANY)), f"{base}/bytes/5000000"])
-    asked(t, make, "gnutls")
-
-
-OPENSSL_ASKS = [(op, url, size) for i in range(MANY) for op, url, size in (
-    ("GET", f"/bytes/{i * 900}?i={i}", 0), ("POST", f"/echo?i={i}", i * 50_000))]
-
-
-def openssl_client(server, is_static, argv=()):
-    """argv: how it is run, or another file of the same program."""
-    program = [] if is_static and argv else [openssl_binary(is_static)]
-    client = clients.Client([*argv, *program, str(server.address[1])])
-    client.stdin = "begin\n" + "".join(f"{op} {url} {size}\n" for op, url, size in [*OPENSSL_ASKS, ("POST", "/echo?large", 5_000_000)])
-    return client
-
-
-@live()
-def tls_nonblocking(t):
-    """calls that are made again until they succeed, a look before each read, another thread that reads"""
-    asked(t, lambda server, _authority: openssl_client(server, False))
-
-
-@live()
-def tls_static(t):
-    """the same program with OpenSSL linked into it, whose functions are in its table of symbols only; it is found when it runs"""
-    asked(t, lambda server, _authority: openssl_client(server, True), found="openssl-static")
-
-
-@live()
-def tls_found(t):
-    """a program with OpenSSL linked into it and no symbols; a library under another name whose file is deleted"""
-    server = t.start(RawServer(t.folder, pem=tls.certificate(t.folder)[0]))
-    stripped, copy = f"{t.folder}/stripped", f"{t.folder}/other"
-    subprocess.run([need("strip"), "-o", stripped, openssl_binary(True)], check=True)
-    running = [openssl_client(server, True, [stripped]), openssl_client(server, False, ["env", f"LD_PRELOAD={copy}"])]
-    with open(f"/proc/{os.getpid()}/maps") as maps:  # this Python uses the library, too
-        shutil.copy(next(line.split()[5] for line in maps if "libssl.so" in line), copy)
-    for client, file in zip(running, (stripped, copy)):
-        t.stops.append(client.stop)
-        client.begin()
-        deadline = time.monotonic() + 20
-        while f" {file}\n" not in open(f"/proc/{client.pid}/maps").read():
-            t.expect(time.monotonic() < deadline, f"{file} does not run")
-            time.sleep(0.01)
-        os.unlink(file)
-    with t.trace([client.pid for client in running]) as tracer:
-        for client in running:
-            client.go()
-        tracer.process.wait(10)
-    t.check([ex.seen_as("client") for ex in server.account()], tracer)
-    are_plain(t, tracer)
-
-
 @live()
 def tls_unix(t):
     """over a UNIX socket"""
@@ -274,150 +159,28 @@ def tls_unix(t):
 
 
 @live()
-def tls_loaded_later(t):
-    """a library that is loaded while the tracer runs: seen a moment later"""
+def tls_memory_servers(t):
+    """servers on node and asyncio: connections from before the tracer and later ones, 50 at the same time, 5 MB both ways"""
     pem, authority = tls.certificate(t.folder)
-    server = t.start(RawServer(t.folder, pem=pem))
-    program = t.start(Later(t.folder))
-    with t.trace([program.pid]) as tracer:
-        program.ask(f"https://localhost:{server.address[1]}/bytes/100?first", authority)
-        time.sleep(4)  # nothing has been compiled for TLS until then
-        for i in range(4):
-            program.ask(f"https://localhost:{server.address[1]}/bytes/100?i={i}", authority)
-    told = [ex.seen_as("client") for ex in server.account()]
-    t.check_records(told[1:], [rec for rec in tracer.messages() if rec["req"].get("query") != "first"])
-
-
-class Later:
-    """A Python that has not loaded anything for TLS yet, and asks when it is told to."""
-
-    CODE = """if True:
-        import sys
-        for line in sys.stdin:
-            url, authority = line.split()
-            import ssl, urllib.request
-            urllib.request.urlopen(url, context=ssl.create_default_context(cafile=authority)).read()
-            print("done", flush=True)
-        """
-
-    def __init__(self, _folder):
-        self.process = subprocess.Popen([PYTHON, "-c", self.CODE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                                        start_new_session=True)
-        self.pid = self.process.pid
-
-    def ask(self, url, authority):
-        self.process.stdin.write(f"{url} {authority}\n")
-        self.process.stdin.flush()
-        assert self.process.stdout.readline() == "done\n"
-
-    def stop(self):
-        self.process.stdin.close()
-        self.process.wait(5)
-
-
-@live()
-def tls_nss_client(t):
-    """NSS, whose calls serve files and plain sockets, too"""
-    def make(server, _authority):
-        client = clients.Client([nss_binary(), str(server.address[1])])
-        client.stdin = "".join(f"{op} {url} {size}\n" for op, url, size in ASKS if "chunked" not in url)
-        return client
-    asked(t, make, "nss")
-
-
-MEMORY_ASKS = [(op, url, size) for i in range(MANY) for op, url, size in (
-    ("GET", f"/bytes/{i * 900}?i={i}", 0), ("POST", f"/echo?i={i}", i * 5000), ("POST", f"/echo?same={i}", 4000))]
-
-
-@live()
-def tls_node_client(t):
-    """node, which moves ciphertext through memory, and has its library built in but where Debian made it"""
-    shared = subprocess.run([need("node"), "-p", "process.config.variables.node_shared_openssl"], capture_output=True, text=True, check=True)
-    asked(t, lambda server, authority: clients.script("client.js", "localhost", server.address[1], MEMORY_ASKS, authority),
-          found=None if shared.stdout == "true\n" else "/node")
-
-
-@live()
-def tls_asyncio_client(t):
-    """asyncio, through memory: connections that send equal lengths at the same time"""
-    asked(t, lambda server, authority: clients.script("asynchronous.py", "127.0.0.1", server.address[1], MEMORY_ASKS, authority,
-                                                      "1"))
-
-
-@live()
-def tls_unpaired(t):
-    """connections that are over before anybody knows their sockets: shown all the same, without endpoints"""
-    pem, authority = tls.certificate(t.folder)
-    server = t.start(RawServer(t.folder, pem=pem))
-    client = clients.script("asynchronous.py", "127.0.0.1", server.address[1], MEMORY_ASKS[:8], authority)
-    t.stops.append(client.stop)
-    with t.trace([client.pid], "-f") as tracer:
-        client.go()
-        tracer.process.wait(10)
-    lost = [rec for rec in tracer.messages() if "unpaired" in rec["flags"]]
-    for rec in lost:
-        t.expect("local_addr" not in rec and "remote_port" not in rec and "net" not in rec, f"endpoints of an unpaired one: {rec}")
-    told = sorted((ex.op, ex.url.partition("?")[2]) for ex in server.account())
-    seen = sorted((rec["op"], rec["req"].get("query")) for rec in tracer.messages())
-    t.expect(told == seen, f"{told} is not {seen}")
-    t.note(f"{len(lost)} of {len(told)} unpaired")
-
-
-@live()
-def tls_node_server(t):
-    """a server on node: connections from before the tracer and later ones, 5 MB both ways"""
-    pem, authority = tls.certificate(t.folder)
-    server = t.start(node_server(t.folder, pem))
-    in_memory(t, server, authority)
-
-
-@live()
-def tls_asyncio_server(t):
-    """a server on asyncio, the same"""
-    pem, authority = tls.certificate(t.folder)
-    server = t.start(async_server(t.folder, pem))
-    in_memory(t, server, authority)
-
-
-def in_memory(t, server, authority):
-    old = [Client(server.address, [], tls.context(authority)) for _ in range(4)]
-    for client in old:
+    context, servers = tls.context(authority), [t.start(make(t.folder, pem)) for make in (node_server, async_server)]
+    old = {server: [Client(server.address, [], context) for _ in range(4)] for server in servers}
+    for client in [client for clients in old.values() for client in clients]:
         client.ask("GET", "/bytes/1000?before")
         client.account = t.account
-    with t.trace(server.pids) as tracer:
-        late = [Client(server.address, t.account, tls.context(authority, 2 + i % 2)) for i in range(8)]
-        for i in range(10):
-            for n, client in enumerate(old + late):
-                client.send("POST", f"/echo?{n}.{i}", body=b"e" * 1000)
-            for client in reversed(old + late):  # in another order than they were asked
-                client.receive()
-        late[0].ask("GET", "/bytes/5000000")
-        late[1].ask("POST", "/echo?large", body=b"l" * 5_000_000)
-        for client in old + late:
-            client.close()
+    with t.trace([pid for server in servers for pid in server.pids]) as tracer:
+        for server in servers:
+            late = [Client(server.address, t.account, tls.context(authority, 2 + i % 2)) for i in range(46)]
+            for count in (50, 50, *[4] * MANY):
+                for n, client in enumerate([*old[server], *late][:count]):
+                    client.send("POST", f"/echo?{n}", body=b"e" * 1000)
+                for client in reversed([*old[server], *late][:count]):  # in another order than they were asked
+                    client.receive()
+            late[0].ask("GET", "/bytes/5000000")
+            late[1].ask("POST", "/echo?large", body=b"l" * 5_000_000)
+            for client in old[server] + late:
+                client.close()
     t.check([ex.seen_as("server") for ex in t.account], tracer)
     are_plain(t, tracer)
-
-
-@live()
-def tls_command(t):
-    """a command under trace: the probes are there before its first byte"""
-    pem, authority = tls.certificate(t.folder)
-    server = t.start(RawServer(t.folder, pem=pem))
-    base = f"https://localhost:{server.address[1]}"
-    code = f"import urllib.request,ssl; urllib.request.urlopen('{base}/bytes/300?python', " \
-           f"context=ssl.create_default_context(cafile='{authority}')).read()"
-    for argv in ([need("curl"), "-4sS", "--http1.1", "--cacert", authority, "-o/dev/null", f"{base}/bytes/100?curl"],
-                 ["sh", "-c", f"curl -4sS --http1.1 --cacert {authority} -o/dev/null {base}/bytes/200?sh"],
-                 [PYTHON, "-c", code],
-                 [need("node"), "-e", f"require('https').get('{base}/bytes/400?node', {{ca: require('fs').readFileSync("
-                  f"'{authority}')}}, r => r.resume())"]):
-        before = len(server.account())
-        tracer = Tracer(None, "-o-", "--", *argv, probe=t.probe)
-        tracer.process.wait(20)
-        tracer.stop()
-        t.check([ex.seen_as("client") for ex in server.account()[before:]], tracer)
-        are_plain(t, tracer)
 
 
 @live()

@@ -7,7 +7,7 @@ from harness.raw import Client
 from harness.registry import live
 from harness.servers import GO_VARIANTS, RawServer, go_binary, go_server, go_tools
 from harness.tracer import Tracer
-from test_tls import MANY, are_plain, drive
+from test_tls import MANY, are_plain, at_once, drive
 
 ASKS = "".join(f"GET /bytes/{i * 900}?i={i} 0\nPOST /echo?i={i} {i * 5000}\nGET /chunked/{i * 3000}?i={i} 0\n" for i in range(MANY))
 LARGE = "GET /bytes/5000000 0\nPUT /echo?large 5000000\n"
@@ -78,15 +78,7 @@ def tls_go_concurrent(t):
     asking = GoClient(upstream, authority, steps, 50)
     t.stops.append(asking.stop)
     with t.trace(server.pids + [asking.pid], "-f") as tracer:
-        context = tls.context(authority)
-        many = [Client(server.address, t.account, context) for _ in range(50)]
-        for i in range(MANY):
-            for n, client in enumerate(many):
-                client.send("GET", f"/bytes/100?{n}.{i}")
-            for client in many:
-                client.receive()
-        for client in many:
-            client.close()
+        at_once(server.address, t.account, tls.context(authority))
         asking.go()
     t.check([ex.seen_as("server") for ex in t.account] + [ex.seen_as("client") for ex in upstream.account()], tracer)
     are_plain(t, tracer, "go")

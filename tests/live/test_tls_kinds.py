@@ -1,36 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
 """TLS: libraries that are less usual, and programs that use the usual ones in other ways. All at once, by one tracer."""
+import os
+
 from harness import tls
 from harness.raw import Client
 from harness.registry import live
 from harness.servers import Server, children_of, free_port, need, secure_server
+from test_tls import at_once
 
 KINDS = [("wolfssl", "threads"), ("mbedtls", "threads"), ("openssl", "handed"), ("openssl", "forked"), ("openssl", "bio")]
 
 
-class SServer(Server):
-    """openssl s_server -WWW, which serves the files of a folder, an answer per connection."""
-
-    def __init__(self, folder, pem):
+def page_servers(folder, pem):
+    """(library, server) of openssl s_server -WWW and gnutls-serv, which answer with /file once on each connection."""
+    for library, size, argv in (
+            ("openssl", 5_000_000, ["openssl", "s_server", "-WWW", "-quiet", "-cert", pem, "-accept"]),
+            ("gnutls", 100_000, ["gnutls-serv", "--http", "-q", "--x509keyfile", pem, "--x509certfile", pem, "--httpdata=file", "-p"])):
+        os.makedirs(f"{folder}/{library}")
+        with open(f"{folder}/{library}/file", "wb") as file:
+            file.write(b"a line\n" * (size // 7))
         port = free_port()
-        with open(f"{folder}/file", "wb") as file:
-            file.write(b"a line\n" * 9000)
-        super().__init__([need("openssl"), "s_server", "-WWW", "-quiet", "-cert", pem, "-accept", f"127.0.0.1:{port}"],
-                         ("127.0.0.1", port), cwd=folder)
+        argv = ["sh", "-c", 'exec "$@" >/dev/null 2>&1', "sh", need(argv[0]), *argv[1:], str(port)]
+        yield library, Server(argv, ("127.0.0.1", port), cwd=f"{folder}/{library}")
 
 
 def drive(server, mode, context, old):
-    """The account of several connections, small and large both ways, and of an old one; and what it read before it was traced."""
+    """The account of connections, small and large both ways, many at the same time, and an old one; and what that read before the tracer."""
     account, first = [], None
     for n in range(9 if mode == "forked" else 3):
         with Client(server.address, account, context) as client:
-            for i in range(4):
+            for i in range(10 if n == 0 else 2):
                 client.ask("GET", f"/bytes/{i * 9000}?{mode}.{n}.{i}")
                 client.ask("POST", f"/echo?{mode}.{n}.{i}", body=b"s" * (i * 20_000))
             client.ask("HEAD", f"/bytes/100?{mode}")
             if n == 0:
                 client.ask("GET", f"/bytes/5000000?{mode}")
                 client.ask("POST", f"/echo?large.{mode}", body=b"l" * 5_000_000)
+    if mode != "handed":  # it serves one connection after the other
+        at_once(server.address, account, context, 2)
     if old:
         first, _ = old.ask("GET", "/bytes/10?first")  # the read of it began before the probes were there
         old.account = account
@@ -40,28 +47,49 @@ def drive(server, mode, context, old):
     return account, first
 
 
+def fetch(server, library, old, context):
+    """The same of a server of pages; of gnutls-serv, which waits for all of its connections, many at the same time."""
+    account, first = [], None
+    if library == "gnutls":
+        old.account = account
+        many = [old, *(Client(server.address, account, context) for _ in range(49))]
+        for client in many:
+            client.send("GET", "/file")
+        for client in many:
+            client.receive()
+            client.wire.fill()  # its farewell: unread, it makes a reset of close(), and nobody knows then whose an old connection's answer was
+            client.close()
+    else:
+        first, _ = old.ask("GET", "/file")
+        old.close()
+    for _ in range(3):
+        with Client(server.address, account, context) as client:
+            client.ask("GET", "/file")
+    return account, first
+
+
 @live()
 def tls_kinds(t):
     """
     wolfSSL, Mbed TLS; a socket that one thread accepts, another shakes hands on and a third one serves; processes that accept from one
-    socket, whose contexts have equal addresses; TLS as a layer among OpenSSL's BIOs, by a program of ours and openssl s_server -WWW
+    socket, whose contexts have equal addresses; TLS as a layer among OpenSSL's BIOs, by a program of ours and openssl s_server -WWW;
+    gnutls-serv
     """
     pem, authority = tls.certificate(t.folder)
     context = tls.context(authority)
     servers = [(library, mode, t.start(secure_server(pem, library, mode))) for library, mode in KINDS]
-    layered = t.start(SServer(t.folder, pem))
+    pages = [(library, t.start(server)) for library, server in page_servers(t.folder, pem)]
     old = {}
     for library, mode, server in servers:
-        if mode != "handed":  # it serves one connection after the other
+        if mode != "handed":
             old[server] = Client(server.address, [], context)
             old[server].ask("GET", "/bytes/1000?before")
-    pids = [pid for _, _, server in servers for pid in [*server.pids, *children_of(server.process.pid)]] + layered.pids
-    with t.trace(pids) as tracer:
+    for library, server in pages:
+        old[server] = Client(server.address, [], context)
+    pids = [pid for _, _, server in servers for pid in [*server.pids, *children_of(server.process.pid)]]
+    with t.trace(pids + [pid for _, server in pages for pid in server.pids]) as tracer:
         accounts = [(library, server, *drive(server, mode, context, old.get(server))) for library, mode, server in servers]
-        for _ in range(3):
-            with Client(layered.address, t.account, context) as client:
-                client.ask("GET", "/file")
-    accounts.append(("openssl", layered, t.account, None))
+        accounts += [(library, server, *fetch(server, library, old[server], context)) for library, server in pages]
     for library, server, account, first in accounts:
         mine = [rec for rec in tracer.messages() if rec["local_port"] == server.address[1]]
         t.check_records([ex.seen_as("server") for ex in account], [rec for rec in mine if rec["req"]])

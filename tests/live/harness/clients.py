@@ -20,9 +20,9 @@ class Client:
     def pid(self):
         return self.process.pid
 
-    def begin(self):
-        """Let it begin alone; what it does with no input is up to it."""
-        self.process.stdin.write(b"go\n")
+    def begin(self, text=""):
+        """Let it begin alone, with this input for now; what it does with no more is up to it."""
+        self.process.stdin.write(f"go\n{text}".encode())
         self.process.stdin.flush()
         self.has_begun = True
 
@@ -45,10 +45,14 @@ def curl(*args):
 
 
 def script(path, host, port, asks, *args):
-    """clients/client.py or client.js; asks are (method, url, body size); args go behind the address."""
+    """clients/client.py or another one like it; asks are (method, url, body size); args go behind the address."""
     runner = PYTHON if path.endswith(".py") else need("node")
-    text = "begin\n" + "".join(f"{op} {url} {size}\n" for op, url, size in asks)
-    return Client([runner, f"{LIVE}/clients/{path}", host, str(port), *args], text)
+    return Client([runner, f"{LIVE}/clients/{path}", host, str(port), *args], "begin\n" + lines(asks))
+
+
+def lines(asks):
+    """What such a client reads."""
+    return "".join(f"{op} {url} {size}\n" for op, url, size in asks)
 
 
 def wrk(*args):

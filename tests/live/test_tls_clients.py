@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TLS clients: programs and languages that ask. What their server tells is the truth."""
+import os
+import shlex
+import shutil
+import ssl  # noqa: F401, loaded for its library
+import subprocess
+import time
+
+from harness import clients, tls
+from harness.registry import live
+from harness.servers import LIVE, PYTHON, RawServer, need, nss_binary, openssl_binary
+from harness.tracer import Tracer
+from test_tls import MANY, are_plain
+
+LARGE = [("GET", "/bytes/5000000", 0), ("PUT", "/echo?large", 5_000_000)]
+ASKS = [(op, url, size) for i in range(MANY) for op, url, size in (("GET", f"/bytes/{i * 900}?i={i}", 0), ("POST", f"/echo?i={i}", i * 5000))]
+CHUNKED = [("GET", f"/chunked/{i * 3000}?i={i}", 0) for i in range(MANY)]
+SAME = [("POST", f"/echo?same={i}", 4000) for i in range(MANY)]
+FIRST = "begin\nGET /bytes/1000?before 0\n"
+
+
+def curl(folder, port, authority):
+    upload, base = os.path.join(folder, "upload"), f"https://localhost:{port}"
+    with open(upload, "wb") as file:
+        file.write(b"u" * 5_000_000)
+    common = ["--cacert", authority, "-4", "-o/dev/null"]
+    steps = [[f"{base}/bytes/{i * 5000}?i={i}"] for i in range(MANY)]
+    steps += [["--data-binary", f"@{upload}", f"{base}/echo?up"], [f"{base}/bytes/5000000"],
+              ["--tls-max", "1.2", "-H", "Connection: close", f"{base}/close/70000?tls1.2"]]
+    return clients.curl("--http1.1", *[word for step in steps for word in ("--next", *common, *step)][1:])
+
+
+def curl_parallel(port, authority):
+    """50 connections at the same time, 20 requests on each."""
+    urls = f"https://localhost:{port}/bytes/[100-{50 * MANY + 99}]"
+    return clients.curl("--http1.1", "-Z", "--parallel-immediate", "--parallel-max", "50", "--cacert", authority, "-4", "-o/dev/null", urls)
+
+
+def wget(port, authority):
+    base = f"https://localhost:{port}"
+    return clients.Client([need("wget"), "-q4", "--ca-certificate", authority, "-O/dev/null",
+                           *(f"{base}/bytes/{i * 9000}?i={i}" for i in range(MANY)), f"{base}/bytes/5000000"])
+
+
+def piped(*argv):
+    """A program that sends what it reads: requests, the last of which has the connection closed."""
+    def request(op, url, body="", headers=""):
+        return f"{op} {url} HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n{headers}\r\n{body}"
+    texts = [request("GET", f"/bytes/{i * 100}?piped={i}") for i in range(MANY)]
+    texts += [request("GET", "/bytes/5000000?piped"), request("POST", "/echo?piped", "a line\n" * 715_000),
+              request("GET", "/close/9000?b", headers="Connection: close\r\n")]
+    # They call it an error that the server leaves without a word.
+    client = clients.Client(["sh", "-c", '"$@"; true', "sh", *argv])
+    client.stdin = "".join(texts)
+    return client
+
+
+def reader(argv, asks):
+    client = clients.Client(argv)
+    client.stdin = clients.lines(asks)
+    return client
+
+
+def openssl_client(server, is_static, argv=()):
+    """argv: how it is run, or another file of the same program."""
+    program = [] if is_static and argv else [openssl_binary(is_static)]
+    return reader([*argv, *program, str(server.address[1])], ASKS + LARGE)
+
+
+def started(t, server, client):
+    """It has asked for something on the connection that it goes on with."""
+    count = len(server.account())
+    t.stops.append(client.stop)
+    client.begin(FIRST)
+    client.stdin = client.stdin.removeprefix("begin\n")
+    deadline = time.monotonic() + 20
+    while len(server.account()) == count:
+        t.expect(time.monotonic() < deadline, "it does not ask")
+        time.sleep(0.01)
+
+
+def told(server):
+    return [ex.seen_as("client") for ex in server.account() if not ex.url.endswith("?before")]
+
+
+def asked(t, server, old, new, args=()):
+    """Trace these clients, some of which have a connection already; each of new is with the name of its library."""
+    for client, _ in old:
+        started(t, server, client)
+    for client, _ in new:
+        t.stops.append(client.stop)
+    every = [*old, *new]
+    with t.trace([client.pid for client, _ in every], "-f", *args) as tracer:
+        for client, _ in every:
+            client.go()
+        tracer.process.wait(10)
+    t.check(told(server), tracer)
+    are_plain(t, tracer, *{library for _, library in every})
+
+
+@live()
+def tls_clients(t):
+    """
+    curl, http.client, requests, openssl s_client, wget and gnutls-cli (GnuTLS), NSS, whose calls serve files and plain sockets, too; a program
+    whose calls are made again until they succeed, that looks before each read, and reads on another thread. Some are in the middle of a
+    connection when the tracer comes. 5 MB each way, 20 requests on a connection, 50 connections of curl's at the same time
+    """
+    pem, authority = tls.certificate(t.folder)
+    server = t.start(RawServer(t.folder, pem=pem))
+    port = server.address[1]
+    asked(t, server, old=[
+        (clients.script("client.py", "localhost", port, ASKS + CHUNKED + LARGE, authority), "openssl"),
+        (clients.script("requesting.py", "localhost", port, ASKS + LARGE, authority), "openssl"),
+        (openssl_client(server, False), "openssl"),
+        (reader([nss_binary(), str(port)], ASKS + LARGE), "nss"),
+    ], new=[
+        (clients.script("client.py", "localhost", port, ASKS[:4], authority), "openssl"),
+        (curl(t.folder, port, authority), "openssl"),
+        (curl_parallel(port, authority), "openssl"),
+        (piped(need("openssl"), "s_client", "-quiet", "-CAfile", authority, "-connect", f"127.0.0.1:{port}"), "openssl"),
+        (wget(port, authority), "gnutls"),
+        (piped(need("gnutls-cli"), "--x509cafile", authority, "-p", str(port), "localhost"), "gnutls"),
+    ])
+
+
+@live()
+def tls_memory_clients(t):
+    """asyncio and aiohttp, through memory: connections that send equal lengths at the same time, 50 of them; 5 MB each way"""
+    pem, authority = tls.certificate(t.folder)
+    server = t.start(RawServer(t.folder, pem=pem))
+
+    def client(asks, *args):
+        return clients.script("asynchronous.py", "127.0.0.1", server.address[1], asks, authority, *args), "openssl"
+    asked(t, server, [], [client(ASKS + SAME, "4", "1"), client(SAME, "50", "1", "aiohttp"), client(ASKS + LARGE, "1", "1", "aiohttp")])
+
+
+@live()
+def tls_built_in(t):
+    """programs with their library built in, found when they run: one with OpenSSL in its table of symbols, and node"""
+    pem, authority = tls.certificate(t.folder)
+    server = t.start(RawServer(t.folder, pem=pem))
+    shared = subprocess.run([need("node"), "-p", "process.config.variables.node_shared_openssl"], capture_output=True, text=True, check=True)
+    every = [(openssl_client(server, True), "openssl-static"),
+             (clients.script("client.js", "localhost", server.address[1], ASKS + SAME + LARGE, authority),
+              None if shared.stdout == "true\n" else "/node")]
+    for client, _ in every:
+        t.stops.append(client.stop)
+    with t.trace([client.pid for client, _ in every], "-f", "--debug") as tracer:
+        for client, name in every:
+            if name:
+                client.begin()
+                tracer.await_text(rf"TLS: .*{name}\)", r"TLS: \d+ probes")
+        for client, _ in every:
+            client.go()
+        tracer.process.wait(10)
+    t.check(told(server), tracer)
+    are_plain(t, tracer)
+
+
+@live()
+def tls_found(t):
+    """a program with OpenSSL linked into it and no symbols; a library under another name whose file is deleted"""
+    server = t.start(RawServer(t.folder, pem=tls.certificate(t.folder)[0]))
+    stripped, copy = f"{t.folder}/stripped", f"{t.folder}/other"
+    subprocess.run([need("strip"), "-o", stripped, openssl_binary(True)], check=True)
+    running = [openssl_client(server, True, [stripped]), openssl_client(server, False, ["env", f"LD_PRELOAD={copy}"])]
+    with open(f"/proc/{os.getpid()}/maps") as maps:  # this Python uses the library, too
+        shutil.copy(next(line.split()[5] for line in maps if "libssl.so" in line), copy)
+    for client, file in zip(running, (stripped, copy)):
+        started(t, server, client)
+        os.unlink(file)
+    with t.trace([client.pid for client in running]) as tracer:
+        for client in running:
+            client.go()
+        tracer.process.wait(10)
+    t.check(told(server), tracer)
+    are_plain(t, tracer)
+
+
+@live()
+def tls_loaded_later(t):
+    """a library that is loaded while the tracer runs: seen a moment later"""
+    pem, authority = tls.certificate(t.folder)
+    server = t.start(RawServer(t.folder, pem=pem))
+    program = t.start(Later(t.folder))
+    with t.trace([program.pid], "--debug") as tracer:
+        program.ask(f"https://localhost:{server.address[1]}/bytes/100?first", authority)
+        tracer.await_text(r"TLS: [1-9]\d* probes")  # nothing has been compiled for TLS until then
+        for i in range(4):
+            program.ask(f"https://localhost:{server.address[1]}/bytes/100?i={i}", authority)
+    t.check_records(told(server)[1:], [rec for rec in tracer.messages() if rec["req"].get("query") != "first"])
+
+
+class Later:
+    """A Python that has not loaded anything for TLS yet, and asks when it is told to."""
+
+    CODE = """if True:
+        import sys
+        for line in sys.stdin:
+            url, authority = line.split()
+            import ssl, urllib.request
+            urllib.request.urlopen(url, context=ssl.create_default_context(cafile=authority)).read()
+            print("done", flush=True)
+        """
+
+    def __init__(self, _folder):
+        self.process = subprocess.Popen([PYTHON, "-c", self.CODE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                        start_new_session=True)
+        self.pid = self.process.pid
+
+    def ask(self, url, authority):
+        self.process.stdin.write(f"{url} {authority}\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline() == "done\n"
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait(5)
+
+
+@live()
+def tls_unpaired(t):
+    """connections that are over before anybody knows their sockets: shown all the same, without endpoints"""
+    pem, authority = tls.certificate(t.folder)
+    server = t.start(RawServer(t.folder, pem=pem))
+    client = clients.script("asynchronous.py", "127.0.0.1", server.address[1], SAME[:2], authority, "4", "0")
+    t.stops.append(client.stop)
+    with t.trace([client.pid], "-f") as tracer:
+        client.go()
+        tracer.process.wait(10)
+    lost = [rec for rec in tracer.messages() if "unpaired" in rec["flags"]]
+    for rec in lost:
+        t.expect("local_addr" not in rec and "remote_port" not in rec and "net" not in rec, f"endpoints of an unpaired one: {rec}")
+    asks = sorted((ex.op, ex.url.partition("?")[2]) for ex in server.account())
+    seen = sorted((rec["op"], rec["req"].get("query")) for rec in tracer.messages())
+    t.expect(asks == seen, f"{asks} is not {seen}")
+    t.note(f"{len(lost)} of {len(asks)} unpaired")
+
+
+@live()
+def tls_command(t):
+    """commands under trace, one of which has many children: the probes are there before their first byte"""
+    pem, authority = tls.certificate(t.folder)
+    server = t.start(RawServer(t.folder, pem=pem))
+    port, base = server.address[1], f"https://localhost:{server.address[1]}"
+    code = f"import urllib.request,ssl; urllib.request.urlopen('{base}/bytes/300?python', " \
+           f"context=ssl.create_default_context(cafile='{authority}')).read()"
+    fetch = [need("curl"), "-4sS", "--http1.1", "--cacert", authority, "-o/dev/null"]
+    children = [shlex.join([*fetch, f"{base}/bytes/200?sh"]),
+                shlex.join([need("wget"), "-q4", "--ca-certificate", authority, "-O/dev/null", f"{base}/bytes/200?wget"])]
+    for argv in ([PYTHON, f"{LIVE}/clients/requesting.py", "localhost", str(port), authority],
+                 [PYTHON, f"{LIVE}/clients/asynchronous.py", "127.0.0.1", str(port), authority, "1", "0.5", "aiohttp"],
+                 [nss_binary(), str(port)], [openssl_binary(False), str(port)]):
+        children.append(f"printf 'begin\\nGET /bytes/200 0\\nPOST /echo?same 900\\n' | {shlex.join(argv)}")
+    for argv in ([*fetch, f"{base}/bytes/100?curl"], ["sh", "-c", "; ".join(children)], [PYTHON, "-c", code],
+                 [need("node"), "-e", f"require('https').get('{base}/bytes/400?node', {{ca: require('fs').readFileSync("
+                  f"'{authority}')}}, r => r.resume())"]):
+        before = len(server.account())
+        tracer = Tracer(None, "-o-", "--", *argv, probe=t.probe)
+        tracer.process.wait(20)
+        tracer.stop()
+        t.check([ex.seen_as("client") for ex in server.account()[before:]], tracer)
+        are_plain(t, tracer, *(["openssl", "gnutls", "nss"] if argv[0] == "sh" else ["openssl"]))
