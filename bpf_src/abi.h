@@ -147,7 +147,8 @@ enum px_abi_tls_lib {
 #define PX_ABI_TLS_FLAGS 0x20	/* has flags as its fourth argument, PR_MSG_PEEK among them */
 #define PX_ABI_TLS_KEEPS_ARGS 0x40 /* Go: until it returns its arguments lie behind the return address */
 #define PX_ABI_TLS_FILTER 0x80	/* takes OpenSSL's BIOs of any kind: only those that are a layer of TLS */
-#define PX_ABI_TLS_LIB_SHIFT 8
+#define PX_ABI_TLS_FILE 0x100	/* takes a descriptor for a buffer: what moves are bytes of a file */
+#define PX_ABI_TLS_LIB_SHIFT 16
 
 /*
  * Payload of PX_ABI_NAMES: sun_path as the kernel keeps it; abstract names begin with a 0 byte; len

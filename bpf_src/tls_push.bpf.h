@@ -111,13 +111,15 @@ px_inline void px_tls_push(void *ctx, const struct px_abi_event *head, const str
 	h.kind = PX_ABI_DATA;
 	h.dir = m->what & PX_ABI_TLS_OUT ? PX_ABI_OUT : PX_ABI_IN;
 	h.flags = (u16)(PX_ABI_F_TLS | PX_ABI_F_PEER_POS | m->flags);
+	if (m->what & PX_ABI_TLS_FILE)
+		h.flags |= PX_ABI_F_NO_BYTES;
 	h.state = PX_TLS_ESTABLISHED;
 	h.syscall_nr = (u16)(m->what >> PX_ABI_TLS_LIB_SHIFT);
 	h.len = m->len;
 	h.copied = 0;
 	h.result = (s32)m->len;
 	px_fill_process(&h);
-	if (px_tls_is_skipped(&h))
+	if (m->what & PX_ABI_TLS_FILE || px_tls_is_skipped(&h))
 		want = 0;
 	if (want <= PX_TLS_SMALL)
 		px_push_bytes(ctx, &h, m->buf, want);

@@ -5,6 +5,7 @@
 #define OUT(name) { name, PX_ABI_TLS_OUT, PX_TLS_CALL }
 #define IN_AT(name) { name, PX_ABI_TLS_COUNT_AT, PX_TLS_CALL }
 #define OUT_AT(name) { name, PX_ABI_TLS_OUT | PX_ABI_TLS_COUNT_AT, PX_TLS_CALL }
+#define OUT_FILE(name) { name, PX_ABI_TLS_OUT | PX_ABI_TLS_FILE, PX_TLS_CALL }
 #define SILENT(name) { name, PX_ABI_TLS_SILENT, PX_TLS_CALL }
 #define BEGINS(name) { name, PX_ABI_TLS_SILENT | PX_ABI_TLS_BEGINS, PX_TLS_CALL }
 #define FREE(name) { name, 0, PX_TLS_FREE }
@@ -21,7 +22,7 @@
 	IN("SSL_read"), OUT("SSL_write"), IN_AT("SSL_read_ex"), OUT_AT("SSL_write_ex"),            \
 	OUT_AT("SSL_write_ex2"), IN_AT("SSL_read_early_data"), OUT_AT("SSL_write_early_data"),     \
 	SILENT("SSL_peek"), SILENT("SSL_peek_ex"), BEGINS("SSL_do_handshake"), FREE("SSL_free"),   \
-	OPENSSL_BIO
+	OUT_FILE("SSL_sendfile"), OPENSSL_BIO
 
 const struct px_tls_library px_tls_libraries[] = {
 	{ PX_TLS_BORINGSSL, "BoringSSL", NULL, false, "SSL_early_data_accepted", { OPENSSL_FUNCTIONS } },
@@ -49,7 +50,7 @@ const struct px_tls_library px_tls_libraries[] = {
 	/* Without symbols: what SSL_read() and the others call is known to its own messages. */
 	{ PX_TLS_OPENSSL, "OpenSSL without symbols", NULL, true, NULL, {
 		IN_AT("ssl_read_internal"), OUT_AT("ssl_write_internal"), SILENT("SSL_peek"),
-		BEGINS("SSL_do_handshake") } },
+		OUT_FILE("SSL_sendfile"), BEGINS("SSL_do_handshake") } },
 	{ 0 },
 };
 /* clang-format on */

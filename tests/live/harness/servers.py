@@ -139,7 +139,7 @@ class Nginx(Server):
         with open(f"{folder}/nginx.conf", "w") as file:
             file.write(NGINX.format(folder=folder, port=port, upstream=f"{upstream[0]}:{upstream[1]}",
                                     sendfile=sendfile, buffering=buffering, ssl=" ssl" if pem else "",
-                                    secure=f"ssl_certificate {pem}; ssl_certificate_key {pem};" if pem else ""))
+                                    secure=f"ssl_certificate {pem}; ssl_certificate_key {pem}; ssl_conf_command Options KTLS;" if pem else ""))
         self.socket_path = f"{folder}/nginx.sock"
         super().__init__([need("nginx"), "-p", folder, "-c", f"{folder}/nginx.conf"], ("127.0.0.1", port))
 

@@ -39,10 +39,11 @@ class Tracer:
 
     pids     None where args name the targets
     out      None for a temporary file (read by records()), or where stdout goes (subprocess.PIPE, ...)
+    tls      the test is about TLS
     clean    check the exit status, the record stream's shape and that nothing was lost
     """
 
-    def __init__(self, pids, *args, probe=None, json_lines=True, out=None, clean=True, validate_all=True):
+    def __init__(self, pids, *args, probe=None, json_lines=True, out=None, clean=True, validate_all=True, tls=False):
         self.argv = [binary()]
         if pids:
             self.argv += ["-p", ",".join(map(str, pids))]
@@ -51,7 +52,7 @@ class Tracer:
         if probe:
             self.argv.append(f"--probe={probe}")
         self.argv += args
-        if IN_VM:    # nothing there uses TLS, and what is for it takes 10 s to compile there
+        if IN_VM and not tls:    # what is for it takes 10 s to compile there
             self.argv.insert(1, "--no-tls")
         self.json_lines, self.clean, self.validate_all = json_lines, clean, validate_all
         self.file = tempfile.TemporaryFile() if out is None else None
