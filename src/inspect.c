@@ -94,11 +94,9 @@ static void check_kernel(struct check *c, const struct px_host *h)
 	check_say(c, h->lockdown == PX_LOCKDOWN_CONFIDENTIALITY ? CHECK_FAIL : CHECK_OK, "lockdown",
 		  lockdown[h->lockdown], "", "");
 	snprintf(text, sizeof(text), "%d", h->perf_paranoid);
-	check_say(c, h->perf_paranoid > 2 && !(h->caps >> 21 & 1) ? CHECK_WARN : CHECK_OK,
-		  "perf_event_paranoid", text, "",
-		  h->perf_paranoid > 2 && !(h->caps >> 21 & 1)
-			  ? "sysctl kernel.perf_event_paranoid=2, or root"
-			  : "");
+	check_say(c, h->refuses_perf ? CHECK_WARN : CHECK_OK, "perf_event_paranoid", text,
+		  h->refuses_perf ? "no kprobes, no perf buffers" : "",
+		  h->refuses_perf ? "sysctl kernel.perf_event_paranoid=2, or root" : "");
 	check_say(c, h->has_seccomp ? CHECK_WARN : CHECK_OK, "seccomp",
 		  h->has_seccomp ? "a filter is on this process" : "no filter",
 		  h->has_seccomp ? "it may forbid bpf()" : "", "");

@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <linux/bpf.h>
 #include <linux/capability.h>
+#include <linux/perf_event.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -92,6 +93,27 @@ static bool host_refuses_bpf(void)
 	       (errno == EPERM || errno == ENOSYS);
 }
 
+/*
+ * Debian and Ubuntu kernels close perf_event_open() above 2, for all but cap_sys_admin: the kernel
+ * itself is asked, since others do not, for the least that there is to ask for.
+ */
+static bool host_refuses_perf(void)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attr),
+		.config = PERF_COUNT_SW_DUMMY,
+		.disabled = 1,
+		.exclude_kernel = 1,
+		.exclude_hv = 1,
+	};
+	int fd = (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 && errno == EACCES;
+}
+
 static void host_read_kernel(struct px_host *h, const char *root)
 {
 	char release[128];
@@ -126,6 +148,7 @@ void px_host_read(struct px_host *h, const char *root)
 	host_read_kernel(h, root);
 	h->memlock = getrlimit(RLIMIT_MEMLOCK, &memlock) == 0 ? memlock.rlim_cur : RLIM_INFINITY;
 	h->refuses_bpf = host_refuses_bpf();
+	h->refuses_perf = h->perf_paranoid > 2 && host_refuses_perf();
 }
 
 static bool host_may(const struct px_host *h, unsigned int cap)
@@ -190,17 +213,13 @@ static int host_check_caps(const struct px_host *h, char **command, struct px_er
 			    "need root, or cap_bpf,cap_perfmon; missing: %s", missing);
 }
 
-/*
- * Debian and Ubuntu kernels close perf_event_open() above 2, for all but cap_sys_admin; kprobes and
- * perf buffers are opened by it.
- */
+/* Kprobes and perf buffers are opened by perf_event_open(). */
 static int host_check_perf(const struct px_host *h, const struct px_options *o,
 			   struct px_error *err)
 {
 	bool is_kprobe = o->probe == PX_PROBE_OPTION_KPROBE;
 
-	if ((!is_kprobe && o->transport != PX_TRANSPORT_OPTION_PERF) || h->perf_paranoid <= 2 ||
-	    host_may(h, CAP_SYS_ADMIN))
+	if ((!is_kprobe && o->transport != PX_TRANSPORT_OPTION_PERF) || !h->refuses_perf)
 		return 0;
 	return px_error_set(
 		err, PX_EXIT_PERMISSION,

@@ -19,6 +19,7 @@ struct px_host {
 	bool refuses_bpf;		/* bpf() answers EPERM or ENOSYS whatever is asked */
 	enum px_lockdown lockdown;
 	int perf_paranoid;		/* kernel.perf_event_paranoid */
+	bool refuses_perf;		/* it closes perf_event_open() to us */
 	unsigned int kernel_major, kernel_minor;
 	uint64_t memlock;		/* bytes that RLIMIT_MEMLOCK allows */
 };

@@ -14,8 +14,8 @@ TESTS = []
 
 def live(*, probes=True, vm=False, slow=False, perf=False):
     """
-    Marks a test. probes: run it once per back end (else once, with the default); vm: part of the machine's subset;
-    perf: run it with the perf transport too.
+    Marks a test. probes: run it once per back end (else once, with the default); vm: part of the machine's subset,
+    or "last": only there, and behind all others, since it leaves the machine changed; perf: run it with the perf transport too.
     """
     def mark(function):
         TESTS.append((function, probes, vm, slow, perf))
