@@ -113,8 +113,13 @@ int px_unix_exit(u64 *ctx)
 		return 0;
 	fds = PX_LOAD(u64, table, PX_OFF_fdtable_fd);
 	px_unix_head(&h);
+	/*
+	 * 64 bits wide: on the stack older verifiers follow no others. The barrier keeps the
+	 * compiler from counting up to the lower one of both ends, which no verifier knows.
+	 */
 #pragma nounroll
-	for (u32 fd = 0; fd < PX_ENDING_FDS; fd++) {
+	for (u64 fd = 0; fd < PX_ENDING_FDS; fd++) {
+		PX_BARRIER(fd);
 		if (fd >= max)
 			break;
 		sk = px_unix_last(px_read64(fds, fd * 8));
