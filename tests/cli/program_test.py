@@ -12,6 +12,9 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "tools"))
+import pcapmake  # noqa: E402
+
 faults = []
 program = sys.argv[1]
 
@@ -119,11 +122,50 @@ def check_progress():
         check(run_on_terminal(tape, file, "-q") == "", "-q does not silence it")
 
 
+def read_slowly(path, *words):
+    """What comes to a terminal at standard error while somebody reads the records of a file slowly enough for more than a second."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([program, "-j", "-r", path, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=theirs)
+    os.close(theirs)
+    records, slow_until = 0, time.monotonic() + (2 if "-q" in words else 60)
+    while piece := process.stdout.read1(65536):
+        records += piece.count(b"\n")
+        if time.monotonic() < slow_until:
+            time.sleep(0.01)
+        if select.select([ours], [], [], 0)[0]:
+            slow_until = 0
+    text = b""
+    try:
+        while piece := os.read(ours, 4096):
+            text += piece
+    except OSError:    # the other side is closed
+        pass
+    os.close(ours)
+    check(process.wait(60) == 0 and records > 9000, f"{words}: status {process.returncode}, {records} records: {text}")
+    return text.decode()
+
+
+def check_percent():
+    """Of a file it says how much has been read."""
+    with tempfile.TemporaryDirectory() as folder:
+        talk = pcapmake.Conversation().open()
+        for number in range(9000):
+            talk.exchange(b"/%d?" % number + b"q" * 1000)
+        pcapmake.pcap(folder + "/long.pcap", talk.close().frames())
+        text = read_slowly(folder + "/long.pcap")
+        said = re.findall(r"\r\x1b\[Kpxtrace: reading \S+/long\.pcap: (\d+) %, (\d+) messages", text)
+        check(said and all(0 < int(percent) <= 100 and abs(int(percent) - int(count) / 90) < 12 for percent, count in said), f"{text!r}")
+        last = text.rpartition("\r\x1b[K")[2]
+        check(re.fullmatch(r"pxtrace: 9000 messages, [^\x1b]+\r\n", last), f"it stays: {text!r}")
+        check(read_slowly(folder + "/long.pcap", "-q") == "", "-q does not silence it")
+
+
 def main():
     for words, code, part in WRONG:
         check_wrong(words, code, part, run(program, *words))
     check_without_root()
     check_progress()
+    check_percent()
     for words, part in RIGHT:
         begin = time.monotonic()
         found = run(program, *words)
