@@ -168,10 +168,16 @@ def foreign_calls_are_told(t):
 
 @live(probes=False)
 def kernel_decides_filters(t):
-    """of a filter with a port that nobody uses the kernel side tells nothing; with the right one it does"""
+    """of what a filter's port, host, role or pid leaves out the kernel side tells nothing, not even that there was something"""
     server = t.start(Nginx(t.folder))
-    for expression, messages in ((f"port 9 and http or (port 9 and status > 1)", 0), (f"port {server.address[1]} and ok", 2)):
-        with t.trace(server.pids, "--debug", "--no-tls", expression) as tracer:
+    port, host = server.address[1], server.address[0]
+    idle = subprocess.Popen(["/bin/sleep", "100"], start_new_session=True)
+    t.stops.append(idle.kill)
+    everything = f"port {port} and host {host}/8 and role = server and pid in ({','.join(map(str, server.pids))}) and ok"
+    for expression, messages in (("port 9 and http or (port 9 and status > 1)", 0), ("host 192.0.2.7 and http", 0), ("role = client and http", 0),
+                                 (f"pid = {idle.pid} and http", 0), (everything, 2)):
+        # Without -p it is everybody who would be traced.
+        with t.trace(None if "pid" in expression else server.pids, "--debug", "--no-tls", expression) as tracer:
             with Client(server.address, t.account) as client:
                 client.ask("GET", "/small")
                 client.ask("GET", "/missing")
