@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "capture/live.h"
 #include "cli/privilege.h"
+#include "cli/term.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -162,6 +163,7 @@ static void pipeline_tell_sums(struct px_pipeline *p)
 	bool is_data = p->opt->summary_only;
 
 	px_sums_tell(&p->sums, &p->report, p->opt->json, is_data ? p->outputs.out : NULL,
+		     p->opt->is_wide ? 0 : px_term_width(is_data ? p->outputs.fd : STDERR_FILENO),
 		     p->is_live ? px_clock_mono_ns() - p->started_ns : 0, pipeline_wall(p));
 }
 

@@ -148,7 +148,7 @@ void px_sums_fini(struct px_sums *s)
 }
 
 void px_sums_tell(struct px_sums *s, struct px_report *report, bool as_json, struct px_out *out,
-		  uint64_t duration_ns, int64_t wall_ns)
+		  size_t width, uint64_t duration_ns, int64_t wall_ns)
 {
 	struct px_buf text = px_buf_of(SUMS_TEXT_MAX);
 	struct px_bytes rest;
@@ -165,7 +165,9 @@ void px_sums_tell(struct px_sums *s, struct px_report *report, bool as_json, str
 		}
 		return;
 	}
-	if (px_rows_print(&text, &s->table, duration_ns) != 0)
+	if (!out)	/* what stands before each line */
+		width = width > PX_LOG_PREFIX ? width - PX_LOG_PREFIX : 0;
+	if (px_rows_print(&text, &s->table, duration_ns, width) != 0)
 		px_log(PX_LOG_ERROR, "the summary: out of memory");
 	else if (out)
 		px_out_record(out, px_buf_bytes(&text));

@@ -33,10 +33,11 @@ static inline bool px_sums_are_wanted(const struct px_sums *s)
 
 /*
  * The table so far: as summary records with JSON; as text to out, or to standard error where out is
- * NULL. duration_ns: of the run; 0: that of the messages.
+ * NULL. width: columns of the terminal there; 0: none. duration_ns: of the run; 0: that of the
+ * messages.
  */
 void px_sums_tell(struct px_sums *s, struct px_report *report, bool as_json, struct px_out *out,
-		  uint64_t duration_ns, int64_t wall_ns);
+		  size_t width, uint64_t duration_ns, int64_t wall_ns);
 
 /* Write the map, if there is one. Returns 0, or -1 when it has been said why not. */
 PX_MUST_USE int px_sums_write_map(struct px_sums *s, uint64_t duration_ns);

@@ -8,7 +8,7 @@
 #define LOG_TEXT_MAX 2048
 #define LOG_LINE_MAX 8192	/* a text whose every byte is escaped, and its prefixes */
 
-static const char log_prefix[] = "pxtrace: ";
+static const char log_prefix[PX_LOG_PREFIX + 1] = "pxtrace: ";
 static const char log_erase[] = "\r\033[K";
 
 static enum px_log_level log_level = PX_LOG_NOTE;

@@ -7,6 +7,8 @@
 
 #include "base/bytes.h"
 
+#define PX_LOG_PREFIX 9	/* columns before each line's text */
+
 enum px_log_level {
 	PX_LOG_ERROR,	/* always shown */
 	PX_LOG_WARN,	/* something is not as the user may think */

@@ -5,15 +5,20 @@
 Rows, counts, sums and the order are worked out here from the JSON; percentiles have to be within 1 % of the exact ones.
 """
 import collections
+import fcntl
 import gzip
 import json
 import math
+import os
 import pathlib
+import pty
 import re
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 
 faults = []
@@ -143,6 +148,42 @@ def check_signal(program, tape):
     check("messages, " in err.split("COUNT ERRORS")[0], f"SIGUSR1: no line of statistics before the table: {err}")
 
 
+def check_widths(program, tape, summaries):
+    """On terminals of 80, 120 and 200 columns the table fits, its columns under their names, and nothing is cut that has room."""
+    for columns in (40, 80, 120, 200):
+        for words in (["-S"], ["--summary-only"], ["--summary-only", "--wide"]):
+            ours, theirs = pty.openpty()
+            fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
+            streams = {"stdout": subprocess.DEVNULL, "stderr": theirs} if words == ["-S"] else {"stdout": theirs, "stderr": subprocess.DEVNULL}
+            with subprocess.Popen([program, "-r", tape, *words], stdin=subprocess.DEVNULL, **streams) as process:
+                os.close(theirs)
+                text = b""
+                try:
+                    while piece := os.read(ours, 65536):
+                        text += piece
+                except OSError:    # the other side is closed
+                    pass
+            os.close(ours)
+            lines = text.decode().splitlines()
+            begin = next(i for i, line in enumerate(lines) if "COUNT ERRORS" in line)
+            lines = [line.removeprefix("pxtrace: ") for line in lines[begin:]]
+            room = columns - len("pxtrace: ") if words == ["-S"] else columns
+            if "--wide" in words:
+                check_table(tape, "\n".join(lines), summaries)
+                continue
+            names = lines[0].split()
+            check([n for n in names if n not in ("BYTES", "P99_ms", "RATE/s", "MAX_ms")]
+                  == ["COUNT", "ERRORS", "P50_ms", "P95_ms", "PROTO", "ROLE", "PEER", "OPERATION"], f"{columns} {words}: {names}")
+            check(("P99_ms" not in names or "BYTES" in names or columns < 200) and len(lines) == len(summaries) + 1, f"{columns} {words}: {lines}")
+            check(columns < 80 or all(len(line) <= room for line in lines), f"{columns} {words}: {[len(line) for line in lines]}")
+            for line, s in zip(lines[1:], summaries):
+                found = dict(zip(names, line.split(None, len(names) - 1)))
+                for name, whole in (("PEER", s.get("peer") or "-"), ("OPERATION", s.get("op", "-") + (" " + s["target"] if s.get("target") else ""))):
+                    cut = found[name]
+                    check(cut == whole or (cut.endswith("…") and whole.startswith(cut[:-1]) and columns < 200), f"{columns} {words}: {cut!r} of {whole!r}")
+                check(found["COUNT"] == str(s["count"]) and found["ERRORS"] == str(s["errors"]), f"{columns} {words}: {line}")
+
+
 def main():
     program, golden = sys.argv[1], pathlib.Path(sys.argv[2])
     with tempfile.TemporaryDirectory() as name:
@@ -168,6 +209,8 @@ def main():
             begin = next(i for i, line in enumerate(lines) if line.split()[:2] == ["COUNT", "ERRORS"])
             check_table(tape.name, "\n".join(lines[begin:]), summaries)
             check_map(program, str(tape), messages, folder)
+            if tape.name in ("nginx", "unix-socket"):
+                check_widths(program, str(tape), summaries)
         check_signal(program, str(folder / "nginx"))
         done = subprocess.run([program, "-r", str(folder / "nginx"), "--map", str(folder / "x.png")],
                               capture_output=True, text=True, check=False)

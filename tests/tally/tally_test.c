@@ -160,7 +160,7 @@ START_TEST(rows_end)
 			     PX_BYTES("http"), PX_BYTES("client"), [4] = PX_BYTES("/x5/y") },
 		     message(5, 5), 0, 0);
 	ck_assert_uint_eq(t.count, PX_TALLY_ROWS_MAX + 1);
-	ck_assert_int_eq(px_rows_print(&text, &t, 0), 0);
+	ck_assert_int_eq(px_rows_print(&text, &t, 0, 0), 0);
 	px_buf_fini(&text);
 	px_tally_fini(&t);
 }
@@ -188,10 +188,43 @@ START_TEST(hostile_names)
 		ck_assert_ptr_null(strchr(text.ptr, '\033'));
 	}
 	text.len = 0;
-	ck_assert_int_eq(px_rows_print(&text, &t, 0), 0);
+	ck_assert_int_eq(px_rows_print(&text, &t, 0, 0), 0);
 	ck_assert_ptr_null(memchr(text.ptr, '\033', text.len));
 	px_buf_fini(&text);
 	px_tally_fini(&t);
+}
+END_TEST
+
+/* Peer and operation share what the numbers leave: one has what the other does not need. */
+START_TEST(narrow)
+{
+	static const struct {
+		const char *peer, *target, *shown;
+	} cases[] = {
+		{ "unix:/run/some/where/deep/app.sock", "/v1/orders/of/the/customer/here",
+		  "unix:/run/some/… GET /v1/orders/…\n" },
+		{ "10.0.0.1:80", "/v1/orders/of/the/customer/here",
+		  "10.0.0.1:80 GET /v1/orders/of/th…\n" },
+		{ "unix:/run/some/where/deep/app.sock", "/x", "unix:/run/some/where/d… GET /x\n" },
+		{ "10.0.0.1:80", "/x", "client 10.0.0.1:80 GET /x\n" },
+	};
+
+	for (size_t i = 0; i < PX_COUNT(cases); i++) {
+		struct px_bytes key[PX_TALLY_PARTS] = { PX_BYTES("http"), PX_BYTES("client"),
+							px_bytes_str(cases[i].peer),
+							PX_BYTES("GET"),
+							px_bytes_str(cases[i].target) };
+		struct px_buf text = px_buf_of(1 << 16);
+		struct px_tally t;
+
+		ck_assert_int_eq(px_tally_init(&t), 0);
+		px_tally_add(&t, key, message(1, 1), 0, 0);
+		ck_assert_int_eq(px_rows_print(&text, &t, 0, 80), 0);
+		ck_assert_int_eq(px_buf_append(&text, px_bytes_of("", 1)), 0);
+		ck_assert_msg(strstr(text.ptr, cases[i].shown), "%s", text.ptr);
+		px_buf_fini(&text);
+		px_tally_fini(&t);
+	}
 }
 END_TEST
 
@@ -206,6 +239,7 @@ int main(void)
 	tcase_add_test(tc, folds_long);
 	tcase_add_test(tc, rows_end);
 	tcase_add_test(tc, hostile_names);
+	tcase_add_test(tc, narrow);
 	suite_add_tcase(suite, tc);
 	return px_suite_run(suite);
 }
