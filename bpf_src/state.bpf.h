@@ -74,11 +74,27 @@ px_inline int px_on_connecting(u64 sk)
 	return 0;
 }
 
+/* Bytes that have come and wait to be read. */
+px_inline u32 px_unread(const struct px_sock *s)
+{
+	u64 tp = px_ptr(bpf_skc_to_tcp_sock((void *)s->sk));
+	u32 n;
+
+	if (!tp)
+		return 0;
+	n = PX_LOAD(u32, tp, PX_OFF_tcp_sock_rcv_nxt) - PX_LOAD(u32, tp, PX_OFF_tcp_sock_copied_seq);
+	/* A FIN counts as one. */
+	return n && PX_COMMON(u64, s, skc_flags, PX_TYPED) & PX_SOCK_DONE ? n - 1 : n;
+}
+
 /*
  * Tell of a socket: a (unless it is NULL) is who awaited this, in whatever context it has come.
- * Otherwise the process ends its direction, or all. close() shuts both directions before it changes
- * the state, a reset does so after it; after shutdown() of one direction the end is awaited. The
- * state is the old one still and our FIN not yet counted, so both directions' places are exact.
+ * Otherwise the process ends its direction, or all, or the other side has reset the connection: then
+ * this is whoever the packet interrupted, and user space knows whether the socket is a target's.
+ * close() shuts both directions before it changes the state, a reset does so after it; after
+ * shutdown() of one direction the end is awaited. The state is the old one still and our FIN not yet
+ * counted, so both directions' places are exact. Who has bytes left to read will meet the reset
+ * behind them.
  */
 px_inline void px_on_state(void *ctx, u64 sk, const struct px_awaited *a, u8 kind, u16 flags,
 			   s32 result)
@@ -101,6 +117,10 @@ px_inline void px_on_state(void *ctx, u64 sk, const struct px_awaited *a, u8 kin
 		*(u64 *)h.comm = a->comm[0];
 		*(u64 *)(h.comm + 8) = a->comm[1];
 		since_ns = a->since_ns;
+	} else if (flags & PX_ABI_F_RESET && shut != PX_SHUTDOWN_BOTH) {
+		if (px_unread(&s))
+			return;
+		h.pid = 0;
 	} else if (shut != PX_SHUTDOWN_BOTH) {
 		if (!(shut & PX_SEND_SHUTDOWN) || s.protocol != PX_TCP)
 			return;
@@ -128,10 +148,11 @@ int px_sock_state(u64 *ctx)
 	if (was == PX_TCP_ESTABLISHED || was == PX_TCP_CLOSE_WAIT) {
 		if (is != PX_TCP_FIN_WAIT1 && is != PX_TCP_LAST_ACK && is != PX_TCP_CLOSE)
 			return 0;
-		if (!px_is_target(px_current_id() >> 32))
-			return 0;
 		if (is == PX_TCP_CLOSE)
 			flags = PX_ABI_F_RESET;
+		if (!px_is_target(px_current_id() >> 32) &&
+		    (!flags || PX_LOAD(u8, sk, PX_OFF_sock_sk_shutdown) == PX_SHUTDOWN_BOTH))
+			return 0;
 	} else {
 		if (was != PX_TCP_SYN_SENT && is != PX_TCP_CLOSE)
 			return 0;

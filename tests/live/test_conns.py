@@ -3,11 +3,15 @@
 import json
 import os
 import re
+import socket
+import ssl
 import subprocess
 import sys
+import time
 
+from harness import tls
 from harness.registry import live
-from harness.servers import RawServer, free_port
+from harness.servers import PYTHON, RawServer, free_port
 from harness.tracer import SLOW
 
 CLIENT = """
@@ -186,3 +190,76 @@ def unix_ends(t):
         most = says["most"] if says["how"] != "kept" else 1e9 * SLOW
         t.expect(least - 1e6 <= r["duration_ns"] <= most + 1e6, f"{says}: {r}")
         t.expect(r["messages"] == 1 and r["bytes_sent"] == 37 and r["bytes_received"] > 5 and not r["lost_bytes"], f"{says}: {r}")
+
+
+RESET = """
+import socket, ssl, sys
+context = ssl.create_default_context(cafile=sys.argv[2])
+for line in sys.stdin:
+    if line == "read on\\n":
+        try:
+            while s.recv(1000):
+                pass
+            s.unwrap()
+        except OSError:
+            pass
+    else:
+        s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+        if line == "tls\\n":
+            s = context.wrap_socket(s, server_hostname="localhost")
+        s.sendall(b"GET /reset HTTP/1.1\\r\\nHost: conns\\r\\n\\r\\n")
+        s.recv(1000)
+        kept = s, locals().get("kept")
+    print("done", flush=True)
+sys.stdin.read()
+"""
+
+
+@live()
+def reset_by_peer(t):
+    """A reset is told of when it comes and not when the process notices; where it has bytes left to read, behind those. TLS: after a farewell, too"""
+    pem, authority = tls.certificate(t.folder)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(pem)
+    listener = socket.create_server(("127.0.0.1", 0))
+    t.stops.append(listener.close)
+    client = subprocess.Popen([PYTHON, "-c", RESET, str(listener.getsockname()[1]), authority], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              text=True, start_new_session=True)
+    t.stops.append(client.kill)
+
+    def tell(line):
+        client.stdin.write(f"{line}\n")
+        client.stdin.flush()
+
+    def one(kind, farewell=False, more=b""):
+        """A connection that this side resets; the other one keeps its socket. When it was over, at the latest."""
+        tell(kind)
+        peer, _ = listener.accept()
+        if kind == "tls":
+            peer = context.wrap_socket(peer, server_side=True)
+        peer.recv(1000)
+        peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        t.expect(client.stdout.readline() == "done\n", "the client has ended")
+        peer.sendall(more)
+        if farewell:  # close_notify and a FIN: it is the other side's answer that brings the reset
+            peer.settimeout(0.01)
+            try:
+                peer.unwrap()
+            except OSError:
+                pass
+        else:
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        peer.close()
+        if farewell or more:
+            tell("read on")
+            t.expect(client.stdout.readline() == "done\n", "the client has ended")
+        return time.time()
+
+    with t.trace([client.pid], "--conns") as tracer:
+        ends = [one("plain"), one("plain", more=b"HTTP/1.1 408 Late\r\nContent-Length: 0\r\n\r\n"), one("tls"), one("tls", farewell=True)]
+    closes = sorted((rec for rec in tracer.read() if rec["type"] == "close"), key=lambda rec: rec["ts_us"])
+    t.expect([rec["messages"] for rec in closes] == [1, 2, 1, 1] and len({rec["conn"] for rec in closes}) == 4, f"{closes}")
+    for rec, end in zip(closes, ends):
+        t.expect(rec["ts_us"] / 1e6 < end + 1, f"{rec} is told {rec['ts_us'] / 1e6 - end} s late")
+    told = [(rec["status"], rec["tls"]) for rec in tracer.messages()]
+    t.expect(told == [("200", False), ("200", False), ("408", False), ("200", True), ("200", True)], f"{told}")
