@@ -477,6 +477,9 @@ static int response_part(struct response *r, const struct pgsql_head *h)
 {
 	struct pgsql_response *m = r->m;
 
+	/* Of an answer that nobody knows, columns told before these may be another statement's. */
+	if (m->is_orphan && memchr("123tnGHW", h->type, 8))
+		m->has_columns = false;
 	switch (h->type) {
 	case 'T':
 		if (h->is_whole && !response_columns(r, h))
