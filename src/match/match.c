@@ -220,9 +220,14 @@ static bool match_is_possible(const struct px_frame *request, const struct px_fr
 static void match_counted(struct px_matcher *m, struct px_frame *f)
 {
 	bool is_request = f->kind == PX_FRAME_REQUEST;
-	struct px_frame *other = is_request ? queue_take(&m->responses, false, f->key + m->delta)
-					    : queue_take(&m->requests, false, f->key - m->delta);
+	struct px_frame *other;
 
+	if (!is_request && m->given_up_epoch == m->epoch && f->key - m->delta < m->given_up) {
+		match_emit(m, NULL, f, match_alone(m) | PX_FLAG_UNPAIRED);
+		return;
+	}
+	other = is_request ? queue_take(&m->responses, false, f->key + m->delta)
+			   : queue_take(&m->requests, false, f->key - m->delta);
 	if (other && !match_is_possible(is_request ? f : other, is_request ? other : f)) {
 		/* The counts went wrong behind the late start or the loss. */
 		match_break(m);
@@ -256,6 +261,17 @@ static void match_counted(struct px_matcher *m, struct px_frame *f)
 		match_break(m);
 		match_emit(m, NULL, f, match_alone(m) | PX_FLAG_UNPAIRED);
 	}
+}
+
+/* Too many wait. Which answers are theirs who wait no longer is known as long as all are counted. */
+static void match_give_up(struct px_matcher *m)
+{
+	struct px_frame *oldest = queue_take(&m->requests, true, 0);
+
+	if (m->given_up_epoch != m->epoch || oldest->key >= m->given_up)
+		m->given_up = oldest->key + 1;
+	m->given_up_epoch = m->epoch;
+	match_emit(m, oldest, NULL, match_alone(m) | PX_FLAG_UNPAIRED);
 }
 
 /* The last request that was sent when the one before it had its answer, as far as one knows. */
@@ -427,7 +443,9 @@ void px_matcher_frame(struct px_matcher *m, enum px_match how, struct px_frame *
 	}
 	if (m->requests.count + m->responses.count > m->env->waiting_max) {
 		m->env->overflows++;
-		if (how == PX_MATCH_IN_ORDER) {
+		if (how == PX_MATCH_IN_ORDER && m->sync == PX_MATCH_SYNCED && m->requests.count) {
+			match_give_up(m);
+		} else if (how == PX_MATCH_IN_ORDER) {
 			match_break(m);
 		} else {
 			f = queue_take(m->requests.count ? &m->requests : &m->responses, true, 0);

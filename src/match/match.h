@@ -32,7 +32,11 @@ struct px_match_env {
 	 */
 	void (*on_exchange)(void *owner, struct px_frame *request, struct px_frame *response,
 			    unsigned int flags);
-	size_t waiting_max;	/* frames of one connection that may wait; the oldest goes alone */
+	/*
+	 * Frames of one connection that may wait. The oldest request goes alone, flagged unpaired,
+	 * and later so does its answer; those behind it are paired all the same.
+	 */
+	size_t waiting_max;
 	uint64_t overflows;
 };
 
@@ -61,6 +65,8 @@ struct px_matcher {
 	uint32_t clean_pairs;	/* requests in a row of which each waited for the answer to the one before it */
 	uint64_t answered_to;	/* a client that waits sends its next request when the answers have come up to here */
 	uint64_t asked_to;	/* offset behind the last complete request */
+	uint64_t given_up;	/* synced: requests with smaller keys do not wait for their answers, */
+	uint32_t given_up_epoch; /* counted in this epoch */
 	struct px_match_queue requests, responses;
 	struct px_frame *held_request, *held_response;	/* the first pair behind a late start */
 	bool had_sync;		/* before the last loss: these two are how it was synced then */

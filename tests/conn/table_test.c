@@ -222,6 +222,33 @@ START_TEST(what_ties_no_context_to_a_socket_ties_nothing)
 }
 END_TEST
 
+/*
+ * More requests are under way than may wait: the oldest of them, and later the answers to these, go
+ * alone; all others are paired, and so is what comes behind them.
+ */
+START_TEST(more_requests_than_may_wait_cost_the_oldest)
+{
+	enum { MAX = 4096, MORE = 5 };
+
+	for (unsigned int round = 1; round <= 2; round++) {
+		for (unsigned int i = 0; i < MAX + MORE; i++)
+			ask();
+		ck_assert_uint_eq(seen.alone, (2 * round - 1) * MORE);
+		ck_assert_uint_eq(seen.flags, PX_FLAG_UNPAIRED);
+		for (unsigned int i = 0; i < MAX + MORE; i++) {
+			answer(i, false);
+			ck_assert_uint_eq(seen.flags, i < MORE ? PX_FLAG_UNPAIRED : 0);
+		}
+		ck_assert_uint_eq(seen.alone, 2 * round * MORE);
+		ck_assert_uint_eq(seen.paired, round * MAX + round - 1);
+		ask();
+		answer(7, false);
+		ck_assert_uint_eq(seen.paired, round * MAX + round);
+		ck_assert_uint_eq(seen.flags, 0);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("table");
@@ -237,6 +264,7 @@ int main(void)
 	tcase_add_test(tc, the_first_pair_waits_for_proof);
 	tcase_add_test(tc, an_answer_keeps_its_request_across_a_loss);
 	tcase_add_test(tc, an_urgent_byte_is_passed);
+	tcase_add_test(tc, more_requests_than_may_wait_cost_the_oldest);
 	tcase_add_loop_test(tc, what_ties_no_context_to_a_socket_ties_nothing, 0, 3);
 	suite_add_tcase(suite, tc);
 	return px_suite_run(suite);
