@@ -18,6 +18,7 @@
 #define ZIP_WHOLE (64 << 10)	/* compressed bytes that are read once they are there: a packet, or so much of it */
 #define ZIP_STEP (16 << 10)	/* bytes that are undone at once */
 #define ZIP_INNER_MAX (128 << 10)	/* bytes inside that may wait for the rest of a packet */
+#define ZIP_WINDOW 24	/* bits: a packet has no more bytes, and nobody has to make room for more */
 
 struct mysql_zip {
 	bool is_raw, is_zstd;
@@ -63,7 +64,9 @@ static bool zip_begin(struct mysql_zip *z)
 	if (z->is_zstd) {
 		if (!z->zstd)
 			z->zstd = ZSTD_createDStream();
-		return z->zstd && !ZSTD_isError(ZSTD_initDStream(z->zstd));
+		return z->zstd && !ZSTD_isError(ZSTD_initDStream(z->zstd)) &&
+		       !ZSTD_isError(ZSTD_DCtx_setParameter(z->zstd, ZSTD_d_windowLogMax,
+							    ZIP_WINDOW));
 	}
 	if (z->has_inflate)
 		return inflateReset(&z->inflate) == Z_OK;
