@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The traced program's run: started, awaited until it is live, ended, its records read and checked."""
+import functools
 import json
 import os
 import re
@@ -23,8 +24,9 @@ def binary():
     return os.environ["PXTRACE"]
 
 
+@functools.cache
 def validator():
-    """A function that checks one record against the shipped schema."""
+    """A function that checks one record against the shipped schema; to look at the schema itself takes as long as 25 records."""
     import jsonschema
 
     with open(SCHEMA) as file:
