@@ -11,9 +11,9 @@
 
 #if defined(PX_TARGET_MAP) && PX_SECOND_PART
 
-#ifdef PX_TELL_PROCS
 static long (*px_probe_text)(void *to, u32 size, const void *from) = (void *)115; /* bpf_probe_read_kernel_str */
 
+#ifdef PX_TELL_PROCS
 /* Tell that the current process runs the program of this name from now on, or (name 0) that it ends. */
 px_inline void px_tell_process(void *ctx, u8 what, u64 name)
 {
@@ -178,8 +178,6 @@ px_inline void px_target_change(u32 tgid, u32 condition, int holds)
 }
 
 #ifdef PX_TARGET_COMM_TEST
-static long (*px_probe_kernel_str)(void *to, u32 size, const void *from) = (void *)115; /* bpf_probe_read_kernel_str */
-
 /*
  * All patterns at once: a bit per place in a pattern, moved on by each byte that the place takes,
  * kept where a star stands (PX_GLOB_STARS).
@@ -211,15 +209,13 @@ int px_rename(u64 *ctx)
 	if (PX_LOAD(u32, task, PX_OFF_task_struct_pid) !=
 	    PX_LOAD(u32, task, PX_OFF_task_struct_tgid))
 		return 0;
-	px_probe_kernel_str(comm, sizeof(comm), (void *)ctx[1]);
+	px_probe_text(comm, sizeof(comm), (void *)ctx[1]);
 	px_target_change(px_task_tgid(task), PX_TARGET_COMM, px_glob_matches(comm));
 	return 0;
 }
 #endif
 
 #ifdef PX_TARGET_EXE_TEST
-static long (*px_probe_path)(void *to, u32 size, const void *from) = (void *)115; /* bpf_probe_read_kernel_str */
-
 /* sched_process_exec(struct task_struct *p, pid_t old_pid, struct linux_binprm *bprm). */
 int px_exec(u64 *ctx)
 {
@@ -231,7 +227,7 @@ int px_exec(u64 *ctx)
 	int holds = PX_TARGET_EXE_TEST(ino, dev);
 
 	if (!holds) {
-		px_probe_path(name.path, sizeof(name.path),
+		px_probe_text(name.path, sizeof(name.path),
 			      (void *)PX_LOAD(u64, bprm, PX_OFF_linux_binprm_filename));
 		holds = exes.lookup(&name) != NULL;
 	}

@@ -210,7 +210,7 @@ void px_report_handshake(struct px_report *r, struct px_conn *c, const struct px
 	struct px_exchange seen = *ex;
 	struct px_record *rec;
 
-	if (px_report_is_full(r))
+	if (!first || px_report_is_full(r))
 		return;
 	if (ex->response && ex->response->last.ts_ns > last->last.ts_ns)
 		last = ex->response;

@@ -441,6 +441,16 @@ static int child_prepare(struct px_child *c)
 	return result < 0 || types.result < 0 ? -1 : 0;
 }
 
+/* The programs and maps of the part that is asked for. */
+static int child_make_part(struct px_child *c)
+{
+	if (c->req->part == PX_PART_MAIN)
+		return child_events(c) < 0 || child_cgroups(c) < 0 || child_choose(c) < 0 ? -1 : 0;
+	if (child_make_tls(c) == 0)
+		return 0;
+	return child_tries_again(c) ? child_make_tls(c) : -1;
+}
+
 int px_loader_child(const struct px_load_request *req, const char *dir, int sock)
 {
 	struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
@@ -460,13 +470,7 @@ int px_loader_child(const struct px_load_request *req, const char *dir, int sock
 	setrlimit(RLIMIT_MEMLOCK, &unlimited);	/* before 5.11 maps were charged to it */
 	snprintf(headers, sizeof(headers), "%s/kheaders", dir);
 	setenv("BCC_KERNEL_SOURCE", headers, 1);
-	if (child_prepare(&c) < 0 || child_unpack(&c) < 0)
-		c.reply->failed = 1;
-	else if (req->part != PX_PART_MAIN)
-		c.reply->failed = child_make_tls(&c) < 0 &&
-				  (!child_tries_again(&c) || child_make_tls(&c) < 0);
-	else if (child_events(&c) < 0 || child_cgroups(&c) < 0 || child_choose(&c) < 0)
-		c.reply->failed = 1;
+	c.reply->failed = child_prepare(&c) < 0 || child_unpack(&c) < 0 || child_make_part(&c) < 0;
 	px_child_phase(&c, "done");
 	if (child_send(&c, sock) != 0 || c.reply->failed)
 		return 1;
