@@ -55,6 +55,7 @@ static const struct {
 	{ "a", "there is no field", "  ^", "--list-fields" },
 	{ "latency > 5", "column 11: latency is a time", "            ^", "200ms" },
 	{ "latency in (5ms, 5)", "column 18: latency is a time", "                   ^", "unit" },
+	{ "throttle_ms in (1500ms, 5)", "column 25: some of these values are times", "                          ^", "unit" },
 	{ "status > 200ms", "status is no time", "           ^^^^^", "unit out" },
 	{ "rows > 5x", "this is no number", "         ^^", "kB" },
 	{ "ok = yes", "ok is true or false", "       ^^^", "not ok" },
@@ -86,6 +87,7 @@ static const struct {
 	{ "host 10.0.0.0/33", "this is no address", "       ^^^^^^^^^^^", "digits" },
 	{ "sql ~ \"(\"", "no regular expression", "        ^", "regex(7)" },
 	{ "sql ~ (a)\\1", "no such escape", "        ^^^^^", "regex(7)" },
+	{ "sql ~ \"(((a{255}){255}){255}){255}\"", "no regular expression: ", "        ^^", "regex(7)" },
 	{ "#", "this cannot stand here", "  ^", "begin with" },
 	{ "\x98", "this cannot stand here", "  ^", "begin with" },	/* no character at all */
 	{ "ok\nand\n  nosuch", "column 3: there is no field", "    ^^^^^^", "" },
@@ -109,6 +111,38 @@ START_TEST(wrong)
 	ck_assert_msg(strncmp(caret + 1, wrong_cases[_i].caret, strlen(wrong_cases[_i].caret)) == 0,
 		      "%s:%s", text, err.cause);
 	ck_assert_msg(strstr(err.cure, wrong_cases[_i].cure), "%s: %s", text, err.cure);
+}
+END_TEST
+
+/* What is too much of a kind, made of pieces: head, so many times piece, tail. */
+static const struct {
+	const char *head, *piece, *tail;
+	size_t count;
+	const char *cause, *cure;
+} many_cases[] = {
+	{ "op in (GET", ",GET", ")", 300, "a list has at most 256 values", "regular expression" },
+	{ "ok", " or ok", "", 600, "the expression is too long", "leave something out" },
+	{ "ok", " or ok    ", "", 8000, "a filter expression has at most", "leave something out" },
+	{ "", "not ", "ok", 80, "levels of parentheses and nots", "leave parentheses out" },
+};
+
+START_TEST(too_many)
+{
+	size_t used, size = 1 << 17;
+	char *text = malloc(size);
+	struct px_filter *f;
+	struct px_error err;
+
+	ck_assert_ptr_nonnull(text);
+	used = (size_t)snprintf(text, size, "%s", many_cases[_i].head);
+	for (size_t i = 0; i < many_cases[_i].count; i++)
+		used += (size_t)snprintf(text + used, size - used, "%s", many_cases[_i].piece);
+	snprintf(text + used, size - used, "%s", many_cases[_i].tail);
+	ck_assert_int_eq(px_filter_new(px_bytes_str(text), NULL, groups, 2, &f, &err), -1);
+	ck_assert_int_eq(err.code, PX_EXIT_USAGE);
+	ck_assert_msg(strstr(err.cause, many_cases[_i].cause), "%s", err.cause);
+	ck_assert_msg(strstr(err.cure, many_cases[_i].cure), "%s", err.cure);
+	free(text);
 }
 END_TEST
 
@@ -339,6 +373,7 @@ int main(void)
 
 	tcase_add_loop_test(tc, wrong, 0, (int)PX_COUNT(wrong_cases));
 	tcase_add_test(tc, wrong_far_away);
+	tcase_add_loop_test(tc, too_many, 0, (int)PX_COUNT(many_cases));
 	tcase_add_loop_test(tc, match, 0, (int)PX_COUNT(match_cases));
 	tcase_add_loop_test(tc, implied, 0, (int)PX_COUNT(implied_cases));
 	tcase_add_test(tc, details_and_text);
