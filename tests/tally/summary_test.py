@@ -12,6 +12,7 @@ import math
 import os
 import pathlib
 import pty
+import random
 import re
 import signal
 import struct
@@ -19,7 +20,9 @@ import subprocess
 import sys
 import tempfile
 import termios
-import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "tools"))
+import pcapmake  # noqa: E402
 
 faults = []
 
@@ -135,15 +138,18 @@ def check_map(program, tape, messages, folder):
 def check_signal(program, tape):
     """SIGUSR1 shows the table so far, and again at the end with more in it."""
     whole = pathlib.Path(tape).read_bytes()
-    with subprocess.Popen([program, "-S", "-r", "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-                          stderr=subprocess.PIPE) as process:
+    count = len(run(program, tape)[0].splitlines())
+    with subprocess.Popen([program, "-S", "-r", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdin.write(whole)
         process.stdin.flush()
-        time.sleep(1)
+        for _ in range(count):
+            process.stdout.readline()    # so much has been counted
         process.send_signal(signal.SIGUSR1)
-        time.sleep(0.5)
+        err = ""
+        while "COUNT ERRORS" not in err:
+            err += process.stderr.readline().decode()
         process.stdin.close()
-        err = process.stderr.read().decode()
+        err += process.stderr.read().decode()
     check(err.count("COUNT ERRORS") == 2, f"SIGUSR1: {err}")
     check("messages, " in err.split("COUNT ERRORS")[0], f"SIGUSR1: no line of statistics before the table: {err}")
 
@@ -184,6 +190,49 @@ def check_widths(program, tape, summaries):
                 check(found["COUNT"] == str(s["count"]) and found["ERRORS"] == str(s["errors"]), f"{columns} {words}: {line}")
 
 
+def message(kind, body):
+    """Of PostgreSQL's protocol, version 3.0."""
+    return kind + struct.pack(">I", len(body) + 4) + body
+
+
+def speak(path):
+    """A capture of exchanges that take from 10 us to 10 s: paths with ids, keys, tables. Latencies of a row have hundreds of values."""
+    dice, frames = random.Random(8), []
+    ready = message(b"Z", b"I")
+    talks = {"http": [(f"GET /v{i % 2}/users/{i} HTTP/1.1\r\nHost: a\r\n\r\n".encode(),
+                       b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n%s" % (500 if i % 7 == 0 else 200, i % 90, b"x" * (i % 90))) for i in range(600)],
+             "redis": [(b"*2\r\n$3\r\nGET\r\n$%d\r\nk%d\r\n" % (len(str(i)) + 1, i), b"-ERR no\r\n" if i % 5 == 0 else b"$1\r\n7\r\n") for i in range(300)],
+             "pgsql": [(message(b"", struct.pack(">I", 196608) + b"user\0me\0\0"), message(b"R", struct.pack(">I", 0)) + ready)] +
+                      [(message(b"Q", b"%s\0" % [b"SELECT a FROM orders WHERE id=%d" % i, b"DELETE FROM orders", b"SELECT 1 FROM users"][i % 3]),
+                        message(b"C", b"SELECT 0\0") + ready) for i in range(300)]}
+    for number, (name, asks) in enumerate(talks.items()):
+        talk = pcapmake.Conversation(server=f"10.0.1.{number}", cport=40000 + number, sport={"http": 80, "redis": 6379, "pgsql": 5432}[name]).open()
+        for request, response in asks:
+            talk.send(0, request, pcapmake.ACK | pcapmake.PSH)
+            talk.ts += int(10 ** dice.uniform(4, 10)) - 10**6
+            talk.send(1, response, pcapmake.ACK | pcapmake.PSH)
+        frames += talk.close().frames()
+    pcapmake.pcap(path, sorted(frames), ns=True)
+
+
+def check_many(program, path):
+    speak(path)
+    records = [json.loads(line) for line in run(program, path, "-jS")[0].splitlines()]
+    messages, summaries = ([r for r in records if r["type"] == kind] for kind in ("message", "summary"))
+    for r in messages:    # which of many keys is not said, but which table
+        if r["proto"] == "redis":
+            r.pop("target")
+    check(len(messages) == 1201, f"{len(messages)} messages")
+    check_rows(path, messages, summaries)
+    found = {(s["proto"], s["op"], s.get("target")): s["count"] for s in summaries}
+    check(found == {("http", "GET", "/v0/users/*"): 300, ("http", "GET", "/v1/users/*"): 300, ("redis", "GET", None): 300,
+                    ("pgsql", "SELECT", "orders"): 100, ("pgsql", "DELETE", "orders"): 100, ("pgsql", "SELECT", "users"): 100,
+                    ("pgsql", "STARTUP", None): 1}, f"rows: {found}")
+    check_table(path, run(program, path, "--summary-only")[0], summaries)
+    check_map(program, path, messages, pathlib.Path(path).parent)
+    check_widths(program, path, summaries)
+
+
 def main():
     program, golden = sys.argv[1], pathlib.Path(sys.argv[2])
     with tempfile.TemporaryDirectory() as name:
@@ -211,6 +260,7 @@ def main():
             check_map(program, str(tape), messages, folder)
             if tape.name in ("nginx", "unix-socket"):
                 check_widths(program, str(tape), summaries)
+        check_many(program, str(folder / "many.pcap"))
         check_signal(program, str(folder / "nginx"))
         done = subprocess.run([program, "-r", str(folder / "nginx"), "--map", str(folder / "x.png")],
                               capture_output=True, text=True, check=False)
