@@ -88,7 +88,8 @@ static void nearest_try(struct nearest *n, const char *prefix, const char *name,
 	memcpy(n->name, text, sizeof(text));
 }
 
-const char *filter_suggest(const struct px_filter *f, struct px_bytes name, char *out, size_t size)
+const char *filter_suggest(const struct px_filter *f, struct px_bytes name, bool is_alone,
+			   char *out, size_t size)
 {
 	static const char *const words[] = { "and", "or", "not", "in", "contains", "port", "host" };
 	static const char all[] = "pxtrace --list-fields and --list-protocols show what there is";
@@ -119,6 +120,8 @@ const char *filter_suggest(const struct px_filter *f, struct px_bytes name, char
 		nearest_try(&n, "", words[i], strlen(words[i]));
 	if (n.name[0])
 		snprintf(out, size, "did you mean %s? %s", n.name, all);
+	else if (is_alone)
+		snprintf(out, size, "if it is a process: --comm %s; %s", typed, all);
 	else
 		snprintf(out, size, "%s", all);
 	return out;
@@ -137,7 +140,8 @@ struct filter_number filter_number_of(struct px_bytes text)
 		int digit = text.ptr[i] - '0';
 
 		n.d = n.d * 10 + digit;
-		if (digits < 18) /* that many fit; those with more are compared as texts, or roughly */
+		if (digits <
+		    18) /* that many fit; those with more are compared as texts, or roughly */
 			n.i = n.i * 10 + digit;
 	}
 	if (digits == 0)
@@ -274,7 +278,8 @@ static int bind_check_words(struct filter_parser *p, const struct filter_test *t
 
 		if (slot->index == PX_F_PROTO && !filter_is_protocol(p->filter, text))
 			return filter_error(p, at, text.len,
-					    filter_suggest(p->filter, text, cure, sizeof(cure)),
+					    filter_suggest(p->filter, text, false, cure,
+							   sizeof(cure)),
 					    "there is no protocol '%.*s'", (int)text.len, text.ptr);
 		for (size_t r = 0; r < PX_COUNT(rows); r++) {
 			const char *hit = rows[r].words;
@@ -400,7 +405,8 @@ static int bind_field(struct filter_parser *p, struct filter_test *t, size_t at)
 		is_short = bind_slots(f, t, px_bytes_str(text));
 		if (!is_short)
 			return filter_error(p, at, len,
-					    filter_suggest(f, t->name, cure, sizeof(cure)),
+					    filter_suggest(f, t->name, t->op == FILTER_HAS, cure,
+							   sizeof(cure)),
 					    "there is no field or protocol '%.*s'",
 					    (int)t->name.len, t->name.ptr);
 	}

@@ -141,8 +141,12 @@ PX_MUST_USE int filter_bind(struct filter_parser *p, struct filter_test *t, size
 bool filter_knows(const struct px_filter *f, struct px_bytes name);
 bool filter_is_protocol(const struct px_filter *f, struct px_bytes name);
 
-/* "did you mean NAME?" into out, or what lists all of them. */
-const char *filter_suggest(const struct px_filter *f, struct px_bytes name, char *out, size_t size);
+/*
+ * "did you mean NAME?" into out, or what lists all of them. is_alone: nothing is compared with it,
+ * so it may be meant as the name of a process.
+ */
+const char *filter_suggest(const struct px_filter *f, struct px_bytes name, bool is_alone,
+			   char *out, size_t size);
 
 /* [+-]digits[.digits], and nothing else. */
 struct filter_number filter_number_of(struct px_bytes text);

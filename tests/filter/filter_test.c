@@ -51,6 +51,7 @@ static const struct {
 	{ "ok and statu = 3", "column 8: there is no field", "         ^^^^^", "did you mean status?" },
 	{ "latncy > 5ms", "column 1", "  ^^^^^^", "did you mean latency?" },
 	{ "req.sqll = x", "column 1", "  ^^^^^^^^", "did you mean req.sql?" },
+	{ "nginx", "there is no field", "  ^^^^^", "if it is a process: --comm nginx" },
 	{ "zzzzzz", "there is no field", "  ^^^^^^", "--list-fields" },
 	{ "a", "there is no field", "  ^", "--list-fields" },
 	{ "latency > 5", "column 11: latency is a time", "            ^", "200ms" },
