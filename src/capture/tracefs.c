@@ -25,16 +25,22 @@ static int tracefs_mount_detached(void)
 int px_tracefs_open(struct px_error *err)
 {
 	static const char *const places[] = { "/sys/kernel/tracing", "/sys/kernel/debug/tracing" };
+	bool is_denied = false;
 	int fd;
 
 	for (size_t i = 0; i < PX_COUNT(places); i++) {
 		fd = open(places[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (fd >= 0 && faccessat(fd, "events", F_OK, 0) == 0)
 			return fd;
+		is_denied |= errno == EACCES;
 		if (fd >= 0)
 			close(fd);
 	}
 	fd = tracefs_mount_detached();
+	if (fd < 0 && is_denied)
+		return px_error_set(err, PX_EXIT_PERMISSION,
+				    "run it as root, or use another --probe",
+				    "tracefs cannot be opened: %s", strerror(EACCES));
 	if (fd < 0)
 		return px_error_set(
 			err, errno == EPERM ? PX_EXIT_PERMISSION : PX_EXIT_HOST,

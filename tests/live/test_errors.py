@@ -33,6 +33,13 @@ def refused(t, argv, status, *words, lines=4):
     return err
 
 
+def predicted(t, argv, status, cause):
+    """--check of this command line says that it will FAIL, for this cause, and ends with the status that it would have."""
+    got, out, err = run([*argv, "--check"])
+    fails = [line for line in out.splitlines() if line.startswith("FAIL ")]
+    t.expect(got == status and any(cause in line for line in fails), f"--check: exit status {got}, not {status}; {out} {err}")
+
+
 def idle(t):
     """The pid of a process that does nothing."""
     target = subprocess.Popen(["/bin/sleep", "60"], start_new_session=True)
@@ -73,7 +80,9 @@ def usage(t):
 def not_root(t):
     """As nobody: 3, and what is missing by name"""
     pid = str(idle(t))
-    refused(t, [*as_nobody(), program_for_all(t), "-p", pid], 3, "cap_bpf", "cap_perfmon", f"Try: sudo pxtrace -p {pid}")
+    argv = [*as_nobody(), program_for_all(t), "-p", pid]
+    refused(t, argv, 3, "cap_bpf", "cap_perfmon", f"Try: sudo pxtrace -p {pid}")
+    predicted(t, argv, 3, "missing: cap_bpf")
 
 
 def in_private_mounts(script, *args):
@@ -93,7 +102,9 @@ def libbcc_missing(t):
     if not found:
         raise Skip("no libbcc here at all")
     hide = " && ".join(f"mount --bind /dev/null '{os.path.realpath(path)}'" for path in found)
-    refused(t, in_private_mounts(hide + ' && exec "$1" -p "$2"', binary(), idle(t)), 4, "libbcc", "libbpfcc")
+    argv = in_private_mounts(hide + ' && exec "$@"', binary(), "-p", idle(t))
+    refused(t, argv, 4, "libbcc", "libbpfcc")
+    predicted(t, argv, 4, "libbcc: not found")
 
 
 @live()
@@ -160,6 +171,7 @@ def host_in_the_way(t):
         argv[argv.index("sh")] = scratch    # what the shell calls $0
         try:
             refused(t, argv, status, *words)
+            predicted(t, argv, status, words[0])
         except Failed as why:
             raise Failed(f"{what}: {why}") from None
 
@@ -181,6 +193,7 @@ def kernel_in_the_way(t):
     with open(lockdown, "w") as file:
         file.write("confidentiality")
     refused(t, [binary(), "-p", pid], 4, "lockdown (confidentiality)", "lockdown=integrity")
+    predicted(t, [binary(), "-p", pid], 4, "lockdown: confidentiality")
 
 
 SECCOMP = """
@@ -201,7 +214,9 @@ def seccomp(t):
     number = {"x86_64": 321, "aarch64": 280}.get(platform.machine())
     if not number:
         raise Skip("the number of bpf() is not known here")
-    refused(t, [PYTHON, "-c", SECCOMP, str(number), binary(), "-p", str(idle(t))], 3, "a seccomp filter forbids bpf()", "--privileged")
+    argv = [PYTHON, "-c", SECCOMP, str(number), binary(), "-p", str(idle(t))]
+    refused(t, argv, 3, "a seccomp filter forbids bpf()", "--privileged")
+    predicted(t, argv, 3, "a seccomp filter forbids bpf()")
 
 
 @live(probes=False)
