@@ -100,7 +100,9 @@ void px_life_names(struct px_conn *c, struct px_bytes data)
 void px_life_close(struct px_conn *c, const struct px_abi_event *h)
 {
 	c->closed = true;
-	c->was_reset = (h->flags & PX_ABI_F_RESET) != 0;
+	/* A UNIX socket is closed after its error; TCP's own end says better whether there was one. */
+	c->was_reset =
+		(c->was_reset && c->family == PX_ABI_AF_UNIX) || (h->flags & PX_ABI_F_RESET) != 0;
 	c->closed_ns = h->ts_ns;
 	c->close_at_ns = h->ts_ns + c->table->opt.linger_ns;
 	if (c->is_tls) {

@@ -90,8 +90,9 @@ END_TEST
 /* Neither is one of which nobody knows where it ends, or that ends in an error. */
 START_TEST(an_unknown_end_makes_no_whole_answer)
 {
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 4; i++) {
 		sock_id++;
+		family = i == 3 ? PX_ABI_AF_UNIX : PX_ABI_AF_INET;
 		event(PX_ABI_DATA, PX_DIR_IN, PX_ABI_F_START,
 		      PX_BYTES("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
 		event(PX_ABI_DATA, PX_DIR_OUT, 0, PX_BYTES("HTTP/1.1 200 OK\r\n\r\nab"));
@@ -101,6 +102,9 @@ START_TEST(an_unknown_end_makes_no_whole_answer)
 			has_places = false;
 			close_conn(0);
 			has_places = true;
+		} else if (i == 3) { /* an error in writing, after which the process closes it */
+			event(PX_ABI_CLOSE, PX_DIR_OUT, PX_ABI_F_RESET, PX_BYTES(""));
+			close_conn(0);
 		} else { /* the number serves another socket now, and the end of this one went by */
 			sock_gen++;
 			event(PX_ABI_OPEN, PX_DIR_OUT, 0, PX_BYTES(""));
@@ -108,6 +112,7 @@ START_TEST(an_unknown_end_makes_no_whole_answer)
 		ck_assert_uint_eq(seen.paired, (unsigned int)i + 1);
 		ck_assert_uint_eq(seen.flags, PX_FLAG_ABORTED);
 	}
+	family = PX_ABI_AF_INET;
 	sock_gen = 1;
 	sock_id = 9;
 }
@@ -115,7 +120,7 @@ END_TEST
 
 /*
  * What was read or written by then is told by calls of the other direction, too: UNIX sockets tell
- * no end.
+ * no end without --conns.
  */
 START_TEST(an_answer_that_went_by_unseen_is_told)
 {

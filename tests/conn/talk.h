@@ -74,6 +74,7 @@ static inline bool on_control(void *ctx, struct px_conn *c, const struct px_abi_
 static uint32_t left_out;	/* bytes of the next events that were moved, and not copied */
 static uint64_t sock_id = 9;
 static uint64_t sock_gen = 1;
+static uint8_t family = PX_ABI_AF_INET;
 static uint16_t tcp_state = 1;
 static uint32_t thread = 5;
 static int32_t result;
@@ -95,7 +96,7 @@ static inline void event(enum px_abi_kind kind, enum px_dir dir, unsigned int fl
 		.pid = 5,
 		.tid = thread,
 		.result = result,
-		.family = PX_ABI_AF_INET,
+		.family = family,
 		.type = 1,
 		.protocol = 6,
 		.state = tcp_state,
