@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """MariaDB with clients in six languages; what each says that it did is the truth."""
 import json
-import os
 import subprocess
 import time
 
-from harness import clients, mariadb, tls
+from harness import clients, cuts, mariadb, tls
 from harness.registry import live
 from harness.servers import Skip, need
 from harness.tcpdump import Tcpdump
 from harness.told import differences
 from harness.tracer import Failed, binary
+from test_files import read_back
 
 
 def same(told, records, what=""):
@@ -192,44 +192,11 @@ def captures(t):
     told = mariadb.c_client(server, "small").go()
     dump.stop()
     first = [{"op": "CONNECT", "status": "OK"}, {"op": "STMT_PREPARE", "status": "OK"}]
-
-    def replay(name):
-        done = subprocess.run([binary(), "-jr", name], capture_output=True, text=True, timeout=60)
-        if done.returncode:
-            raise Failed(f"-r: {done.stderr}")
-        return [rec for rec in map(json.loads, done.stdout.splitlines()) if rec["type"] == "message"]
-    whole = replay(path)
+    whole = read_back(path)
     same(first + known(told, True), whole)
     judged = subprocess.run([need("tshark"), "-r", path, "-d", f"tcp.port=={server.address[1]},mysql", "-Y", "mysql.query", "-T",
                              "fields", "-e", "mysql.query"], capture_output=True, text=True, timeout=60).stdout
     for text in {rec["req"]["sql"] for rec in whole if rec["req"]["command"] == "QUERY"}:
         if text[:60] not in judged:
             raise Failed(f"tshark knows nothing of {text}")
-    # The beginning is missing: what is left is a part of what there was, or says that it does not know.
-    true = {}
-    for rec in whole:
-        true.setdefault((rec["ts"], rec["op"]), rec)
-    with open(path, "rb") as file:
-        data = file.read()
-    at, packets = 24, []
-    while at < len(data):
-        size = int.from_bytes(data[at + 8:at + 12], "little") + 16
-        packets.append(data[at:at + size])
-        at += size
-    for cut in range(1, len(packets), 1):
-        with open(f"{t.folder}/cut.pcap", "wb") as file:
-            file.write(data[:24] + b"".join(packets[cut:]))
-        for rec in replay(f"{t.folder}/cut.pcap"):
-            check_true(rec, whole, cut)
-    os.unlink(f"{t.folder}/cut.pcap")
-
-
-def check_true(rec, whole, cut):
-    """Each thing that the record says is so in one of those of the whole capture."""
-    for other in whole:
-        if rec["ts"] != other["ts"] and rec["resp"] is not None and rec["req"] is not None:
-            continue
-        sides = [(rec[side], other[side]) for side in ("req", "resp") if rec[side] is not None]
-        if all(theirs is not None and all(theirs.get(k) == v for k, v in ours.items()) for ours, theirs in sides):
-            return
-    raise Failed(f"cut at {cut}: not so: {json.dumps(rec)[:600]}")
+    cuts.only_true(t.folder, path, whole, read_back, places=1000)

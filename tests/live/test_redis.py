@@ -6,7 +6,7 @@ import subprocess
 import time
 from collections import Counter
 
-from harness import tls
+from harness import cuts, tls
 from harness.redis import Failure, RedisServer, Resp, Told, benchmark_client, cli, compare, encode, library
 from harness.registry import live
 from harness.servers import free_port, need
@@ -364,23 +364,4 @@ def as_packets(t):
                             capture_output=True, text=True, check=True).stdout
     named = sum(1 for line in fields.splitlines() for word in line.split(",") if word in ("494e4352", "INCR"))
     t.expect(named >= 50, f"tshark names INCR {named} times")
-    with open(theirs, "rb") as file:
-        data = file.read()
-    offsets, at = [], 24
-    while at < len(data):
-        at += 16 + int.from_bytes(data[at + 8:at + 12], "little")
-        offsets.append(at)
-    known = set(back)
-    header, cut = data[:24], os.path.join(t.folder, "cut.pcap")
-    for n, at in enumerate(offsets):
-        if n % 7:
-            continue
-        for part in (data[:at], header + data[at:]):
-            with open(cut, "wb") as file:
-                file.write(part)
-            for r in read_back(cut):
-                if r["req"] and r["resp"]:
-                    r["req"].setdefault("db", 0)
-                    t.expect(key(r) in known, f"cut at packet {n}: {key(r)[:300]}")
-                elif r["req"] is None:
-                    t.expect("unpaired" in r["flags"], f"cut at packet {n}: {r}")
+    cuts.only_true(t.folder, theirs, read_back(theirs), read_back)
