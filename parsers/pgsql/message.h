@@ -27,6 +27,7 @@
 #define PGSQL_PORTALS_MAX 8		/* named ones that are remembered */
 #define PGSQL_NAME_MAX 63		/* bytes of a name; PostgreSQL cuts longer ones */
 #define PGSQL_ERROR_MAX 8192		/* bytes of an error or notice that are kept */
+#define PGSQL_NO_MEMORY "out of memory"
 #define PGSQL_PARAMETERS_MAX 32		/* settings that are kept of a start-up */
 
 enum pgsql_what {

@@ -8,8 +8,6 @@
 
 #include "pgsql/message.h"
 
-#define PGSQL_NO_MEMORY "out of memory"
-
 /* What the steps of one call share. */
 struct pgsql_asking {
 	const struct px_parse_ctx *ctx;

@@ -1,47 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a server sends: messages put together to the answers that it owes. */
-#include "pgsql/message.h"
+#include "pgsql/response.h"
 
-/* What the steps of one call share. */
-struct response {
-	const struct px_parse_ctx *ctx;
-	struct pgsql_state *st;
-	struct px_bytes in;
-	size_t pos; /* bytes of in that are dealt with */
-	struct px_frame *out;
-	struct pgsql_response *m; /* under construction, or NULL */
-};
-
-static const char no_memory[] = "out of memory";
-
-static struct px_bytes response_rest(const struct response *r)
+static struct px_bytes response_rest(const struct pgsql_answering *r)
 {
 	return px_bytes_sub(r->in, r->pos, SIZE_MAX);
 }
 
 /* What is owed next, if it is more than the end of a batch. */
-static struct pgsql_owed *response_owed(const struct response *r)
+static struct pgsql_owed *response_owed(const struct pgsql_answering *r)
 {
 	struct pgsql_owed *o = pgsql_owed_at(r->st, 0);
 
 	return o && o->kind != PGSQL_OWES_READY ? o : NULL;
 }
 
-/* What the response under construction answers, if that is still known. */
-static struct pgsql_owed *response_own(const struct response *r)
+struct pgsql_owed *pgsql_response_own(const struct pgsql_answering *r)
 {
 	if (!r->m || r->m->is_orphan || r->m->is_complete || r->m->generation != r->st->generation)
 		return NULL;
 	return response_owed(r);
 }
 
-static void response_disown(struct response *r)
+void pgsql_response_disown(struct pgsql_answering *r)
 {
 	r->m->is_orphan = true;
 	r->out->kind = 0; /* not to be shown before it says something */
 }
 
-static bool response_begin(struct response *r)
+static bool response_begin(struct pgsql_answering *r)
 {
 	const struct pgsql_owed *o = response_owed(r);
 
@@ -58,13 +45,13 @@ static bool response_begin(struct response *r)
 		r->out->key = o->key;
 		r->out->follows = r->st->answers_batch;
 	} else {
-		response_disown(r);
+		pgsql_response_disown(r);
 	}
 	return true;
 }
 
 /* Keep n bytes of what comes next, as far as there is room, and step over them. */
-static bool response_keep(struct response *r, size_t n)
+static bool response_keep(struct pgsql_answering *r, size_t n)
 {
 	struct px_bytes b = px_bytes_sub(r->in, r->pos, n);
 
@@ -72,7 +59,7 @@ static bool response_keep(struct response *r, size_t n)
 	return !r->m || pgsql_raw_add(&r->m->raw, b, r->ctx->limits->body_max, &r->out->arena);
 }
 
-static struct px_parse_result response_done(struct response *r)
+static struct px_parse_result response_done(struct pgsql_answering *r)
 {
 	if (r->m->what != PGSQL_RESPONSE) /* one that stands alone */
 		return px_parse_frame(r->pos);
@@ -98,10 +85,10 @@ static struct px_parse_result response_done(struct response *r)
  * Its last message was there. True: the response is complete; false: the ReadyForQuery that comes
  * next belongs to it, too.
  */
-static bool response_complete(struct response *r, bool is_last)
+static bool response_complete(struct pgsql_answering *r, bool is_last)
 {
 	struct pgsql_state *st = r->st;
-	const struct pgsql_owed *own = response_own(r), *next;
+	const struct pgsql_owed *own = pgsql_response_own(r), *next;
 
 	if (!own) {
 		r->m->is_complete = true;
@@ -135,7 +122,7 @@ static bool response_is_ready_next(const struct pgsql_state *st)
 }
 
 /* What is owed first was skipped behind an error. */
-static bool response_abort(struct response *r)
+static bool response_abort(struct pgsql_answering *r)
 {
 	if (!response_begin(r))
 		return false;
@@ -146,7 +133,7 @@ static bool response_abort(struct response *r)
 }
 
 /* ReadyForQuery: all of the batch has its answer, and what an error has skipped gets it now. */
-static struct px_parse_result response_ready_for_query(struct response *r,
+static struct px_parse_result response_ready_for_query(struct pgsql_answering *r,
 						       const struct pgsql_head *h)
 {
 	struct pgsql_state *st = r->st;
@@ -154,12 +141,12 @@ static struct px_parse_result response_ready_for_query(struct response *r,
 	struct px_parse_result res;
 
 	st->is_streaming = false;
-	if (r->m && response_own(r))
+	if (r->m && pgsql_response_own(r))
 		(void)response_complete(r, false);
 	if (!r->m && response_owed(r)) {
 		if (st->has_failed) {
 			if (!response_abort(r))
-				return px_parse_bad(no_memory);
+				return px_parse_bad(PGSQL_NO_MEMORY);
 			if (!response_is_ready_next(st))
 				return response_done(r);
 		} else if (!st->is_joined) {
@@ -173,7 +160,7 @@ static struct px_parse_result response_ready_for_query(struct response *r,
 		response_ready(st);
 	st->is_ready = true;
 	if (!response_keep(r, size))
-		return px_parse_bad(no_memory);
+		return px_parse_bad(PGSQL_NO_MEMORY);
 	if (!r->m)
 		return px_parse_skip(r->pos);
 	r->m->tx = h->body.ptr[0];
@@ -193,7 +180,7 @@ static bool response_is_fatal(struct px_bytes error)
  * The server reads all statements of a query before it executes the first: an error may be one of a
  * later statement. Is it?
  */
-static bool response_is_later(const struct response *r, struct px_bytes error)
+static bool response_is_later(const struct pgsql_answering *r, struct px_bytes error)
 {
 	struct px_bytes digits = pgsql_error_field(error, 'P');
 	const struct pgsql_owed *next = pgsql_owed_at(r->st, 1);
@@ -207,168 +194,34 @@ static bool response_is_later(const struct response *r, struct px_bytes error)
 	return at >= next->from;
 }
 
-static struct px_parse_result response_error(struct response *r, const struct pgsql_head *h)
+static struct px_parse_result response_error(struct pgsql_answering *r, const struct pgsql_head *h)
 {
 	struct px_bytes error = px_bytes_sub(h->body, 0, PGSQL_ERROR_MAX);
 	bool is_fatal = response_is_fatal(error);
 
 	if (response_owed(r) && response_is_later(r, error))
-		return response_abort(r) ? response_done(r) : px_parse_bad(no_memory);
+		return response_abort(r) ? response_done(r) : px_parse_bad(PGSQL_NO_MEMORY);
 	if (!response_begin(r))
-		return px_parse_bad(no_memory);
+		return px_parse_bad(PGSQL_NO_MEMORY);
 	r->m->error = px_arena_copy(&r->out->arena, error, NULL);
 	r->m->is_error = true;
-	if (response_own(r))
+	if (pgsql_response_own(r))
 		r->st->has_failed = true;
 	if (!response_keep(r, PGSQL_HEAD + h->body.len))
-		return px_parse_bad(no_memory);
+		return px_parse_bad(PGSQL_NO_MEMORY);
 	return response_complete(r, is_fatal) ? response_done(r) : px_parse_skip(r->pos);
 }
 
-static bool response_columns(struct response *r, const struct pgsql_head *h)
-{
-	struct px_cur c = px_cur_of(h->body);
-	uint16_t n = px_cur_be16(&c);
-	struct pgsql_response *m = r->m;
-	const struct pgsql_owed *o = response_own(r);
-	struct pgsql_stmt *s = NULL;
-
-	m->columns.len = m->columns.count = 0; /* its memory is for the next ones */
-	m->columns.is_cut = false;
-	m->has_columns = true;
-	while (n-- > 0) {
-		struct px_bytes name = pgsql_cstring(&c);
-
-		px_cur_skip(&c, 18);
-		if (c.ran_short)
-			return false;
-		if (!pgsql_texts_add(&m->columns, name, PGSQL_COLUMNS_MAX, &r->out->arena))
-			return false;
-	}
-	if (o && m->has_types)
-		s = pgsql_stmt_of(r->st, o->described_slot, o->described_id);
-	else if (o && o->bound_id)
-		s = pgsql_stmt_of(r->st, o->bound_slot, o->bound_id);
-	if (s)
-		pgsql_stmt_set_columns(r->st, s, &m->columns);
-	return px_cur_left(&c) == 0;
-}
-
-static bool response_types(struct response *r, const struct pgsql_head *h)
-{
-	struct px_cur c = px_cur_of(h->body);
-	uint16_t n = px_cur_be16(&c);
-	struct pgsql_response *m = r->m;
-	const struct pgsql_owed *o = response_own(r);
-	struct pgsql_stmt *s;
-
-	if (c.ran_short || px_cur_left(&c) != n * 4u)
-		return false;
-	m->has_types = true;
-	if (n > PGSQL_TYPES_MAX)
-		return true;
-	if (n > m->type_cap || !m->types) {
-		m->types = px_arena_alloc(&r->out->arena, n * sizeof(*m->types) + 1);
-		if (!m->types)
-			return false;
-		m->type_cap = n;
-	}
-	m->type_count = n;
-	for (uint16_t i = 0; i < n; i++)
-		m->types[i] = px_cur_be32(&c);
-	s = o ? pgsql_stmt_of(r->st, o->described_slot, o->described_id) : NULL;
-	if (s)
-		pgsql_stmt_set_types(r->st, s, m->types, n);
-	return true;
-}
-
-/* One of the answers to messages that prepare. */
-static void response_count(struct response *r, char type)
-{
-	struct pgsql_owed *o = response_own(r);
-
-	if (o && type == '1' && o->parses_here > 0) {
-		o->parses_here--;
-		r->st->parsed = o->parses - o->parses_here;
-	}
-	if (o && o->answers > 0)
-		o->answers--;
-}
-
-/*
- * Joined in the middle, what is owed may be in answer to something else. It is certain to be where
- * the tag is that of another statement.
- */
-static bool response_fits(const struct pgsql_owed *o, struct px_bytes tag)
-{
-	static const char verbs[] = "SELECTINSERTUPDATEDELETE";
-	bool is_one = false;
-
-	if (tag.len < 6)
-		return true;
-	for (size_t i = 0; i < sizeof(verbs) - 1; i += 6)
-		is_one |= memcmp(o->verb, verbs + i, 6) == 0;
-	return !is_one || memcmp(o->verb, tag.ptr, 6) == 0;
-}
-
-static bool response_tag(struct response *r, const struct pgsql_head *h)
-{
-	struct px_cur c = px_cur_of(h->body);
-	struct px_bytes tag = pgsql_cstring(&c);
-	const struct pgsql_owed *o = response_own(r);
-
-	if (c.ran_short || px_cur_left(&c) > 0)
-		return false;
-	if (tag.len > sizeof(r->m->tag))
-		tag.len = sizeof(r->m->tag);
-	memcpy(r->m->tag, tag.ptr, tag.len);
-	r->m->tag_len = (uint8_t)tag.len;
-	if (o && r->st->is_joined && !response_fits(o, tag))
-		response_disown(r);
-	return true;
-}
-
-static bool response_auth(struct response *r, const struct pgsql_head *h)
-{
-	struct px_cur c = px_cur_of(h->body);
-	uint32_t code = px_cur_be32(&c);
-	struct pgsql_response *m = r->m;
-
-	if (c.ran_short)
-		return false;
-	if (code == 0)
-		m->is_authenticated = true;
-	else if (m->auth == 0)
-		m->auth = code < UINT32_MAX ? code + 1 : code;
-	memcpy(m->mechanism, r->st->mechanism, sizeof(m->mechanism));
-	m->mechanism_len = r->st->mechanism_len;
-	return true;
-}
-
-/* A setting that the server tells: of interest at the start. */
-static bool response_setting(struct response *r, const struct pgsql_head *h)
-{
-	struct px_cur c = px_cur_of(h->body);
-	struct px_bytes name = pgsql_cstring(&c), value = pgsql_cstring(&c);
-	const struct pgsql_owed *o = response_own(r);
-
-	if (c.ran_short)
-		return false;
-	if (!o || o->kind != PGSQL_OWES_STARTUP || r->m->settings.count >= 2 * PGSQL_PARAMETERS_MAX)
-		return true;
-	return pgsql_texts_add(&r->m->settings, name, PGSQL_COLUMNS_MAX, &r->out->arena) &&
-	       pgsql_texts_add(&r->m->settings, value, PGSQL_COLUMNS_MAX, &r->out->arena);
-}
-
 /* Notices and notifications are messages of their own, wherever they come. */
-static struct px_parse_result response_one_way(struct response *r, const struct pgsql_head *h)
+static struct px_parse_result response_one_way(struct pgsql_answering *r,
+					       const struct pgsql_head *h)
 {
 	struct px_cur c = px_cur_of(h->body);
 	struct pgsql_response *m = px_arena_zalloc(&r->out->arena, sizeof(*m));
 	struct px_bytes channel, payload;
 
 	if (!m)
-		return px_parse_bad(no_memory);
+		return px_parse_bad(PGSQL_NO_MEMORY);
 	m->what = h->type == 'N' ? PGSQL_NOTICE : PGSQL_NOTIFICATION;
 	if (h->type == 'N') {
 		m->error = px_arena_copy(&r->out->arena, px_bytes_sub(h->body, 0, PGSQL_ERROR_MAX),
@@ -387,7 +240,7 @@ static struct px_parse_result response_one_way(struct response *r, const struct 
 	r->out->msg = m;
 	r->out->kind = PX_FRAME_ONE_WAY;
 	if (!response_keep(r, PGSQL_HEAD + h->body.len))
-		return px_parse_bad(no_memory);
+		return px_parse_bad(PGSQL_NO_MEMORY);
 	r->st->dir[r->ctx->dir].left = h->body_len - h->body.len;
 	r->st->dir[r->ctx->dir].is_kept = false;
 	if (h->body.len < h->body_len) {
@@ -400,7 +253,7 @@ static struct px_parse_result response_one_way(struct response *r, const struct 
 }
 
 /* The one byte that answers SSLRequest or GSSENCRequest. */
-static struct px_parse_result response_encryption(struct response *r)
+static struct px_parse_result response_encryption(struct pgsql_answering *r)
 {
 	struct pgsql_state *st = r->st;
 	char answer = r->in.ptr[r->pos], yes = st->awaits_ssl ? 'S' : 'G';
@@ -409,7 +262,7 @@ static struct px_parse_result response_encryption(struct response *r)
 	if (answer != 'N' && answer != yes)
 		return px_parse_bad("no answer to a request for encryption");
 	if (!response_begin(r) || !response_keep(r, 1))
-		return px_parse_bad(no_memory);
+		return px_parse_bad(PGSQL_NO_MEMORY);
 	*(st->awaits_ssl ? &r->m->ssl_answer : &r->m->gss_answer) = answer;
 	st->awaits_ssl = st->awaits_gss = false;
 	if (answer == 'N')
@@ -422,7 +275,7 @@ static struct px_parse_result response_encryption(struct response *r)
 }
 
 /* The body of a message, or of its part that is here; the rest is to follow. */
-static bool response_body(struct response *r, const struct pgsql_head *h)
+static bool response_body(struct pgsql_answering *r, const struct pgsql_head *h)
 {
 	struct pgsql_dir *d = &r->st->dir[r->ctx->dir];
 
@@ -432,7 +285,7 @@ static bool response_body(struct response *r, const struct pgsql_head *h)
 }
 
 /* Bytes of a message that goes by. True: it is dealt with. */
-static bool response_skip(struct response *r, struct px_parse_result *res)
+static bool response_skip(struct pgsql_answering *r, struct px_parse_result *res)
 {
 	struct pgsql_dir *d = &r->st->dir[r->ctx->dir];
 	struct px_bytes rest = response_rest(r);
@@ -442,7 +295,7 @@ static bool response_skip(struct response *r, struct px_parse_result *res)
 	if (!keeps) {
 		r->pos += n;
 	} else if (!response_keep(r, n)) {
-		*res = px_parse_bad(no_memory);
+		*res = px_parse_bad(PGSQL_NO_MEMORY);
 		return false;
 	}
 	d->left -= n;
@@ -469,97 +322,21 @@ static bool response_skip(struct response *r, struct px_parse_result *res)
 	return false;
 }
 
-/*
- * Messages of a response. -1: it is broken; 0: it goes on; 1: its last one, 2: and nothing behind
- * it.
- */
-static int response_part(struct response *r, const struct pgsql_head *h)
-{
-	struct pgsql_response *m = r->m;
-
-	/* Of an answer that nobody knows, columns told before these may be another statement's. */
-	if (m->is_orphan && memchr("123tnGHW", h->type, 8))
-		m->has_columns = false;
-	switch (h->type) {
-	case 'T':
-		if (h->is_whole && !response_columns(r, h))
-			return -1;
-		response_count(r, h->type);
-		break;
-	case 't':
-		return !h->is_whole || response_types(r, h) ? 0 : -1;
-	case '1':
-	case '2':
-	case '3':
-	case 'n':
-		response_count(r, h->type);
-		break;
-	case 'D':
-		m->rows++;
-		m->has_rows = true;
-		return 0;
-	case 'd':
-		m->copy_out += h->body_len;
-		m->was_copy_out = true;
-		return 0;
-	case 'G':
-		m->was_copy_in = true;
-		r->st->is_copying |= response_own(r) != NULL;
-		/*
-		 * The Sync that libpq has sent already is ignored, and sent again behind the data.
-		 */
-		if (response_own(r) && response_own(r)->kind == PGSQL_OWES_EXECUTE &&
-		    pgsql_owed_at(r->st, 1) && pgsql_owed_at(r->st, 1)->kind == PGSQL_OWES_READY)
-			pgsql_owed_drop(r->st, 1);
-		return 0;
-	case 'H':
-		m->was_copy_out = true;
-		return 0;
-	case 'W':
-		r->st->is_streaming = true;
-		return 2;
-	case 'C':
-		return response_tag(r, h) ? 1 : -1;
-	case 's':
-		m->is_suspended = true;
-		return 1;
-	case 'I':
-	case 'V':
-		return 1;
-	case 'R':
-		return response_auth(r, h) ? 0 : -1;
-	case 'K':
-		if (h->body_len >= 4) {
-			struct px_cur c = px_cur_of(h->body);
-
-			m->pid = px_cur_be32(&c);
-			m->has_pid = true;
-		}
-		return 0;
-	default:
-		return 0;
-	}
-	/* Answers that no Execute ends: the last of them does. */
-	if (response_own(r) && response_own(r)->kind == PGSQL_OWES_ANSWERS &&
-	    response_own(r)->answers == 0 && !response_own(r)->is_open)
-		return 1;
-	return 0;
-}
-
 /* Backend key and messages of authentication are secrets: their names and lengths are kept. */
 static bool response_is_secret(const struct pgsql_head *h)
 {
 	return h->type == 'K' || h->type == 'R';
 }
 
-static struct px_parse_result response_message(struct response *r, const struct pgsql_head *h)
+static struct px_parse_result response_message(struct pgsql_answering *r,
+					       const struct pgsql_head *h)
 {
 	size_t size = PGSQL_HEAD + h->body.len;
 	struct pgsql_owed *own;
 	int part;
 
 	r->st->is_ready = false;
-	own = response_own(r);
+	own = pgsql_response_own(r);
 	if (own && own->kind == PGSQL_OWES_ANSWERS && !own->is_open && own->answers == 0 &&
 	    response_complete(r, false)) /* the client had no more that belongs to it */
 		return response_done(r);
@@ -576,12 +353,14 @@ static struct px_parse_result response_message(struct response *r, const struct 
 			return response_one_way(r, h);
 		return r->pos > 0 ? px_parse_skip(r->pos) : px_parse_aside();
 	case 'S':
-		if (r->m && !response_setting(r, h))
+		if (r->m && !pgsql_response_setting(r, h))
 			return px_parse_bad("a setting that does not fill its length");
-		return response_keep(r, size) ? px_parse_skip(r->pos) : px_parse_bad(no_memory);
+		return response_keep(r, size) ? px_parse_skip(r->pos)
+					      : px_parse_bad(PGSQL_NO_MEMORY);
 	case 'c':
 	case 'v':
-		return response_keep(r, size) ? px_parse_skip(r->pos) : px_parse_bad(no_memory);
+		return response_keep(r, size) ? px_parse_skip(r->pos)
+					      : px_parse_bad(PGSQL_NO_MEMORY);
 	default:
 		break;
 	}
@@ -592,24 +371,24 @@ static struct px_parse_result response_message(struct response *r, const struct 
 		return res;
 	}
 	if (!response_begin(r))
-		return px_parse_bad(no_memory);
-	own = response_own(r);
+		return px_parse_bad(PGSQL_NO_MEMORY);
+	own = pgsql_response_own(r);
 	if (h->type == '2' && own && own->is_flushed) {
 		if (r->pos > 0)
 			return px_parse_skip(r->pos);
 		own->is_flushed = false;
 		r->out->begins_here = true;
 	}
-	part = response_part(r, h);
+	part = pgsql_response_part(r, h);
 	if (part < 0)
 		return px_parse_bad("a message that does not fill its length");
 	if (response_is_secret(h)) {
 		if (!response_keep(r, PGSQL_HEAD + 4))
-			return px_parse_bad(no_memory);
+			return px_parse_bad(PGSQL_NO_MEMORY);
 		r->m->raw.is_cut |= h->body_len > 4;
 		r->pos += size - PGSQL_HEAD - 4;
 	} else if (!response_body(r, h)) {
-		return px_parse_bad(no_memory);
+		return px_parse_bad(PGSQL_NO_MEMORY);
 	}
 	if (part > 0 && response_complete(r, part == 2))
 		return response_done(r);
@@ -625,7 +404,7 @@ static bool response_is_enough(const struct pgsql_head *h)
 }
 
 /* No byte will follow. */
-static struct px_parse_result response_end(struct response *r)
+static struct px_parse_result response_end(struct pgsql_answering *r)
 {
 	size_t left = r->in.len - r->pos;
 
@@ -643,7 +422,9 @@ static struct px_parse_result response_end(struct response *r)
 struct px_parse_result pgsql_response_parse(const struct px_parse_ctx *ctx, struct px_bytes in,
 					    struct px_frame *out)
 {
-	struct response r = { .ctx = ctx, .st = ctx->state, .in = in, .out = out, .m = out->msg };
+	struct pgsql_answering r = {
+		.ctx = ctx, .st = ctx->state, .in = in, .out = out, .m = out->msg
+	};
 	struct px_parse_result res;
 
 	if (ctx->eof && r.m && ctx->pos < r.st->dir[ctx->dir].pos && !r.m->is_complete)
@@ -682,7 +463,8 @@ struct px_parse_result pgsql_response_parse(const struct px_parse_ctx *ctx, stru
 		res = response_message(&r, &h);
 		if (res.status != PX_PARSE_SKIP || res.discard > 0 || !r.m)
 			return res;
-		if (h.type == 'N' || h.type == 'A' || h.type == '2') /* comes again, with a view of its own */
+		if (h.type == 'N' || h.type == 'A' ||
+		    h.type == '2') /* comes again, with a view of its own */
 			return res;
 	}
 }
