@@ -463,8 +463,7 @@ struct px_parse_result pgsql_response_parse(const struct px_parse_ctx *ctx, stru
 		res = response_message(&r, &h);
 		if (res.status != PX_PARSE_SKIP || res.discard > 0 || !r.m)
 			return res;
-		if (h.type == 'N' || h.type == 'A' ||
-		    h.type == '2') /* comes again, with a view of its own */
+		if (h.type == 'N' || h.type == 'A' || h.type == '2') /* comes again, with a view of its own */
 			return res;
 	}
 }
