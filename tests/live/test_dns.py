@@ -10,7 +10,7 @@ import subprocess
 from harness import clients, dns
 from harness.cuts import only_true
 from harness.registry import live
-from harness.servers import LIVE, PYTHON, go_program, need
+from harness.servers import LIVE, PYTHON, go_program, need, port_of_another
 from harness.tcpdump import Tcpdump
 from harness.tracer import binary
 
@@ -78,7 +78,7 @@ def named_all_types(t):
 @live(probes=False)
 def captures(t):
     """tcpdump's file of questions over UDP and TCP, cut at each packet: what is told is so"""
-    server = t.start(dns.named(t.folder))
+    server = t.start(dns.named(t.folder, port=port_of_another(80)))
     path = os.path.join(t.folder, "dns.pcap")
     with Tcpdump(server.address[1], path):
         said = [dns.dig(server.address, *way, f"{name}.example.test", kind) for name, kind in TYPES[:3] + [("nosuch", "A")]

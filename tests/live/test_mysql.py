@@ -6,7 +6,7 @@ import time
 
 from harness import clients, cuts, mariadb, tls
 from harness.registry import live
-from harness.servers import Skip, need
+from harness.servers import Skip, need, port_of_another
 from harness.tcpdump import Tcpdump
 from harness.told import differences
 from harness.tracer import Failed, binary
@@ -185,7 +185,7 @@ def sysbench(t):
 @live(probes=False)
 def captures(t):
     """tcpdump's file of that traffic gives the same records; cut anywhere it gives only true ones"""
-    server = t.start(mariadb.MariaDB(t.folder))
+    server = t.start(mariadb.MariaDB(t.folder, port=port_of_another(6379)))
     path = f"{t.folder}/db.pcap"
     dump = Tcpdump(server.address[1], path)
     t.stops.append(dump.process.kill)

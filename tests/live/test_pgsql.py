@@ -10,7 +10,7 @@ from harness import cuts, postgres
 from harness.clients import Client
 from harness.postgres import DATABASE, MD5_USER, PASSWORD, USER, PostgreSQL
 from harness.registry import live
-from harness.servers import Skip, need
+from harness.servers import Skip, need, port_of_another
 from harness.tcpdump import Tcpdump
 from harness.tls import certificate
 from harness.told import differences, program
@@ -181,7 +181,7 @@ def essence(records):
 @live(probes=False)
 def as_packets(t):
     """-w and tcpdump of the same traffic give the same records; tshark names the same statements; cut anywhere they give only true ones"""
-    server = t.start(PostgreSQL(t.folder))
+    server = t.start(PostgreSQL(t.folder, port=port_of_another(3306)))
     ours, theirs = os.path.join(t.folder, "ours.pcapng"), os.path.join(t.folder, "theirs.pcap")
     clients = [program(name, None, *server.words()) for name in ("pgsql_asyncpg.py", "pgsql_pg.rb")]
     t.stops += [client.stop for client in clients]

@@ -9,7 +9,7 @@ from collections import Counter
 from harness import cuts, tls
 from harness.redis import Failure, RedisServer, Resp, Told, benchmark_client, cli, compare, encode, library
 from harness.registry import live
-from harness.servers import free_port, need
+from harness.servers import free_port, need, port_of_another
 from harness.tcpdump import Tcpdump
 from test_files import read_back
 
@@ -342,7 +342,7 @@ def over_tls(t):
 def as_packets(t):
     """tcpdump's packets give the same records; tshark names the same commands; cut at each packet they give true ones only"""
     need("tshark")
-    server = t.start(RedisServer(t.folder))
+    server = t.start(RedisServer(t.folder, port=port_of_another(5432)))
     theirs = os.path.join(t.folder, "theirs.pcap")
     dump = Tcpdump(server.address[1], theirs)
     with t.trace(server.pids) as tracer:

@@ -91,9 +91,9 @@ def write(path, text):
     return path
 
 
-def named(folder):
+def named(folder, port=None):
     """BIND with a zone of all types."""
-    port = free_port()
+    port = port or free_port()
     big = {name: letter * 250 for name, letter in zip(("big", "big2", "big3", "big4", "big5"), "abcde")}
     write(f"{folder}/zone", ZONE.format(**big))
     conf = write(f"{folder}/named.conf", NAMED.format(folder=folder, port=port))

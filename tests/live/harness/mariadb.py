@@ -28,7 +28,7 @@ def template():
 class MariaDB(Server):
     """A server with a user and a database of its own. address is TCP, socket_path the UNIX socket."""
 
-    def __init__(self, folder, *options):
+    def __init__(self, folder, *options, port=None):
         self.folder, self.data, self.socket_path = folder, f"{folder}/data", f"{folder}/db.sock"
         shutil.copytree(template(), self.data)
         with open(f"{folder}/init.sql", "w") as file:
@@ -39,7 +39,7 @@ class MariaDB(Server):
                        f"INSERT INTO {DATABASE}.people VALUES (1,'ada'),(2,'bob'),(3,'eve');\n")
         subprocess.run(["chown", "-R", "nobody:", folder], check=True)
         os.chmod(folder, 0o755)
-        port = free_port()
+        port = port or free_port()
         super().__init__([need("mariadbd"), "--no-defaults", "--user=nobody", f"--datadir={self.data}",
                           f"--socket={self.socket_path}", f"--port={port}", "--bind-address=127.0.0.1", "--skip-log-bin",
                           f"--pid-file={folder}/pid", "--open-files-limit=1024", f"--log-error={folder}/log", f"--init-file={folder}/init.sql",

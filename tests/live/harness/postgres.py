@@ -71,7 +71,7 @@ def template():
 class PostgreSQL(Server):
     """address is TCP, socket_path the folder of the UNIX socket; pem: a key with its certificate, for TLS."""
 
-    def __init__(self, folder, pem=None):
+    def __init__(self, folder, pem=None, port=None):
         self.data = f"{folder}/postgres-{free_port()}"
         self.socket_path = folder
         shutil.copytree(template(), self.data)
@@ -82,7 +82,7 @@ class PostgreSQL(Server):
             options = ["-c", "ssl=on", "-c", "ssl_cert_file=server.pem", "-c", "ssl_key_file=server.pem"]
         subprocess.run(["chown", "-R", "nobody:nogroup", self.data], check=True)
         os.chmod(folder, 0o777)
-        self.port = free_port()
+        self.port = port or free_port()
         super().__init__(["/bin/sh", "-c", 'exec "$@" 2>log', "sh", need("setpriv"), "--reuid=nobody", "--regid=nogroup", "--clear-groups",
                           tool("postgres"), "-D", self.data, "-p", str(self.port), "-k", self.socket_path, "-c", "listen_addresses=127.0.0.1",
                           *options], ("127.0.0.1", self.port), cwd=self.data)

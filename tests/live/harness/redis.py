@@ -16,13 +16,13 @@ NOBODY = 65534
 class RedisServer(Server):
     """As nobody, without files; TCP and a UNIX socket."""
 
-    def __init__(self, folder, *options):
+    def __init__(self, folder, *options, port=None):
         home = os.path.join(folder, f"redis-{free_port()}")
         os.mkdir(home)
         os.chown(home, NOBODY, NOBODY)
         os.chmod(folder, 0o711)
         self.socket_path = f"{home}/redis.sock"
-        port = free_port()
+        port = port or free_port()
         super().__init__([need("setpriv"), f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", need("redis-server"), "--port", str(port),
                           "--bind", "127.0.0.1", "--unixsocket", self.socket_path, "--dir", home, "--save", "", "--appendonly", "no",
                           "--logfile", f"{home}/log", "--repl-diskless-sync-delay", "0", *options], ("127.0.0.1", port), cwd="/")

@@ -29,6 +29,17 @@ def free_port(host="127.0.0.1"):
         return sock.getsockname()[1]
 
 
+def port_of_another(port):
+    """A port that by custom is another protocol's, to be told nothing by it; any other where that one is taken."""
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind(("127.0.0.1", port))
+        except OSError:
+            return free_port()
+        return port
+
+
 def need(tool):
     path = shutil.which(tool) or shutil.which(tool, path="/usr/sbin:/sbin:/usr/local/go/bin")
     if not path:
