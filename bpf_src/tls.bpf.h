@@ -53,11 +53,17 @@ BPF_TABLE("lru_hash", struct px_tls_key, struct px_tls_tie, tls_ties, PX_TIES_MA
 /* Where a tie is put together: it is large for a stack. */
 BPF_PERCPU_ARRAY(tls_fresh, struct px_tls_tie, 1);
 
+px_inline struct px_abi_shared *px_tls_shared(void)
+{
+	u32 zero = 0;
+
+	return shared.lookup(&zero);
+}
+
 /* Has a context been met that moves bytes by no socket of its own? Until then nobody has to look. */
 px_inline u32 *px_tls_seeks(void)
 {
-	u32 zero = 0;
-	struct px_abi_shared *page = shared.lookup(&zero);
+	struct px_abi_shared *page = px_tls_shared();
 
 	return page ? &page->tls_seeks : 0;
 }

@@ -101,9 +101,12 @@ px_inline int px_tls_is_skipped(const struct px_abi_event *h)
 
 px_inline void px_tls_push(void *ctx, const struct px_abi_event *head, const struct px_tls_moved *m)
 {
+	struct px_abi_shared *page = px_tls_shared();
 	struct px_abi_event h;
 	u64 want = px_min(m->len, PX_COPY_MAX);
 
+	if (!page || page->has_stopped)
+		return;
 	__builtin_memcpy(&h, head, PX_HEAD);
 	h.pos = m->pos;
 	h.peer_pos = m->peer_pos;

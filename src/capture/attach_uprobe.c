@@ -4,7 +4,6 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <linux/perf_event.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -13,7 +12,6 @@
 #include "capture/probes.h"
 
 #define UPROBE_DEVICE "/sys/bus/event_source/devices/uprobe/"
-#define UPROBE_THREADS 16
 #define UPROBE_MULTI_RETURN 1	/* BPF_F_UPROBE_MULTI_RETURN */
 
 /* union bpf_attr for BPF_LINK_CREATE as kernel 6.6 has it; headers and libbpf may be older. */
@@ -97,65 +95,21 @@ static int uprobe_attach_one(const struct px_uprobes *u, size_t i)
 	return link;
 }
 
-/* What several threads take from, one after the other. */
-struct uprobe_work {
-	const struct px_uprobes *u;	/* to be attached; NULL: links are to be closed */
-	int *links;
-	size_t count;
-	size_t next;	/* atomic */
-};
-
-static void *uprobe_work_some(void *arg)
-{
-	struct uprobe_work *w = arg;
-	size_t i;
-
-	while ((i = __atomic_fetch_add(&w->next, 1, __ATOMIC_RELAXED)) < w->count) {
-		if (w->u)
-			w->links[i] = uprobe_attach_one(w->u, i);
-		else if (w->links[i] >= 0)
-			close(w->links[i]);
-	}
-	return NULL;
-}
-
-/* Most of the time is spent waiting for the kernel's readers to come round: many can wait at once. */
-static void uprobe_work(struct uprobe_work *w)
-{
-	pthread_t threads[UPROBE_THREADS];
-	size_t n = 0;
-
-	while (n < UPROBE_THREADS && n + 1 < w->count &&
-	       pthread_create(&threads[n], NULL, uprobe_work_some, w) == 0)
-		n++;
-	uprobe_work_some(w);
-	while (n > 0)
-		pthread_join(threads[--n], NULL);
-}
-
-void px_uprobes_detach(int *links, size_t count)
-{
-	struct uprobe_work w = { .links = links, .count = count };
-
-	uprobe_work(&w);
-}
-
 int px_uprobes_attach(const struct px_uprobes *u, int *links)
 {
-	struct uprobe_work w = { .u = u, .links = links, .count = u->count };
-
 	if (u->is_multi)
 		return uprobe_attach_multi(u, links);
 	if (!uprobe_knows_kinds())
 		return -ENODEV;
-	uprobe_work(&w);
 	for (size_t i = 0; i < u->count; i++) {
-		int err = links[i];
+		int link = uprobe_attach_one(u, i);
 
-		if (err >= 0)
-			continue;
-		px_uprobes_detach(links, u->count);
-		return err;
+		if (link < 0) {
+			while (i > 0)
+				close(links[--i]);
+			return link;
+		}
+		links[i] = link;
 	}
 	return (int)u->count;
 }

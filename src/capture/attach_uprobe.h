@@ -20,11 +20,9 @@ struct px_uprobes {
 
 /*
  * Returns how many descriptors of links were written to links, which has room for PX_UPROBES_MAX:
- * the probes go with them. Or a negative errno, and nothing hangs.
+ * the probes go with them, each that is not is_multi in some 90 ms, one after the other whoever closes
+ * them. Or a negative errno, and nothing hangs.
  */
 PX_MUST_USE int px_uprobes_attach(const struct px_uprobes *u, int *links);
-
-/* Take them off. The kernel waits a while for each, so all of them at a time. */
-void px_uprobes_detach(int *links, size_t count);
 
 #endif

@@ -308,6 +308,7 @@ static void live_stop(struct px_source *src)
 {
 	struct live *l = live_of(src);
 
+	__atomic_store_n(&l->shared->has_stopped, 1, __ATOMIC_RELAXED);
 	px_detach(&l->links);
 	px_tls_watch_stop(l->watch);
 	l->watch = NULL;

@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -23,6 +24,8 @@
 #define WATCH_TICK_MS 500	/* between two looks at the table of targets */
 #define WATCH_AGAIN_NS (200 * 1000 * 1000ull)
 #define WATCH_GUARD_MS 20
+#define WATCH_END_NS (2 * 1000 * 1000)
+#define WATCH_ENDS 75	/* that often it is asked whether it has ended */
 #define WATCH_OBJECTS 64
 #define WATCH_PROGRAMS 16
 #define WATCH_LINKS 1024
@@ -547,6 +550,18 @@ static void watch_run(struct watch *w)
 	}
 }
 
+/*
+ * The kernel takes the probes off with this process's last descriptor. Where they are perf events
+ * that may take seconds, so nobody waits for it: also not who reads what the tracer has printed.
+ */
+static void watch_end(struct watch *w)
+{
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		close(fd);
+	px_detach(&w->raw);
+	_exit(0);
+}
+
 struct px_tls_watch *px_tls_watch_start(const struct px_tls_watch_options *opt)
 {
 	struct px_tls_watch *out = calloc(1, sizeof(*out));
@@ -576,8 +591,7 @@ struct px_tls_watch *px_tls_watch_start(const struct px_tls_watch_options *opt)
 		px_links_init(&w->raw);
 		px_tls_scan_init(&w->scan, watch_found, w);
 		watch_run(w);
-		px_uprobes_detach(w->links, w->link_count);
-		_exit(0);
+		watch_end(w);
 	}
 	close(pair[1]);
 	if (out->pid < 0) {
@@ -616,10 +630,12 @@ void px_tls_watch_seek(struct px_tls_watch *w)
 
 void px_tls_watch_stop(struct px_tls_watch *w)
 {
+	struct timespec while_it_ends = { .tv_nsec = WATCH_END_NS };
+
 	if (!w)
 		return;
 	close(w->sock);
-	while (waitpid(w->pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	for (int i = 0; i < WATCH_ENDS && waitpid(w->pid, NULL, WNOHANG) == 0; i++)
+		nanosleep(&while_it_ends, NULL);
 	free(w);
 }

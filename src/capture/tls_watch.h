@@ -54,7 +54,10 @@ void px_tls_watch_look(struct px_tls_watch *w, uint32_t pid);
 /* A context was met that uses no socket itself: have it found by what it encrypts. */
 void px_tls_watch_seek(struct px_tls_watch *w);
 
-/* Take the probes off; returns when they are. */
+/*
+ * Take the probes off. Returns when they are, or after a moment: those that are perf events go one after
+ * the other when this process has ended, and tell nothing any more.
+ */
 void px_tls_watch_stop(struct px_tls_watch *w);
 
 #endif

@@ -124,7 +124,7 @@ def tls_curl_nginx(t):
             shown = rec["resp"].get("body", "")
             t.expect(page.startswith(shown), f"{shown[:60]!r} was not sent")
             t.expect(bool(shown) != (sends_files and rec["role"] == "server"), f"{rec['role']} shows {len(shown)} bytes")
-    t.note("by the kernel" if sends_files else "the kernel cannot encrypt")
+    t.note(f"{'by the kernel' if sends_files else 'the kernel cannot encrypt'}; ended after {tracer.exit_after:.2f} s")
 
 
 @live()
