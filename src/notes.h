@@ -32,6 +32,7 @@ struct px_notes {
 	size_t tls_probes;
 	bool tls_ready;
 	bool told_spliced;	/* that bytes leave sockets in such a way, perhaps */
+	bool told_untied;	/* that there are messages of TLS without endpoints */
 	uint64_t hidden;	/* TLS connections of which the plaintext is not had */
 };
 
@@ -49,6 +50,9 @@ void px_notes_tell_foreign(struct px_notes *n, int64_t wall_ns);
 
 /* Once: what is spliced out of sockets is not seen. */
 void px_notes_tell_spliced(struct px_notes *n, int64_t wall_ns);
+
+/* Once: there are TLS connections that cannot be chosen by their ends. */
+void px_notes_tell_untied(struct px_notes *n, int64_t wall_ns);
 
 /*
  * Take in and tell what there is to say of the TLS libraries that are looked into (w NULL: none

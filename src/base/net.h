@@ -28,4 +28,10 @@ struct px_ends {
 	enum px_role role;	/* PX_ROLE_UNKNOWN: any */
 };
 
+/* Do they leave anything out? */
+static inline bool px_ends_choose(const struct px_ends *e)
+{
+	return e->port_count || e->net_count || e->role;
+}
+
 #endif

@@ -264,7 +264,7 @@ static int options_preset(struct px_options *out, struct px_error *err)
 static int options_check_target(struct px_options *o, struct px_error *err)
 {
 	bool is_named = o->pids.count || px_options_choose(o);
-	bool is_narrowed = o->ends.port_count || o->ends.net_count || o->ends.role;
+	bool is_narrowed = px_ends_choose(&o->ends);
 
 	if (o->read_file && (is_named || o->all))
 		return px_error_set(

@@ -238,6 +238,54 @@ def tls_unpaired(t):
     t.note(f"{len(lost)} of {len(asks)} unpaired")
 
 
+MEMORY_PAIR = """
+import ssl, sys
+def moved(make, take):
+    data = make.read()
+    if data:
+        take.write(data)
+ends = {}
+for server in (False, True):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if server:
+        context.load_cert_chain(sys.argv[1])
+    read, write = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends[server] = context.wrap_bio(read, write, server_side=server), read, write
+def step(server, call, *args):
+    try:
+        return getattr(ends[server][0], call)(*args)
+    except ssl.SSLWantReadError:
+        return None
+    finally:
+        moved(ends[server][2], ends[not server][1])
+sys.stdin.readline()
+for _ in range(4):
+    for server in ends:
+        step(server, "do_handshake")
+step(False, "write", b"GET /memory HTTP/1.1\\r\\nHost: memory\\r\\n\\r\\n")
+step(True, "read", 1000)
+step(True, "write", b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok")
+step(False, "read", 1000)
+"""
+
+
+@live()
+def tls_no_socket(t):
+    """TLS that uses no socket at all: shown without endpoints; left out where these are chosen, which is said once"""
+    pem, _ = tls.certificate(t.folder)
+    for args in ([], ["--port", "1"]):
+        client = clients.Client([PYTHON, "-c", MEMORY_PAIR, pem], "begin\n")
+        t.stops.append(client.stop)
+        with t.trace([client.pid], "-f", *args) as tracer:
+            client.go()
+            tracer.process.wait(10)
+        told = [(rec["status"], rec["tls"], "local_addr" in rec) for rec in tracer.messages()]
+        t.expect(told == ([] if args else [("200", True, False)] * 2), f"{args}: {told}")
+        said = [line for line in tracer.errors if "cannot choose among them" in line]
+        t.expect(len(said) == bool(args), f"{args}: {tracer.errors}")
+
+
 @live()
 def tls_command(t):
     """commands under trace, one of which has many children: the probes are there before their first byte"""
