@@ -30,7 +30,7 @@ enum px_abi_kind {
 #define PX_ABI_F_ACCEPT 0x0020	/* OPEN: by accept, so this side is the server; else by connect */
 #define PX_ABI_F_DGRAM 0x0040	/* one datagram, remote is its peer */
 #define PX_ABI_F_TLS 0x0080	/* plaintext from a TLS library */
-#define PX_ABI_F_RESET 0x0100	/* CLOSE: by reset rather than by FIN; pid 0: by the other side's, maybe of no target's socket */
+#define PX_ABI_F_RESET 0x0100	/* CLOSE: by reset, not by FIN; pid 0: by the other side's, maybe of no target's socket */
 #define PX_ABI_F_NEWPOS 0x0200	/* first time the kernel side counted this socket; pos began at 0 here */
 #define PX_ABI_F_PACKET 0x0400	/* from a packet capture: no process is known */
 #define PX_ABI_F_START 0x0800	/* nothing had gone either way on this connection before this call */

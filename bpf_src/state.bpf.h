@@ -82,19 +82,20 @@ px_inline u32 px_unread(const struct px_sock *s)
 
 	if (!tp)
 		return 0;
-	n = PX_LOAD(u32, tp, PX_OFF_tcp_sock_rcv_nxt) - PX_LOAD(u32, tp, PX_OFF_tcp_sock_copied_seq);
+	n = PX_LOAD(u32, tp, PX_OFF_tcp_sock_rcv_nxt) -
+	    PX_LOAD(u32, tp, PX_OFF_tcp_sock_copied_seq);
 	/* A FIN counts as one. */
 	return n && PX_COMMON(u64, s, skc_flags, PX_TYPED) & PX_SOCK_DONE ? n - 1 : n;
 }
 
 /*
  * Tell of a socket: a (unless it is NULL) is who awaited this, in whatever context it has come.
- * Otherwise the process ends its direction, or all, or the other side has reset the connection: then
- * this is whoever the packet interrupted, and user space knows whether the socket is a target's.
- * close() shuts both directions before it changes the state, a reset does so after it; after
- * shutdown() of one direction the end is awaited. The state is the old one still and our FIN not yet
- * counted, so both directions' places are exact. Who has bytes left to read will meet the reset
- * behind them.
+ * Otherwise the process ends its direction, or all, or the other side has reset the connection:
+ * then this is whoever the packet interrupted, and user space knows whether the socket is a
+ * target's. close() shuts both directions before it changes the state, a reset does so after it;
+ * after shutdown() of one direction the end is awaited. The state is the old one still and our FIN
+ * not yet counted, so both directions' places are exact. Who has bytes left to read will meet the
+ * reset behind them.
  */
 px_inline void px_on_state(void *ctx, u64 sk, const struct px_awaited *a, u8 kind, u16 flags,
 			   s32 result)

@@ -191,8 +191,8 @@ void px_notes_tell_spliced(struct px_notes *n, int64_t wall_ns)
 void px_notes_tell_untied(struct px_notes *n, int64_t wall_ns)
 {
 	notes_warn(n, &n->told_untied, "tls",
-		   "messages of TLS connections whose sockets were not known when they passed are left "
-		   "out: --port, --host and --role cannot choose among them",
+		   "messages of TLS connections whose sockets were not known when they passed are "
+		   "left out: --port, --host and --role cannot choose among them",
 		   wall_ns);
 }
 

@@ -66,8 +66,7 @@ static void pipeline_exchange(void *ctx, struct px_conn *c, const struct px_exch
 	struct px_pipeline *p = ctx;
 
 	if (px_conn_is_untied(c) && px_ends_choose(&p->opt->ends))
-		px_notes_tell_untied(&p->notes,
-				     (int64_t)c->last_ns + p->source->wall_offset_ns);
+		px_notes_tell_untied(&p->notes, (int64_t)c->last_ns + p->source->wall_offset_ns);
 	else
 		px_report_exchange(&p->report, c, ex);
 }

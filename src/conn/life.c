@@ -106,7 +106,7 @@ void px_life_close(struct px_conn *c, const struct px_abi_event *h)
 	c->closed_ns = h->ts_ns;
 	c->close_at_ns = h->ts_ns + c->table->opt.linger_ns;
 	if (c->is_tls) {
-		/* Reset from outside (no process did it): what its library has read may still be taken from there. */
+		/* By the other side: what its library has read may still be taken from there. */
 		if (c->was_reset && !h->pid)
 			c->close_at_ns += c->table->opt.untied_ns;
 		c->has_ended[PX_DIR_OUT] = !c->was_reset;

@@ -24,7 +24,7 @@ struct px_table_options {
 	size_t frame_bytes_max;		/* of one message, what is kept of it and what is made of that */
 	size_t frames_bytes_max;	/* of all messages under way */
 	uint64_t reorder_ns;		/* how long missing bytes are waited for */
-	uint64_t untied_ns;		/* how long the plaintext of a TLS context waits for its socket to be known, or may follow its reset */
+	uint64_t untied_ns;		/* how long plaintext waits for its socket to be known, or may follow its reset */
 	uint64_t linger_ns;		/* how long after its end a connection's late events are waited for */
 	bool marks_start;		/* the source says whose first events it has; else that is learned */
 	size_t peers_max;		/* pairs of UDP sockets and their peers, see conn/peers.h */
