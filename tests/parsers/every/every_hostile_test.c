@@ -3,8 +3,8 @@
  * Bytes made to hurt, for every parser: lengths in its own cases that are lies, and messages that
  * do not end. Memory and time stay bounded, and the contract with the core holds.
  */
+#include "support/armed.h"
 #include "support/every.h"
-#include "support/oom.h"
 #include "support/suite.h"
 
 #include <stdlib.h>
@@ -16,40 +16,22 @@
 #define ENDLESS 400000 /* bytes: more than a message may have before it is no message */
 
 static struct px_buf text;
-static const struct px_parser *real;
-static size_t held_max;
-
-static struct px_parse_result watched_parse(const struct px_parse_ctx *ctx, struct px_bytes in,
-					    struct px_frame *out)
-{
-	struct px_parse_result r;
-
-	px_oom.is_armed = true;
-	r = real->parse(ctx, in, out);
-	px_oom.is_armed = false;
-	if (out->arena.held > held_max)
-		held_max = out->arena.held;
-	return r;
-}
 
 static void play(const struct px_parser *parser, const struct px_case *c, size_t piece,
 		 const struct px_case_step *also, const char *what, size_t at)
 {
 	struct px_case_feed how = px_case_whole;
-	struct px_parser watched = *parser;
+	struct px_parser armed = px_arm(parser);
 	const char *broken;
 
-	real = parser;
-	watched.parse = watched_parse;
 	how.piece = piece;
 	how.also = also;
 	text.len = 0;
-	px_oom.largest = held_max = 0;
-	broken = px_case_feed(&watched, c, &how, &text);
+	broken = px_case_feed(&armed, c, &how, &text);
 	ck_assert_msg(!broken, "%s, %s, %s at %zu: %s", parser->name, c->name, what, at, broken);
-	ck_assert_msg(px_oom.largest <= LARGEST && held_max <= HELD,
+	ck_assert_msg(px_oom.largest <= LARGEST && px_armed.held_max <= HELD,
 		      "%s, %s, %s at %zu: %zu bytes in one allocation, %zu in all", parser->name,
-		      c->name, what, at, px_oom.largest, held_max);
+		      c->name, what, at, px_oom.largest, px_armed.held_max);
 }
 
 /* Lengths as they are written, in bytes and in digits. */

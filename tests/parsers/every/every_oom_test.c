@@ -4,8 +4,8 @@
  * describe() cause fails once, and pools are made smaller step by step. Nothing may break, no
  * secret may get out, and no call may ask for more than a connection is worth.
  */
+#include "support/armed.h"
 #include "support/every.h"
-#include "support/oom.h"
 #include "support/suite.h"
 
 #include <stdlib.h>
@@ -15,43 +15,18 @@
 #define LARGEST (4 << 20) /* bytes, of one allocation */
 #define TRIES_MAX 400 /* allocations of a case that fail, one each time */
 
-static const struct px_parser *real;
-static struct px_parser armed;
 static struct px_buf text;
-
-static struct px_parse_result armed_parse(const struct px_parse_ctx *ctx, struct px_bytes in,
-					  struct px_frame *out)
-{
-	struct px_parse_result r;
-
-	px_oom.is_armed = true;
-	r = real->parse(ctx, in, out);
-	px_oom.is_armed = false;
-	return r;
-}
-
-static void armed_describe(const struct px_exchange *ex, struct px_record *rec)
-{
-	px_oom.is_armed = true;
-	real->describe(ex, rec);
-	px_oom.is_armed = false;
-}
 
 static void feed(const struct px_parser *parser, const struct px_case *c, size_t frame_pool,
 		 size_t record_pool)
 {
 	struct px_case_feed how = px_case_whole;
+	struct px_parser armed = px_arm(parser);
 	const char *broken, *shown;
 
-	real = parser;
-	armed = *parser;
-	armed.parse = armed_parse;
-	armed.describe = armed_describe;
 	how.frame_pool = frame_pool;
 	how.record_pool = record_pool;
 	text.len = 0;
-	px_oom.allocations = 0;
-	px_oom.largest = 0;
 	broken = px_case_feed(&armed, c, &how, &text);
 	ck_assert_msg(!broken, "%s, %s, pools %zu %zu, failing %ld: %s", parser->name, c->name,
 		      frame_pool, record_pool, px_oom.fail_at, broken);

@@ -5,9 +5,9 @@
  * get out.
  */
 #include "http/http.h"
+#include "support/armed.h"
 #include "support/dump.h"
 #include "support/feed.h"
-#include "support/oom.h"
 #include "support/suite.h"
 
 #include <check.h>
@@ -15,24 +15,6 @@
 #include <stdlib.h>
 
 #define POOL (4 << 20)
-
-static struct px_parse_result armed_parse(const struct px_parse_ctx *ctx, struct px_bytes in,
-					  struct px_frame *out)
-{
-	struct px_parse_result r;
-
-	px_oom.is_armed = true;
-	r = px_parser_http.parse(ctx, in, out);
-	px_oom.is_armed = false;
-	return r;
-}
-
-static void armed_describe(const struct px_exchange *ex, struct px_record *rec)
-{
-	px_oom.is_armed = true;
-	px_parser_http.describe(ex, rec);
-	px_oom.is_armed = false;
-}
 
 static struct px_parser armed;
 static struct px_feed feed;
@@ -125,9 +107,7 @@ static struct px_buf run(size_t frame_pool, size_t record_pool)
 
 static void setup(void)
 {
-	armed = px_parser_http;
-	armed.parse = armed_parse;
-	armed.describe = armed_describe;
+	armed = px_arm(&px_parser_http);
 	px_oom.fail_at = -1;
 }
 
