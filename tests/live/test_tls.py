@@ -8,7 +8,7 @@ from harness import clients, tls
 from harness.account import Exchange
 from harness.raw import Client, chunked
 from harness.registry import live
-from harness.servers import Nginx, RawServer, async_server, need, node_server
+from harness.servers import LIVE, PYTHON, Nginx, RawServer, async_server, need, node_server
 
 MANY = 20
 
@@ -189,14 +189,20 @@ def tls_older_connection(t):
 
 @live()
 def tls_unix(t):
-    """over a UNIX socket"""
+    """over a UNIX socket, and over a pair of sockets that a process has both of"""
     pem, authority = tls.certificate(t.folder)
     server = t.start(RawServer(t.folder, os.path.join(t.folder, "s.sock"), pem=pem))
-    with t.trace(server.pids) as tracer:
+    pair = clients.Client([PYTHON, f"{LIVE}/clients/pair.py", pem, authority])
+    t.stops.append(pair.stop)
+    with t.trace([*server.pids, pair.pid]) as tracer:
         for _ in range(3):
             with Client(server.address, t.account, tls.context(authority)) as client:
                 drive(client, 5)
-    t.check([ex.seen_as("server") for ex in t.account], tracer)
+        pair.go()
+    t.check_records([ex.seen_as("server") for ex in t.account], [rec for rec in tracer.messages() if rec["pid"] != pair.pid])
+    halves = sorted((rec["role"], rec["local_addr"], rec["remote_addr"], rec["status"], *rec["flags"])
+                    for rec in tracer.messages() if rec["pid"] == pair.pid)
+    t.expect(halves == [("client", "", "", "200"), ("server", "", "", "200")], f"of the pair: {halves}")
     are_plain(t, tracer)
 
 
