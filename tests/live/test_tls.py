@@ -143,7 +143,7 @@ def tls_large(t):
     """bodies that nobody will see are not copied; what follows them is, and --port leaves other connections out"""
     pem, authority = tls.certificate(t.folder)
     server, other = (t.start(RawServer(t.folder, pem=pem)) for _ in range(2))
-    size = 30_000_000
+    size = 60_000_000
     with t.trace(server.pids + other.pids, "--debug", "--port", str(server.address[1])) as tracer:
         with Client(server.address, t.account, tls.context(authority)) as client, \
                 Client(other.address, [], tls.context(authority)) as unwanted:
