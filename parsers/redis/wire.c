@@ -172,8 +172,8 @@ static void wire_begin_arg(struct redis_msg *m, struct redis_view *v, struct px_
 
 enum redis_result redis_read_no_more(struct redis_msg *m, uint64_t *discard)
 {
-	*discard = m->left + 2;
-	m->left = 0;
+	*discard = m->left;
+	m->left = 2;
 	m->phase = REDIS_AT_CRLF;
 	return REDIS_SHORT;
 }
