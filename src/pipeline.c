@@ -600,6 +600,10 @@ int px_pipeline_run(const struct px_options *opt, struct px_source *source,
 	if (px_sums_are_wanted(&p.sums))
 		p.report.sinks[p.report.sink_count++] = &p.sums.base;
 	p.report.aside = opt->summary_only ? p.outputs.sink : NULL;
+	if (p.is_live)
+		p.report.whose = px_whose_new();
+	for (size_t i = 0; p.report.whose && i < opt->pids.count; i++)
+		px_whose_of(p.report.whose, opt->pids.pid[i], px_clock_mono_ns());
 	pipeline_watch_pids(&p);
 	rc = p.is_live ? px_privilege_drop(pipeline_keeps(&p)) : 0;
 	if (rc)

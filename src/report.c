@@ -23,6 +23,7 @@ void px_report_init(struct px_report *r, bool want_summary, bool no_redact)
 
 void px_report_fini(struct px_report *r)
 {
+	px_whose_free(r->whose);
 	px_arena_reset(&r->arena);
 	px_arena_pool_fini(&r->arenas);
 }
@@ -122,13 +123,28 @@ static void report_conn(struct px_record *rec, struct px_conn *c)
 	px_record_str(rec, PX_F_CONN, px_bytes_str(c->id));
 }
 
-static void report_process(struct px_record *rec, uint32_t pid, uint32_t tid, uint32_t uid,
-			   const char comm[16])
+static void report_place(struct px_record *rec, enum px_common field, struct px_bytes what)
 {
+	if (what.len > 0)
+		px_record_str(rec, field, what);
+}
+
+static void report_process(struct px_report *r, uint32_t pid, uint32_t tid, uint32_t uid,
+			   const char comm[16], uint64_t ts_ns)
+{
+	const struct px_whose_place *place = r->whose ? px_whose_of(r->whose, pid, ts_ns) : NULL;
+	struct px_record *rec = &r->record;
+
 	px_record_int(rec, PX_F_PID, pid);
 	px_record_int(rec, PX_F_TID, tid);
 	px_record_int(rec, PX_F_UID, uid);
 	px_record_str(rec, PX_F_COMM, report_comm(comm));
+	if (!place)
+		return;
+	report_place(rec, PX_F_EXE, place->exe);
+	report_place(rec, PX_F_CGROUP, place->cgroup);
+	report_place(rec, PX_F_UNIT, place->unit);
+	report_place(rec, PX_F_CONTAINER, place->container);
 }
 
 void px_report_exchange(struct px_report *r, struct px_conn *c, const struct px_exchange *ex)
@@ -158,7 +174,7 @@ void px_report_exchange(struct px_report *r, struct px_conn *c, const struct px_
 		px_record_null(rec, PX_F_TTFB_NS);
 	}
 	if (!c->is_packet)
-		report_process(rec, last->pid, last->tid, last->uid, last->comm);
+		report_process(r, last->pid, last->tid, last->uid, last->comm, last->ts_ns);
 	report_conn(rec, c);
 	if ((req && req->has_stream) || (resp && resp->has_stream))
 		px_record_int(rec, PX_F_STREAM,
@@ -218,8 +234,8 @@ void px_report_handshake(struct px_report *r, struct px_conn *c, const struct px
 		seen.role = PX_ROLE_CLIENT;
 	rec = report_begin(r, PX_RECORD_TLS, (int64_t)first->first.ts_ns + r->wall_offset_ns);
 	if (!c->is_packet)
-		report_process(rec, last->last.pid, last->last.tid, last->last.uid,
-			       last->last.comm);
+		report_process(r, last->last.pid, last->last.tid, last->last.uid, last->last.comm,
+			       last->last.ts_ns);
 	report_conn(rec, c);
 	px_record_str(rec, PX_F_PROTO, px_bytes_str(ex->parser->name));
 	rec->fields = ex->parser->fields;
@@ -238,7 +254,7 @@ void px_report_open(struct px_report *r, struct px_conn *c)
 		return;
 	rec = report_begin(r, PX_RECORD_OPEN, (int64_t)c->first_ns + r->wall_offset_ns);
 	if (!c->is_packet)
-		report_process(rec, c->pid, c->tid, c->uid, c->comm);
+		report_process(r, c->pid, c->tid, c->uid, c->comm, c->last_ns);
 	report_conn(rec, c);
 	if (c->connect_ns >= 0)
 		px_record_int(rec, PX_F_CONNECT_NS, c->connect_ns);
@@ -274,7 +290,7 @@ void px_report_close(struct px_report *r, struct px_conn *c)
 		return;
 	rec = report_begin(r, PX_RECORD_CLOSE, (int64_t)c->last_ns + r->wall_offset_ns);
 	if (!c->is_packet)
-		report_process(rec, c->pid, c->tid, c->uid, c->comm);
+		report_process(r, c->pid, c->tid, c->uid, c->comm, c->last_ns);
 	report_conn(rec, c);
 	if (c->decoder.last_parser)
 		px_record_str(rec, PX_F_PROTO, px_bytes_str(c->decoder.last_parser->name));
@@ -357,7 +373,7 @@ void px_report_process(struct px_report *r, const struct px_abi_event *h, const 
 	struct px_record *rec =
 		report_begin(r, PX_RECORD_NOTE, (int64_t)h->ts_ns + r->wall_offset_ns);
 
-	report_process(rec, h->pid, h->tid, h->uid, h->comm);
+	report_process(r, h->pid, h->tid, h->uid, h->comm, h->ts_ns);
 	px_record_str(rec, PX_F_WHAT, px_bytes_str(what));
 	px_record_str(rec, PX_F_TEXT, px_bytes_str(text));
 	if (age_ns >= 0)

@@ -4,6 +4,7 @@
 #define PX_REPORT_H
 
 #include "capture/source.h"
+#include "capture/whose.h"
 #include "conn/table.h"
 #include "filter/filter.h"
 #include "record/record.h"
@@ -19,6 +20,8 @@ struct px_report {
 	struct px_filter *filter;	/* whose records come out; NULL: all */
 	struct px_sink *aside;	/* one of sinks that gets no messages and connections; NULL: none */
 	uint64_t count_max;	/* messages after which the run ends; 0: never */
+
+	struct px_whose *whose;	/* what processes are of; NULL: that is not told */
 
 	struct px_record record;
 	struct px_arena_pool arenas;

@@ -84,7 +84,7 @@ static int sums_record(struct px_sink *base, const struct px_record *r)
 		const struct px_bytes key[PX_TALLY_PARTS] = {
 			[PX_MAP_PROTO] = sums_text(r, PX_F_PROTO),
 			[PX_MAP_ROLE] = role,
-			[PX_MAP_WHO] = unit.len ? unit
+			[PX_MAP_WHO] = px_bytes_ends(unit, PX_BYTES(".service")) ? unit
 				       : px_record_has(r, PX_F_COMM)
 					       ? sums_text(r, PX_F_COMM)
 					       : sums_text(r, PX_F_LOCAL_ADDR),

@@ -53,6 +53,13 @@ static inline bool px_bytes_starts(struct px_bytes b, struct px_bytes prefix)
 	       (prefix.len == 0 || memcmp(b.ptr, prefix.ptr, prefix.len) == 0);
 }
 
+static inline bool px_bytes_ends(struct px_bytes b, struct px_bytes suffix)
+{
+	return b.len >= suffix.len &&
+	       (suffix.len == 0 ||
+		memcmp(b.ptr + b.len - suffix.len, suffix.ptr, suffix.len) == 0);
+}
+
 static inline char px_ascii_lower(char c)
 {
 	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;

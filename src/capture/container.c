@@ -183,25 +183,36 @@ bool px_container_by_name(const char *name, char id[PX_CONTAINER_ID_MAX])
 	return false;
 }
 
+struct px_bytes px_container_of_group(struct px_bytes group, bool *is_name)
+{
+	static const struct px_bytes named[] = { PX_BYTES("lxc.payload."), PX_BYTES("lxc.payload/"),
+						 PX_BYTES("machine-") };
+	size_t at;
+
+	if (px_bytes_ends(group, PX_BYTES(".scope")))
+		group.len -= sizeof(".scope") - 1;
+	for (size_t i = 0; i < PX_COUNT(named); i++) {
+		*is_name = px_bytes_starts(group, named[i]);
+		if (*is_name)
+			return px_bytes_sub(group, named[i].len, group.len);
+	}
+	for (at = group.len; at > 0 && group.ptr[at - 1] != '-';)
+		at--;
+	/* libpod-conmon-ID.scope holds the process that looks after the container. */
+	if (group.len - at != 64 || !container_is_hex(group.ptr + at, 64) ||
+	    px_bytes_starts(group, PX_BYTES("libpod-conmon-")))
+		return PX_BYTES("");
+	return px_bytes_sub(group, at, 64);
+}
+
 bool px_container_is_group(const char *group, const char *id, const char *name)
 {
-	static const char *const named[] = { "lxc.payload.", "lxc.payload/", "machine-" };
-	const char *dot = strstr(group, ".scope"), *dash;
-	size_t len = dot && dot[6] == '\0' ? (size_t)(dot - group) : strlen(group), at = len;
+	bool is_name;
+	struct px_bytes container = px_container_of_group(px_bytes_str(group), &is_name);
 
-	for (size_t i = 0; name && i < PX_COUNT(named); i++) {
-		size_t skip = strlen(named[i]);
-
-		if (strncmp(group, named[i], skip) == 0 && len - skip == strlen(name) &&
-		    memcmp(group + skip, name, len - skip) == 0)
-			return true;
-	}
-	/* libpod-conmon-ID.scope holds the process that looks after the container. */
-	if (!id || strncmp(group, "libpod-conmon-", 14) == 0)
+	if (container.len == 0)
 		return false;
-	while (at > 0 && group[at - 1] != '-')
-		at--;
-	dash = group + at;
-	len -= at;
-	return len == 64 && container_is_hex(dash, len) && strncmp(dash, id, strlen(id)) == 0;
+	if (is_name)
+		return name && px_bytes_eq(container, px_bytes_str(name));
+	return id && px_bytes_starts(container, px_bytes_str(id));
 }

@@ -17,10 +17,16 @@
 bool px_container_by_name(const char *name, char id[PX_CONTAINER_ID_MAX]);
 
 /*
- * Does the control group with this last component of its path hold the container of that id (or an
- * id that begins so) or of that name? Of docker, podman, CRI-O, containerd (docker-ID.scope,
+ * The container in the control group with this last component of its path, by its id or, if the
+ * group says only that, by its name: of docker, podman, CRI-O, containerd (docker-ID.scope,
  * libpod-ID.scope, cri-containerd-ID.scope, ID), LXC (lxc.payload.NAME) and systemd-nspawn
- * (machine-NAME.scope). id, name: NULL for none.
+ * (machine-NAME.scope). A view into group; empty if it holds none.
+ */
+struct px_bytes px_container_of_group(struct px_bytes group, bool *is_name);
+
+/*
+ * Does that control group hold the container of that id (or an id that begins so) or of that name?
+ * id, name: NULL for none.
  */
 bool px_container_is_group(const char *group, const char *id, const char *name);
 

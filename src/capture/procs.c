@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -30,7 +31,9 @@ bool px_proc_read(uint32_t pid, struct px_proc *out)
 	*end = '\0';
 	out->pid = pid;
 	snprintf(out->comm, sizeof(out->comm), "%s", name + 1);
-	return sscanf(end + 1, " %c %u", &out->state, &out->parent) == 2;
+	return sscanf(end + 1,
+		      " %c %u %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %" SCNu64,
+		      &out->state, &out->parent, &out->start) == 3;
 }
 
 void px_procs_each(bool (*fn)(void *ctx, const struct px_proc *p), void *ctx)

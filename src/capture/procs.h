@@ -9,6 +9,7 @@ struct px_proc {
 	uint32_t pid, parent;
 	char state;		/* 'Z' and 'X' have ended */
 	char comm[64];
+	uint64_t start;		/* clock ticks after the machine's: with pid it is this process and no other */
 };
 
 /* Returns false where there is no such process. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Patterns for names, compared with fnmatch() where both mean the same. */
+/* Patterns for names, compared with fnmatch() where both mean the same; control groups. */
+ * Patterns for names, compared with fnmatch() where both mean the same; what control groups hold.
+ */
 #include <check.h>
 #include <errno.h>
 #include <fnmatch.h>
@@ -7,6 +9,7 @@
 
 #include "capture/container.h"
 #include "capture/glob.h"
+#include "capture/whose.h"
 #include "support/suite.h"
 
 static const char *const patterns[] = {
@@ -76,6 +79,41 @@ START_TEST(containers)
 }
 END_TEST
 
+static void expect_place(const char *text, const char *cgroup, const char *unit,
+			 const char *container)
+{
+	struct px_whose_place p = { .exe = PX_BYTES("") };
+
+	px_whose_read(px_bytes_str(text), &p);
+	ck_assert(px_bytes_eq(p.cgroup, px_bytes_str(cgroup)));
+	ck_assert(px_bytes_eq(p.unit, px_bytes_str(unit)));
+	ck_assert(px_bytes_eq(p.container, px_bytes_str(container)));
+}
+
+START_TEST(places)
+{
+	expect_place("0::/system.slice/nginx.service\n", "/system.slice/nginx.service",
+		     "nginx.service", "");
+	expect_place("0::/a.service/inner", "/a.service/inner", "a.service", "");
+	expect_place("0::/user.slice/user@7.service/app.slice/vte-1.scope\n",
+		     "/user.slice/user@7.service/app.slice/vte-1.scope", "vte-1.scope", "");
+	expect_place("0::/system.slice/docker-" ID ".scope\n", "/system.slice/docker-" ID ".scope",
+		     "", ID);
+	expect_place("0::/docker-" ID ".scope/system.slice/web.service\n",
+		     "/docker-" ID ".scope/system.slice/web.service", "web.service", ID);
+	expect_place("0::/machine.slice/machine-web.scope/payload\n",
+		     "/machine.slice/machine-web.scope/payload", "", "web");
+	/* both versions: systemd's own hierarchy where the second has but its root */
+	expect_place("5:cpu,cpuacct:/other\n1:name=systemd:/x.service\n0::/\n", "/x.service",
+		     "x.service", "");
+	expect_place("1:name=systemd:/x.service\n0::/y.service\n", "/y.service", "y.service", "");
+	expect_place("0::/\n", "", "", "");
+	expect_place("", "", "", "");
+	expect_place("0::", "", "", "");
+	expect_place(":\n::\n0:", "", "", "");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("glob");
@@ -86,5 +124,6 @@ int main(void)
 	tcase_add_test(tc, several);
 	tcase_add_test(tc, refused);
 	tcase_add_test(tc, containers);
+	tcase_add_test(tc, places);
 	return px_suite_run(s);
 }

@@ -370,6 +370,33 @@ def unit_and_container(t):
 
 
 @live()
+def whose(t):
+    """Records say which program, control group, unit and container their process is of, and again when it has moved"""
+    server = t.start(Nginx(t.folder))
+    root, ident = group_root("cgroup2"), f"{os.getpid():08x}" + "ab" * 28
+    unit, container = f"px-test-{os.getpid()}.service", f"docker-{ident}.scope"
+
+    def move(name, *below):
+        path = group(t, root, name, *below)
+        for pid in server.pids:
+            with open(f"{path}/cgroup.procs", "w") as file:
+                file.write(str(pid))
+        return path[len(root):]
+    first = move(unit, "below")
+    with t.trace(server.pids) as tracer, Client(server.address, t.account) as client:
+        client.ask("GET", "/small?unit")
+        second, begin = move(container), time.monotonic()
+        while time.monotonic() - begin < 1.5 * SLOW:
+            client.ask("GET", "/small?moving")
+            time.sleep(0.1)
+        client.ask("GET", "/small?container")
+    told = [[rec.get(key) for key in ("exe", "cgroup", "unit", "container")] for rec in tracer.messages()]
+    program = os.path.realpath(need("nginx"))
+    t.expect(told[0] == [program, first, unit, None], f"{told[0]}")
+    t.expect(told[-1] == [program, second, None, ident], f"{told[-1]}")
+
+
+@live()
 def ends(t):
     """--port, --host and --role: only these connections of a process that has others too"""
     behind = t.start(Nginx(os.path.join(t.folder, "behind")))
