@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Patterns for names, compared with fnmatch() where both mean the same; control groups. */
- * Patterns for names, compared with fnmatch() where both mean the same; what control groups hold.
- */
 #include <check.h>
 #include <errno.h>
 #include <fnmatch.h>
