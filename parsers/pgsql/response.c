@@ -383,10 +383,12 @@ static struct px_parse_result response_message(struct pgsql_answering *r,
 	if (part < 0)
 		return px_parse_bad("a message that does not fill its length");
 	if (response_is_secret(h)) {
-		if (!response_keep(r, PGSQL_HEAD + 4))
+		size_t kept = h->body.len < 4 ? h->body.len : 4;
+
+		if (!response_keep(r, PGSQL_HEAD + kept))
 			return px_parse_bad(PGSQL_NO_MEMORY);
-		r->m->raw.is_cut |= h->body_len > 4;
-		r->pos += size - PGSQL_HEAD - 4;
+		r->m->raw.is_cut |= h->body_len > kept;
+		r->pos += h->body.len - kept;
 	} else if (!response_body(r, h)) {
 		return px_parse_bad(PGSQL_NO_MEMORY);
 	}
