@@ -252,18 +252,32 @@ static void list_print(const struct px_options *o, const struct px_survey *s)
 	printf("\n");
 }
 
+static bool list_is_wanted(const struct px_pids *pids, uint64_t pid)
+{
+	for (size_t i = 0; i < pids->count; i++)
+		if (pids->pid[i] == pid)
+			return true;
+	return pids->count == 0;
+}
+
 int px_inspect_list(const struct px_options *o)
 {
 	struct px_survey_nets nets = { NULL, 0 };
-	DIR *dir = opendir("/proc");
+	DIR *dir;
 	size_t hidden = 0;
 	struct dirent *entry;
+	struct px_error err;
 
+	if (px_host_check_pids(&o->pids, "", &err) != 0) {
+		px_error_print(&err);
+		return (int)err.code;
+	}
+	dir = opendir("/proc");
 	while (dir && (entry = readdir(dir))) {
 		struct px_survey s;
 		uint64_t pid;
 
-		if (px_arg_number(entry->d_name, &pid) != 0 ||
+		if (px_arg_number(entry->d_name, &pid) != 0 || !list_is_wanted(&o->pids, pid) ||
 		    !px_survey_process(&nets, (uint32_t)pid, &s))
 			continue;
 		hidden += s.is_hidden;

@@ -233,6 +233,8 @@ static int main_live(const struct px_options *o, const struct px_choice *choice,
 /* What needs neither target nor privileges. */
 static int main_print(const struct px_options *o)
 {
+	int code = PX_EXIT_OK;
+
 	switch (o->action) {
 	case PX_ACTION_HELP:
 		px_help_print(stdout);
@@ -250,11 +252,11 @@ static int main_print(const struct px_options *o)
 	case PX_ACTION_CHECK:
 		break;
 	case PX_ACTION_LIST_TARGETS:
-		px_inspect_list(o);
+		code = px_inspect_list(o);
 		break;
 	}
 	if (fflush(stdout) == 0 && !ferror(stdout))
-		return PX_EXIT_OK;
+		return code;
 	px_log(PX_LOG_ERROR, "standard output: %s", strerror(errno));
 	return PX_EXIT_FAILED;
 }

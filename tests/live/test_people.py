@@ -213,6 +213,10 @@ def check_and_list(t):
     done = subprocess.run([binary(), "-Dj"], capture_output=True, text=True, timeout=60, check=False)
     mine = [p for p in map(json.loads, done.stdout.splitlines()) if p["pid"] == pid]
     t.expect(len(mine) == 1 and port in mine[0]["listening"] and mine[0]["comm"] == "nginx", f"{mine}")
+    done = subprocess.run([binary(), "-Dj", "-p", str(pid)], capture_output=True, text=True, timeout=60, check=False)
+    t.expect([p["pid"] for p in map(json.loads, done.stdout.splitlines())] == [pid], done.stdout)
+    done = subprocess.run([binary(), "-D", "-p", "2147483646"], capture_output=True, text=True, timeout=60, check=False)
+    t.expect(done.returncode == 5 and "no process 2147483646" in done.stderr, f"{done.returncode}: {done.stderr}")
 
 
 @live(probes=False)
