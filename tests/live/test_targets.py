@@ -371,7 +371,7 @@ def unit_and_container(t):
 
 @live()
 def whose(t):
-    """Records say which program, control group, unit and container their process is of, and again when it has moved"""
+    """Records and --map say which program, control group, unit and container a process is of, and again when it has moved"""
     server = t.start(Nginx(t.folder))
     root, ident = group_root("cgroup2"), f"{os.getpid():08x}" + "ab" * 28
     unit, container = f"px-test-{os.getpid()}.service", f"docker-{ident}.scope"
@@ -383,7 +383,8 @@ def whose(t):
                 file.write(str(pid))
         return path[len(root):]
     first = move(unit, "below")
-    with t.trace(server.pids) as tracer, Client(server.address, t.account) as client:
+    talk = os.path.join(t.folder, "talk.dot")
+    with t.trace(server.pids, "--map", talk) as tracer, Client(server.address, t.account) as client:
         client.ask("GET", "/small?unit")
         second, begin = move(container), time.monotonic()
         while time.monotonic() - begin < 1.5 * SLOW:
@@ -394,6 +395,9 @@ def whose(t):
     program = os.path.realpath(need("nginx"))
     t.expect(told[0] == [program, first, unit, None], f"{told[0]}")
     t.expect(told[-1] == [program, second, None, ident], f"{told[-1]}")
+    with open(talk) as file:
+        drawn = file.read()
+    t.expect(f'"{unit}"' in drawn and '"nginx"' in drawn, drawn)
 
 
 @live()
