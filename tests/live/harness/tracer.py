@@ -16,6 +16,11 @@ SLOW = 10 if IN_VM else 1
 BANNER = "pxtrace: tracing "
 
 
+def kept(records):
+    """What of them a capture holds: all but their numbers and what /proc says of a process while it runs."""
+    return [{k: v for k, v in rec.items() if k not in ("seq", "exe", "cgroup", "unit", "container")} for rec in records]
+
+
 class Failed(Exception):
     """What was seen is not what has to be."""
 
