@@ -53,6 +53,7 @@ def start_and_end(t):
     """start to the probes being live 0.3 s, to the first record 0.4 s, SIGINT to exit 0.3 s"""
     server = t.start(Nginx(t.folder))
     busy = host.busy_share()
+    slower = slower_by()
     first, lives, whole, ends = [], [], [], []
     with host.Traffic(server.address, pause_s=0.002):
         for _ in range(TRIES):
@@ -73,7 +74,7 @@ def start_and_end(t):
             ends.append(time.monotonic() - begin)
     t.note(f"live {min(lives):.3f} s, first record {min(first):.3f} s, late programs {min(whole):.3f} s, exit {min(ends):.3f} s "
            f"(best of {len(ends)}; worst {max(lives):.3f}, {max(first):.3f}, {max(whole):.3f}, {max(ends):.3f})")
-    slower = slower_by()
+    slower = max(slower, slower_by())  # before and behind: a virtual machine's speed changes within seconds
     t.note(f"limits times {slower:.2f}")
     is_late = min(lives) > 0.3 * slower or min(first) > 0.4 * slower or min(ends) > 0.3 * slower
     busy = max(busy, host.busy_share())

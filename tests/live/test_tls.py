@@ -95,7 +95,7 @@ def by_kernel():
         return None
 
 
-@live(vm=True)
+@live(vm="kprobe")
 def tls_curl_nginx(t):
     """curl and nginx, which has the kernel encrypt where it can, and then sends files by SSL_sendfile(): of these sizes are told, bytes are not"""
     pem, authority = tls.certificate(t.folder)

@@ -14,7 +14,7 @@ TESTS = []
 
 def live(*, probes=True, vm=False, slow=False, perf=False):
     """
-    Marks a test. probes: run it once per back end (else once, with the default); vm: part of the machine's subset,
+    Marks a test. probes: run it once per back end (else once, with the default); vm: part of the machine's subset (a back end's name: under that one),
     or "last": only there, and behind all others, since it leaves the machine changed; perf: run it with the perf transport too.
     """
     def mark(function):
