@@ -55,8 +55,13 @@ def start_and_end(t):
     busy = host.busy_share()
     slower = slower_by()
     first, lives, whole, ends = [], [], [], []
+
+    def is_late():
+        return min(lives) > 0.3 * slower or min(first) > 0.4 * slower or min(ends) > 0.3 * slower
+
     with host.Traffic(server.address, pause_s=0.002):
-        for _ in range(TRIES):
+        # more tries where none was good: a virtual machine is slow for seconds
+        while len(lives) < TRIES or (is_late() and len(lives) < 3 * TRIES):
             tracer = t.trace(server.pids, out=subprocess.PIPE)
             for line in tracer.process.stdout:
                 kind = json.loads(line)["type"]
@@ -74,13 +79,12 @@ def start_and_end(t):
             ends.append(time.monotonic() - begin)
     t.note(f"live {min(lives):.3f} s, first record {min(first):.3f} s, late programs {min(whole):.3f} s, exit {min(ends):.3f} s "
            f"(best of {len(ends)}; worst {max(lives):.3f}, {max(first):.3f}, {max(whole):.3f}, {max(ends):.3f})")
-    slower = max(slower, slower_by())  # before and behind: a virtual machine's speed changes within seconds
+    slower = max(slower, slower_by())  # before and behind, for the same reason
     t.note(f"limits times {slower:.2f}")
-    is_late = min(lives) > 0.3 * slower or min(first) > 0.4 * slower or min(ends) > 0.3 * slower
     busy = max(busy, host.busy_share())
-    if is_late and busy > 0.2:
+    if is_late() and busy > 0.2:
         raise Skip(f"other programs use {busy * 100:.0f} % of the CPUs; {t.notes}")
-    t.expect(not is_late, "; ".join(t.notes))
+    t.expect(not is_late(), "; ".join(t.notes))
 
 
 @live(slow=True, perf=True)
