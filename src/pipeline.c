@@ -222,6 +222,22 @@ static void pipeline_watch_pids(struct px_pipeline *p)
 	}
 }
 
+static void pipeline_know(void *ctx, uint32_t pid)
+{
+	px_whose_of(ctx, pid, px_clock_mono_ns());
+}
+
+/* Look at those that are targets now, while we have the privilege to. */
+static void pipeline_know_targets(struct px_pipeline *p)
+{
+	p->report.whose = px_whose_new();
+	if (!p->report.whose)
+		return;
+	for (size_t i = 0; i < p->opt->pids.count; i++)
+		pipeline_know(p->report.whose, p->opt->pids.pid[i]);
+	px_live_each_target(p->source, pipeline_know, p->report.whose);
+}
+
 /* Sleep until something is to be done, at most timeout_ns. */
 static void pipeline_sleep(struct px_pipeline *p, uint64_t timeout_ns, bool is_armed)
 {
@@ -601,9 +617,7 @@ int px_pipeline_run(const struct px_options *opt, struct px_source *source,
 		p.report.sinks[p.report.sink_count++] = &p.sums.base;
 	p.report.aside = opt->summary_only ? p.outputs.sink : NULL;
 	if (p.is_live)
-		p.report.whose = px_whose_new();
-	for (size_t i = 0; p.report.whose && i < opt->pids.count; i++)
-		px_whose_of(p.report.whose, opt->pids.pid[i], px_clock_mono_ns());
+		pipeline_know_targets(&p);
 	pipeline_watch_pids(&p);
 	rc = p.is_live ? px_privilege_drop(pipeline_keeps(&p)) : 0;
 	if (rc)

@@ -142,3 +142,18 @@ void px_targets_clean(int map, uint64_t now_ns)
 			bpf_map_delete_elem(map, &key);
 	}
 }
+
+void px_targets_each(int map, void (*fn)(void *ctx, uint32_t pid), void *ctx)
+{
+	uint32_t key, next;
+	struct px_abi_target t;
+	int more = bpf_map_get_next_key(map, NULL, &next);
+
+	while (more == 0) {
+		key = next;
+		more = bpf_map_get_next_key(map, &key, &next);
+		if (bpf_map_lookup_elem(map, &key, &t) == 0 && t.flags & PX_TARGET_ON &&
+		    !t.ended_ns)
+			fn(ctx, key);
+	}
+}

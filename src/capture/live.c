@@ -364,6 +364,15 @@ bool px_live_targets_gone(const struct px_source *src)
 	return l->has_table && __atomic_load_n(&l->shared->targets, __ATOMIC_SEQ_CST) == 0;
 }
 
+void px_live_each_target(const struct px_source *src, void (*fn)(void *ctx, uint32_t pid),
+			 void *ctx)
+{
+	const struct live *l = (const struct live *)src;
+
+	if (l->has_table)
+		px_targets_each(l->loaded.maps[PX_MAP_TARGETS], fn, ctx);
+}
+
 /* A service that is restarted, for one, has a new control group at the old path. */
 static void live_renew_groups(struct live *l)
 {

@@ -69,8 +69,8 @@ bool px_live_is_whole(struct px_source *src, bool wait, const char **note);
 int px_live_rest_fd(const struct px_source *src);
 
 /*
- * Tell the kernel side how much of a socket's large calls (above 4096 bytes) it has to copy, or that
- * it is to be dropped, which is said once and for good; NULL: all again. src is one that
+ * Tell the kernel side how much of a socket's large calls (above 4096 bytes) it has to copy, or
+ * that it is to be dropped, which is said once and for good; NULL: all again. src is one that
  * px_live_open() made, sock_id a connection's. Returns 0 or a negative errno.
  */
 int px_live_control(struct px_source *src, uint64_t sock_id, const struct px_abi_control *ctl);
@@ -88,6 +88,13 @@ struct px_tls_watch *px_live_tls(struct px_source *src);
  * Have all processes ended that the table of targets ever held? False where there is no such table.
  */
 bool px_live_targets_gone(const struct px_source *src);
+
+/*
+ * Call fn for each target that the table has now. There is none where whole groups, users or all
+ * are traced.
+ */
+void px_live_each_target(const struct px_source *src, void (*fn)(void *ctx, uint32_t pid),
+			 void *ctx);
 
 /*
  * To be called about once a second: forgets processes that ended, notices control groups that were

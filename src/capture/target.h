@@ -86,4 +86,7 @@ size_t px_targets_enroll(const struct px_targets *t, int map, uint32_t *alive);
  */
 void px_targets_clean(int map, uint64_t now_ns);
 
+/* Call fn for each target in the table that has not ended. */
+void px_targets_each(int map, void (*fn)(void *ctx, uint32_t pid), void *ctx);
+
 #endif

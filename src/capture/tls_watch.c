@@ -344,7 +344,7 @@ static const struct watch_way {
 	{ PX_TLS_FILTER, watch_attach_filter, watch_needs_filter },
 };
 
-/* Hang what there is a reason for. Returns 1 if something is left for later, or a negative error. */
+/* Hang what there is a reason for. Returns 1: something is left for later; or a negative error. */
 static int watch_serve_one(struct watch *w, struct watch_object *o)
 {
 	int left = 0;
@@ -450,22 +450,18 @@ static bool watch_is_known(struct watch *w, uint32_t pid)
 	return false;
 }
 
+static void watch_target(void *ctx, uint32_t pid)
+{
+	struct watch *w = ctx;
+
+	if (!watch_is_known(w, pid))
+		px_tls_scan_process(&w->scan, pid);
+}
+
 /* Those that the table of targets has, and that were not looked at yet. */
 static void watch_table(struct watch *w)
 {
-	int map = w->opt->loaded->maps[PX_MAP_TARGETS];
-	uint32_t key, next;
-	int more = bpf_map_get_next_key(map, NULL, &next);
-
-	while (more == 0) {
-		struct px_abi_target t;
-
-		key = next;
-		more = bpf_map_get_next_key(map, &key, &next);
-		if (bpf_map_lookup_elem(map, &key, &t) == 0 && t.flags & PX_TARGET_ON &&
-		    !t.ended_ns && !watch_is_known(w, key))
-			px_tls_scan_process(&w->scan, key);
-	}
+	px_targets_each(w->opt->loaded->maps[PX_MAP_TARGETS], watch_target, w);
 }
 
 static bool watch_anybody(void *ctx, const struct px_proc *p)

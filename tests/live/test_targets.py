@@ -384,7 +384,7 @@ def whose(t):
         return path[len(root):]
     first = move(unit, "below")
     talk = os.path.join(t.folder, "talk.dot")
-    with t.trace(server.pids, "--map", talk) as tracer, Client(server.address, t.account) as client:
+    with t.trace(server.pids[:1], "-f", "--map", talk) as tracer, Client(server.address, t.account) as client:
         client.ask("GET", "/small?unit")
         second, begin = move(container), time.monotonic()
         while time.monotonic() - begin < 1.5 * SLOW:
