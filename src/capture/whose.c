@@ -131,7 +131,7 @@ const struct px_whose_place *px_whose_of(struct px_whose *w, uint32_t pid, uint6
 	bool is_known = e && e->proc.pid == pid;
 	struct px_proc proc;
 
-	if (is_known && ts_ns - e->read_ns < WHOSE_FRESH_NS)
+	if (is_known && ts_ns < e->read_ns + WHOSE_FRESH_NS) /* or before: two CPUs have no order */
 		return &e->place;
 	if (!px_proc_read(pid, &proc) || proc.state == 'Z') /* what was known of it was so */
 		return is_known ? &e->place : NULL;
