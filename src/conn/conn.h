@@ -42,10 +42,10 @@ struct px_conn {
 	int64_t connect_ns;	/* how long that took; -1: not known */
 	uint64_t first_ns, last_ns, closed_ns, close_at_ns;	/* source clock */
 	uint32_t pid, tid, uid;	/* of the latest call */
+	uint64_t called_ns;	/* when it ended; other events, such as the peer's reset, may be later */
 	char comm[16];
 	uint64_t bytes[2];	/* moved by the calls seen, by direction */
-	uint64_t file_call_ns;	/* when the latest call ended that sent a file (PX_ABI_F_FILE) */
-	bool hides_file;	/* its bytes are not shown: they may be others than those sent */
+	bool hides_file;	/* the latest call sent one (PX_ABI_F_FILE) whose bytes may be others by now */
 	uint64_t messages, errors;
 	uint32_t asked;		/* UDP: messages that wait for their partner, see conn/datagram.h */
 	struct px_abi_control control;	/* as told to the kernel side last */

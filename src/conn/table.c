@@ -283,6 +283,8 @@ static void table_end(struct px_table *t, struct px_conn *c)
 
 static void table_process(struct px_conn *c, const struct px_abi_event *h)
 {
+	if (h->ts_ns > c->called_ns)
+		c->called_ns = h->ts_ns;
 	if (c->pid == h->pid && c->tid == h->tid)
 		return;
 	c->pid = h->pid;
@@ -300,11 +302,10 @@ static bool table_shows_file(struct px_conn *c, const struct px_abi_event *h)
 {
 	uint64_t age_ns = (uint64_t)h->result * 1000 * 1000;
 
-	if (h->ts_ns == c->file_call_ns)	/* the same call */
+	if (h->ts_ns == c->called_ns)	/* the same call */
 		return !c->hides_file;
-	c->file_call_ns = h->ts_ns;
-	c->hides_file = c->tid != h->tid || h->ts_ns < c->last_ns || h->result < 0 ||
-			age_ns <= h->ts_ns - c->last_ns + TABLE_FILE_TICK_NS;
+	c->hides_file = c->tid != h->tid || h->ts_ns < c->called_ns || h->result < 0 ||
+			age_ns <= h->ts_ns - c->called_ns + TABLE_FILE_TICK_NS;
 	return !c->hides_file;
 }
 

@@ -100,6 +100,24 @@ START_TEST(of_a_file_that_changed_meanwhile_nothing_is_shown)
 }
 END_TEST
 
+/* What the call sent was still being copied when the other side reset the connection. */
+START_TEST(a_reset_that_comes_before_the_file_is_no_call)
+{
+	table.opt.on_event = on_event;
+	ask();
+	bytes_shown = 0;
+	now_ns += 2000 * 1000;
+	thread = 0;
+	event(PX_ABI_CLOSE, PX_DIR_OUT, PX_ABI_F_RESET, PX_BYTES(""));
+	now_ns -= 1000 * 1000;
+	thread = 5;
+	result = 1000;
+	event(PX_ABI_DATA, PX_DIR_OUT, PX_ABI_F_FILE, PX_BYTES("three"));
+	ck_assert_uint_eq(bytes_shown, 5);
+	result = 0;
+}
+END_TEST
+
 /*
  * A connection that is older than the first event: its third request is all that is seen of three.
  */
@@ -260,6 +278,7 @@ int main(void)
 	tcase_add_test(tc, a_lost_end_costs_one_exchange);
 	tcase_add_loop_test(tc, of_a_file_that_changed_meanwhile_nothing_is_shown, 0,
 			    PX_COUNT(files));
+	tcase_add_test(tc, a_reset_that_comes_before_the_file_is_no_call);
 	tcase_add_test(tc, the_first_answer_is_not_taken_for_the_last_request_s);
 	tcase_add_test(tc, the_first_pair_waits_for_proof);
 	tcase_add_test(tc, an_answer_keeps_its_request_across_a_loss);

@@ -76,7 +76,7 @@ static uint64_t sock_id = 9;
 static uint64_t sock_gen = 1;
 static uint8_t family = PX_ABI_AF_INET;
 static uint16_t tcp_state = 1;
-static uint32_t thread = 5;
+static uint32_t thread = 5;	/* 0: no call of a process, but what the network did */
 static int32_t result;
 static bool has_places = true;
 
@@ -93,7 +93,7 @@ static inline void event(enum px_abi_kind kind, enum px_dir dir, unsigned int fl
 		.peer_pos = pos[!dir],
 		.len = (uint32_t)data.len + left_out,
 		.copied = (uint32_t)data.len,
-		.pid = 5,
+		.pid = thread ? 5 : 0,
 		.tid = thread,
 		.result = result,
 		.family = family,
