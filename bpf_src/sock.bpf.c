@@ -6,6 +6,7 @@
  */
 #include "peer.bpf.h"
 #include "call.bpf.h"
+#include "fd.bpf.h"
 #include "life.bpf.h"
 #include "pages.bpf.h"
 #include "target.bpf.h"
@@ -90,6 +91,55 @@ int px_sock_length(u64 *ctx)
 	}
 	regs = px_call_regs(ctx);
 	return px_on_data(ctx, &h, &s, dir, (u64)(u32)ret, msg_flags, regs, PX_TYPED);
+}
+
+#endif
+
+#if PX_LATE_PART
+
+/*
+ * Raw tracepoint sys_exit (struct pt_regs *regs, long ret), while a target splices: what leaves a
+ * socket for a pipe passes no sock_recv_length. Its bytes are counted; they are the pipe's by now.
+ */
+int px_spliced(u64 *ctx)
+{
+	u64 regs = ctx[0], ino;
+	s64 ret = (s64)ctx[1];
+	u32 nr = PX_CALL_NR(regs);
+	struct px_place place;
+	struct px_abi_call *call;
+	struct px_abi_event h;
+	struct px_sock s;
+
+	if (ret < 0 || !px_is_target(px_current_id() >> 32) || px_regs_are_foreign(regs))
+		return 0;
+	call = calls.lookup(&nr);
+	if (!call || call->shape != PX_SHAPE_PAGES || !call->fd_arg)
+		return 0;
+	s.sk = px_sock_of_fd(PX_ARG0(regs), &ino);
+	if (!s.sk || !px_sock_look(&s, s.sk, ino, PX_UNTYPED) || px_is_datagram(&s))
+		return 0;
+	if (ret == 0 ? !px_at_end(s.sk, PX_UNTYPED) : px_is_dropped(&s, PX_ABI_IN, (u64)ret))
+		return 0;
+	px_fill(&h, &s, PX_ABI_DATA, 0, (s32)ret, PX_UNTYPED);
+	px_fill_ends(&h, &s, PX_UNTYPED);
+	if (!px_ends_wanted(&h, &s, PX_UNTYPED))
+		return 0;
+	if (s.protocol == PX_TCP)
+		px_place_tcp(&place, &s, PX_ABI_IN, (u32)ret, PX_UNTYPED);
+	else
+		px_place_counted(&place, &s, PX_ABI_IN, (u32)ret, PX_UNTYPED);
+	h.pos = place.pos;
+	h.peer_pos = place.peer_pos;
+	h.len = (u32)ret;
+	h.dir = PX_ABI_IN;
+	h.flags = place.flags | (ret ? PX_ABI_F_NO_BYTES : 0);
+	h.syscall_nr = (u16)nr;
+	if (place.is_new)
+		px_push_names(ctx, &h, s.sk);
+	px_count(PX_COUNT_UNCOPIED_BYTES, (u64)ret);
+	px_push(ctx, &h);
+	return 0;
 }
 
 #endif

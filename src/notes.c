@@ -179,13 +179,14 @@ void px_notes_tell_foreign(struct px_notes *n, int64_t wall_ns)
 		   wall_ns);
 }
 
-void px_notes_tell_spliced(struct px_notes *n, int64_t wall_ns)
+void px_notes_tell_spliced(struct px_notes *n, bool is_seen, int64_t wall_ns)
 {
-	notes_warn(
-		n, &n->told_spliced, "splice",
-		"the process uses splice: what it moves out of sockets by that is not seen; with "
-		"--probe=tracepoint it is counted",
-		wall_ns);
+	notes_warn(n, &n->told_spliced, "splice",
+		   is_seen ? "the process uses splice: what it moves out of sockets by that is "
+			     "counted from now on; with --probe=tracepoint from the start"
+			   : "the process uses splice: what it moves out of sockets by that is not "
+			     "seen; with --probe=tracepoint it is counted",
+		   wall_ns);
 }
 
 void px_notes_tell_untied(struct px_notes *n, int64_t wall_ns)

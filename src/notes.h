@@ -48,8 +48,8 @@ void px_notes_process(struct px_notes *n, const struct px_event *ev);
 /* Once, so that nobody waits for the messages: bytes move in ways that are not seen. */
 void px_notes_tell_foreign(struct px_notes *n, int64_t wall_ns);
 
-/* Once: what is spliced out of sockets is not seen. */
-void px_notes_tell_spliced(struct px_notes *n, int64_t wall_ns);
+/* Once: what is spliced out of sockets was not seen; is_seen: from now on it is. */
+void px_notes_tell_spliced(struct px_notes *n, bool is_seen, int64_t wall_ns);
 
 /* Once: there are TLS connections that cannot be chosen by their ends. */
 void px_notes_tell_untied(struct px_notes *n, int64_t wall_ns);

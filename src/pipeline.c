@@ -303,8 +303,8 @@ static void pipeline_tick(struct px_pipeline *p, uint64_t now_ns)
 	px_report_loss(&p->report, &loss, pipeline_wall(p));
 	if (loss.foreign > 0)
 		px_notes_tell_foreign(&p->notes, pipeline_wall(p));
-	if (loss.spliced > 0)
-		px_notes_tell_spliced(&p->notes, pipeline_wall(p));
+	if (loss.spliced > 0 && p->is_whole)
+		px_notes_tell_spliced(&p->notes, loss.sees_splice, pipeline_wall(p));
 	if (now_ns - p->started_ns > PIPELINE_SILENCE_NS)
 		px_notes_explain(&p->notes, &loss, pipeline_wall(p));
 }

@@ -53,7 +53,7 @@ int px_attach(const struct px_loaded *l, struct px_links *links, char *note, siz
 		const struct px_program *p = &px_programs[i];
 		int fd;
 
-		if (l->programs[i] < 0 || p->hook == PX_HOOK_TAIL)
+		if (l->programs[i] < 0 || p->hook == PX_HOOK_TAIL || p->hook == PX_HOOK_SPLICE)
 			continue;
 		if (p->hook == PX_HOOK_KRETPROBE) {
 			if (px_kprobes_attach(&links->kprobes, l->programs[i], note, size, err) <

@@ -61,6 +61,7 @@ struct live {
 	void *ctx;
 	size_t budget, handed;
 	uint64_t malformed, spliced;
+	bool sees_splice;	/* what leaves sockets by it, too */
 };
 
 static int live_compare(const void *a, const void *b)
@@ -169,6 +170,22 @@ static void live_first_event(struct live *l, const struct px_event *ev)
 	l->fn(l->ctx, &first);
 }
 
+/* A target splices into sockets: from now on what it splices out of them is looked for, too. */
+static void live_watch_splice(struct live *l)
+{
+	for (size_t i = 0; l->spliced && !l->sees_splice && i < px_program_count; i++) {
+		int fd;
+
+		if (px_programs[i].hook != PX_HOOK_SPLICE || l->loaded.programs[i] < 0)
+			continue;
+		fd = px_attach_raw(l->loaded.programs[i]);
+		if (fd < 0)
+			continue;
+		l->links.fds[l->links.count++] = fd;
+		l->sees_splice = true;
+	}
+}
+
 static int live_take(void *ctx, const void *data, size_t size)
 {
 	struct live *l = ctx;
@@ -187,8 +204,10 @@ static int live_take(void *ctx, const void *data, size_t size)
 		else
 			px_tls_watch_look(l->watch, ev.hdr->pid);
 	}
-	if (l->loaded.probe == PX_PROBE_SOCK)
-		l->spliced += ev.hdr->syscall_nr == SYS_splice;
+	if (l->loaded.probe == PX_PROBE_SOCK && ev.hdr->syscall_nr == SYS_splice) {
+		l->spliced++;
+		live_watch_splice(l);
+	}
 	if (l->loaded.probe == PX_PROBE_SOCK && ev.hdr->kind != PX_ABI_TIE &&
 	    (ev.hdr->flags & (PX_ABI_F_START | PX_ABI_F_NEWPOS)))
 		live_first_event(l, &ev);
@@ -301,6 +320,7 @@ static void live_loss(struct px_source *src, struct px_source_loss *out)
 		.pool_full = live_count(l, PX_COUNT_POOL_FULL),
 		.foreign = live_count(l, PX_COUNT_FOREIGN),
 		.spliced = l->spliced,
+		.sees_splice = l->sees_splice,
 	};
 }
 
@@ -413,12 +433,13 @@ static void live_tell_time(struct live *l)
 
 bool px_live_is_whole(struct px_source *src, bool wait, const char **note)
 {
-	struct px_loaded *loaded = &live_of(src)->loaded;
+	struct live *l = live_of(src);
 
 	*note = "";
-	if (!px_loader_rest(loaded, wait))
+	if (!px_loader_rest(&l->loaded, wait))
 		return false;
-	*note = loaded->notes[0];
+	live_watch_splice(l);
+	*note = l->loaded.notes[0];
 	return true;
 }
 

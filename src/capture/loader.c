@@ -303,7 +303,7 @@ bool px_loader_rest(struct px_loaded *l, bool wait)
 			l->notes[0], sizeof(l->notes[0]),
 			"the loader did not come to its end: what recvmmsg and sendmmsg move is not shown");
 	else
-		memcpy(l->notes, reply->notes, sizeof(l->notes));
+		loader_take(l, reply, fds, fd_count);
 	free(reply);
 	loaded_end_rest(l, false);
 	return true;

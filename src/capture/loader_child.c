@@ -474,7 +474,9 @@ int px_loader_child(const struct px_load_request *req, const char *dir, int sock
 	px_child_phase(&c, "done");
 	if (child_send(&c, sock) != 0 || c.reply->failed)
 		return 1;
-	*c.reply = (struct px_load_reply){ .probe = c.reply->probe };
+	*c.reply = (struct px_load_reply){ .probe = c.reply->probe,
+					   .transport = c.reply->transport,
+					   .uprobe_multi = c.reply->uprobe_multi };
 	px_child_load_late(&c);
 	px_child_phase(&c, "late programs");
 	return child_send(&c, sock);

@@ -23,7 +23,7 @@ struct px_load_reply {
 
 /*
  * Compile and load in dir, an empty private directory, and send the reply over sock; if it did not
- * fail, another one when the late programs are loaded too, in which only `notes` counts.
+ * fail, another one when the late programs are loaded too, with what is new.
  * Returns the child's exit status. What the compiler and the verifier say goes to stderr.
  */
 int px_loader_child(const struct px_load_request *req, const char *dir, int sock);

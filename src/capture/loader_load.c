@@ -430,8 +430,8 @@ static bool load_has_map(const struct px_child *c, enum px_probe probe, size_t m
 static bool load_has_program(const struct px_child *c, enum px_probe probe,
 			     const struct px_program *p)
 {
-	return p->hook != PX_HOOK_TAIL && (p->probe == probe || p->probe == PX_PROBE_AUTO) &&
-	       load_is_wanted(c, p);
+	return p->hook != PX_HOOK_TAIL && !p->without &&
+	       (p->probe == probe || p->probe == PX_PROBE_AUTO) && load_is_wanted(c, p);
 }
 
 /*
@@ -512,8 +512,15 @@ int px_child_load(struct px_child *c, enum px_probe probe)
 	return rc;
 }
 
-static void load_late(struct px_child *c, const struct px_program *p)
+static void load_late(struct px_child *c, size_t index)
 {
+	const struct px_program *p = &px_programs[index];
+
+	if (p->hook != PX_HOOK_TAIL) {
+		if (load_one(c, c->module, p->probe, index) < 0)
+			px_child_note(c, "%s: %.150s", p->without, c->reply->error.cause);
+		return;
+	}
 	for (int f = 0; f < PX_FAMILIES && c->families[f]; f++)
 		if (load_tail_call(c, c->module, p, c->family_targets[f], f) < 0) {
 			px_child_note(c, "%s: %.150s", p->without, c->reply->error.cause);
@@ -531,7 +538,7 @@ void px_child_load_late(struct px_child *c)
 		if (p->probe != c->reply->probe || !p->without || !load_is_wanted(c, p))
 			continue;
 		if (result == 0)
-			load_late(c, p);
+			load_late(c, i);
 		else
 			px_child_note(c, "%s: %s does not compile", p->without, p->function);
 	}

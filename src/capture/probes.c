@@ -57,6 +57,8 @@ const struct px_program px_programs[] = {
 	UDP_TAIL(PX_PROBE_SOCK, "px_peer", PEER),
 	{ PX_PROBE_SOCK, PX_HOOK_RAW, "px_sock_length", "sock_send_length", false, NULL, PX_ABI_OUT },
 	{ PX_PROBE_SOCK, PX_HOOK_RAW, "px_sock_length", "sock_recv_length", false, NULL, PX_ABI_IN },
+	{ PX_PROBE_SOCK, PX_HOOK_SPLICE, "px_spliced", "sys_exit", true,
+	  "what splice moves out of sockets is not seen" },
 
 	CALL_TAILS(PX_PROBE_TRACEPOINT),
 	{ PX_PROBE_TRACEPOINT, PX_HOOK_RAW, "px_sys_exit", "sys_exit", false },

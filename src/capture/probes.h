@@ -34,6 +34,7 @@ enum px_hook {
 	PX_HOOK_KRETPROBE,	/* the same by kretprobe */
 	PX_HOOK_UPROBE,		/* entry of functions of a TLS library */
 	PX_HOOK_URETPROBE,	/* their return */
+	PX_HOOK_SPLICE,		/* raw tracepoint, attached when a target has used splice */
 	PX_HOOK_TAIL,		/* not attached: the others jump there; target is the map that leads to it */
 };
 
@@ -60,7 +61,7 @@ struct px_program {
 	const char *function;	/* in bpf_src/ */
 	const char *target;	/* tracepoint, system call without its prefix (NULL: each in px_calls[]), or map */
 	bool optional;		/* what it adds can be done without */
-	const char *without;	/* NULL, or of PX_HOOK_TAIL: loaded when the probes are live already, and what is so where it is not */
+	const char *without;	/* NULL, or of PX_HOOK_TAIL and PX_HOOK_SPLICE: loaded when the probes are live already, and what is so where it is not */
 	unsigned dir;		/* replaces PX_ABI_PATCH_DIR in the code */
 	enum px_when when;
 	unsigned slot;		/* PX_HOOK_TAIL: its place in the map */

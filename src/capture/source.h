@@ -17,7 +17,8 @@ struct px_source_loss {
 	uint64_t uncopied_bytes;		/* beyond the copy limit: announced, in no way lost to accounting */
 	uint64_t pool_full;			/* a bounded kernel map was full */
 	uint64_t foreign;			/* moves by io_uring, asynchronous I/O or 32-bit calls */
-	uint64_t spliced;			/* moves by splice, where only those into sockets are seen */
+	uint64_t spliced;			/* moves by splice, where those out of sockets were not seen at first */
+	bool sees_splice;			/* now they are */
 };
 
 #define PX_SOURCE_END 1

@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every system call that moves bytes, on every kind of stream socket: what client and server moved, and what is told of it."""
 import os
+import subprocess
 from collections import Counter, defaultdict
 
 from harness.capture import streams
 from harness.generator import Generator, body
 from harness.registry import live
+from harness.servers import PYTHON
 
 KEPT = 16 * 1024
 
-# What a back end does not see yet.
-WITHOUT = {"sock": ("splice-from",)}
+# Splices a byte into a socket when it is told to, and stays.
+SPLICER = ("import os, socket; ends = socket.socketpair(); out, into = os.pipe(); input(); os.write(into, b'.');"
+           "os.splice(out, ends[0].fileno(), 1); input()")
 
 
 def inode_of(rec):
@@ -113,7 +116,7 @@ def wrong_streams(generator, path, probe):
         rows[row["inode"]].append(row)
     found, seen = [], 0
     for (inode, way), stream in streams(path).items():
-        if not stream.pieces:  # a connect that failed
+        if not stream.pieces or b"".join(piece for _, piece in stream.pieces) == b".":  # a connect that failed, or the splicer's
             continue
         side = (rows[inode][0]["role"] == "client") == (way == "in")
         whole = "".join(messages_of(row)[side] for row in rows[inode]).encode()
@@ -133,14 +136,19 @@ def wrong_streams(generator, path, probe):
 
 
 def every_way(t, selection, path=None):
-    generator = Generator(t.folder, selection, WITHOUT.get(t.probe, ()))
+    generator = Generator(t.folder, selection)
     t.stops.append(generator.stop)
+    splicer = subprocess.Popen([PYTHON, "-c", SPLICER], stdin=subprocess.PIPE, text=True, bufsize=1, start_new_session=True)
+    t.stops.append(splicer.kill)
     # The ring has room for half of all there is, if the tracer has to wait for a processor: in a crowded one large calls are copied in part.
     saved = ("-w", path, "--print") if path else ()
-    with t.trace(generator.pids, "--conns", "--buffer", "64M" if selection == "short" else "512M", *saved) as tracer:
+    with t.trace([*generator.pids, splicer.pid], "--conns", "--buffer", "64M" if selection == "short" else "512M", *saved) as tracer:
+        if t.probe == "sock":  # what is spliced out of sockets is seen from the first splice into one on
+            print(file=splicer.stdin)
+            tracer.await_text("uses splice.* counted from now on")
         generator.go()
     t.check(generator.exchanges(), tracer)
-    told = {kind: [rec for rec in tracer.read() if rec["type"] == kind] for kind in ("message", "open", "close")}
+    told = {kind: [rec for rec in tracer.read() if rec["type"] == kind and rec["pid"] != splicer.pid] for kind in ("message", "open", "close")}
     wrong = wrong_messages(generator, told["message"], t.probe) + wrong_opens(generator, told["open"]) + wrong_closes(generator, told["close"])
     if path:
         wrong += wrong_streams(generator, path, t.probe)

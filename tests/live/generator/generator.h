@@ -80,11 +80,8 @@ struct gen_case {
 	unsigned int sizes[GEN_EXCHANGES_MAX][2];	/* of bodies, asked and answered */
 };
 
-/*
- * Everything that is to be done; the caller frees it. selection is "all", "short", or
- * OUT/IN; without: names of ways that are left out, between commas.
- */
-struct gen_case *gen_plan(const char *selection, const char *without, size_t *count);
+/* Everything that is to be done; the caller frees it. selection is "all", "short", or OUT/IN. */
+struct gen_case *gen_plan(const char *selection, size_t *count);
 
 /* Make the listening sockets and the pairs: before the fork. */
 void gen_ends_prepare(const struct gen_case *cases, size_t count);

@@ -20,19 +20,6 @@ static size_t count_of(const struct gen_move *moves)
 	return n;
 }
 
-/* Names between commas of ways that are not to be used. */
-static const char *left_out = "";
-
-static bool is_left_out(const char *name)
-{
-	size_t n = strlen(name);
-
-	for (const char *at = strstr(left_out, name); at; at = strstr(at + 1, name))
-		if ((at == left_out || at[-1] == ',') && (at[n] == ',' || at[n] == '\0'))
-			return true;
-	return false;
-}
-
 static const struct gen_move *named(const struct gen_move *moves, const char *name)
 {
 	while (moves->name && strcmp(moves->name, name) != 0)
@@ -47,8 +34,7 @@ static const struct gen_move *way(const struct gen_move *moves, size_t i, enum g
 
 	if (n == 0)
 		gen_die("plan");
-	while ((moves[i % n].flags & GEN_TCP_ONLY && kind > GEN_MAPPED) ||
-	       is_left_out(moves[i % n].name))
+	while (moves[i % n].flags & GEN_TCP_ONLY && kind > GEN_MAPPED)
 		i++;
 	return &moves[i % n];
 }
@@ -110,7 +96,7 @@ static struct gen_case huge_case(enum gen_kind kind, const char *out, const char
 	return c;
 }
 
-struct gen_case *gen_plan(const char *selection, const char *without, size_t *count)
+struct gen_case *gen_plan(const char *selection, size_t *count)
 {
 	struct gen_case *cases = calloc(CASES_MAX, sizeof(*cases));
 	bool is_short = strcmp(selection, "short") == 0;
@@ -118,7 +104,6 @@ struct gen_case *gen_plan(const char *selection, const char *without, size_t *co
 
 	if (!cases)
 		gen_die("plan");
-	left_out = without;
 	if (strchr(selection, '/')) {
 		char out[32] = "";
 
@@ -146,8 +131,7 @@ struct gen_case *gen_plan(const char *selection, const char *without, size_t *co
 		cases[n++] = huge_case(GEN_TCP4, "write", "read");
 		cases[n++] = huge_case(GEN_TCP6, "sendfile", "recvmsg");
 		cases[n++] = huge_case(GEN_PATH, "writev", "recv");
-		if (!is_left_out("splice-from"))
-			cases[n++] = huge_case(GEN_TCP4, "splice-to", "splice-from");
+		cases[n++] = huge_case(GEN_TCP4, "splice-to", "splice-from");
 	}
 	*count = n;
 	return cases;

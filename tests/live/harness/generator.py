@@ -28,10 +28,10 @@ def body(number, size):
 class Generator:
     """Both processes, waiting for go()."""
 
-    def __init__(self, folder, selection, without=()):
+    def __init__(self, folder, selection):
         self.folder = folder
-        self.process = subprocess.Popen([binary(), folder, selection, ",".join(without)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, text=True, start_new_session=True)
+        self.process = subprocess.Popen([binary(), folder, selection], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                        text=True, start_new_session=True)
         self.pids = [int(word) for word in self.process.stdout.readline().split()]
         self.rows = []
 
