@@ -186,7 +186,8 @@ struct px_abi_shared {
 	__u32 dropped;		/* sockets with PX_CTL_DROP: while there is none, nobody looks for one */
 	__u32 tls_seeks;	/* a TLS context was met whose socket is not used inside its library */
 	__u32 has_stopped;	/* nothing more is wanted of what cannot be taken off at once */
-	__u32 unused[7];
+	__u32 tls_begun;	/* a target has called a function of a TLS library: until then nobody looks for one */
+	__u32 unused[6];
 };
 _Static_assert(sizeof(struct px_abi_shared) == 64, "px_abi_shared is shared with user space");
 

@@ -60,6 +60,22 @@ px_inline struct px_abi_shared *px_tls_shared(void)
 	return shared.lookup(&zero);
 }
 
+/* Has a target called a library's function? Of others that merely have one nothing more is asked. */
+px_inline int px_tls_has_begun(void)
+{
+	struct px_abi_shared *page = px_tls_shared();
+
+	return page && page->tls_begun;
+}
+
+px_inline void px_tls_note_begin(void)
+{
+	struct px_abi_shared *page = px_tls_shared();
+
+	if (page && !page->tls_begun)
+		page->tls_begun = 1;
+}
+
 /* Has a context been met that moves bytes by no socket of its own? Until then nobody has to look. */
 px_inline u32 *px_tls_seeks(void)
 {

@@ -80,6 +80,7 @@ int px_tls_enter(struct pt_regs *ctx)
 	if (c.what & PX_ABI_TLS_FLAGS && c.count_at & PX_PR_MSG_PEEK)
 		c.what |= PX_ABI_TLS_SILENT;
 	tls_calls.update(&id, &c);
+	px_tls_note_begin();
 	return 0;
 }
 

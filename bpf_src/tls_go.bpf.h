@@ -97,6 +97,7 @@ int px_go_enter(struct pt_regs *ctx)
 	if (tie)
 		px_go_count(&c, tie);
 	go_calls.update(&g, &c);
+	px_tls_note_begin();
 	return 0;
 }
 
@@ -224,7 +225,7 @@ int px_go_sock(u64 *ctx)
 	struct px_go_call *c;
 	struct px_sock s;
 
-	if (ret <= 0 || !px_is_target(px_current_id() >> 32))
+	if (ret <= 0 || !px_tls_has_begun() || !px_is_target(px_current_id() >> 32))
 		return 0;
 	regs = px_current_regs();
 	px_go_key(&g, regs);
@@ -249,7 +250,7 @@ int px_go_sys_exit(u64 *ctx)
 	struct px_go_call *c;
 	struct px_sock s;
 
-	if ((s64)ctx[1] <= 0 || !px_is_target(px_current_id() >> 32))
+	if ((s64)ctx[1] <= 0 || !px_tls_has_begun() || !px_is_target(px_current_id() >> 32))
 		return 0;
 	px_go_key(&g, regs);
 	c = go_calls.lookup(&g);

@@ -38,14 +38,15 @@ px_inline void px_tls_look(void *ctx, struct px_tls_call *c, u64 id, const struc
 int px_tls_sock(u64 *ctx)
 {
 	u64 id = bpf_get_current_pid_tgid(), sk = ctx[0], regs;
-	struct px_tls_call *c = tls_calls.lookup(&id);
 	const struct px_abi_call *call;
+	struct px_tls_call *c;
 	int ret = (int)ctx[1];
 	struct px_sock s;
 
-	if (ret <= 0 || !px_tls_is_open(c) || (c && c->sk == px_ptr((void *)sk)))
+	if (ret <= 0 || !px_tls_has_begun() || !px_is_target(px_current_id() >> 32))
 		return 0;
-	if (!c && !px_is_target(px_current_id() >> 32))
+	c = tls_calls.lookup(&id);
+	if (!px_tls_is_open(c) || (c && c->sk == px_ptr((void *)sk)))
 		return 0;
 	regs = px_current_regs();
 	if (!px_inside_call(regs))
@@ -63,12 +64,14 @@ int px_tls_sock(u64 *ctx)
 int px_tls_sys_exit(u64 *ctx)
 {
 	u64 id = bpf_get_current_pid_tgid(), regs, sk, ino = 0;
-	struct px_tls_call *c = tls_calls.lookup(&id);
 	const struct px_abi_call *call;
+	struct px_tls_call *c;
 	struct px_sock s;
 
-	if ((s64)ctx[1] <= 0 || !px_tls_is_open(c) ||
-	    (!c && !px_is_target(px_current_id() >> 32)))
+	if ((s64)ctx[1] <= 0 || !px_tls_has_begun() || !px_is_target(px_current_id() >> 32))
+		return 0;
+	c = tls_calls.lookup(&id);
+	if (!px_tls_is_open(c))
 		return 0;
 	regs = ctx[0];
 	call = px_tls_transfer(regs);
