@@ -3,7 +3,6 @@
 """The program from outside, as far as it needs no root: exit codes, and which stream says what. program_test.py PXTRACE"""
 import os
 import pathlib
-import pty
 import re
 import select
 import shutil
@@ -14,6 +13,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "tools"))
 import pcapmake  # noqa: E402
+import terminal  # noqa: E402
 
 faults = []
 program = sys.argv[1]
@@ -89,7 +89,7 @@ def check_without_root():
 
 def run_on_terminal(tape, out, *words, until=b""):
     """What comes to a terminal at standard error while a tape is fed through a pipe, the second half once `until` is there."""
-    ours, theirs = pty.openpty()
+    ours, theirs = terminal.opened()
     process = subprocess.Popen([program, "-r", "-", *words], stdin=subprocess.PIPE, stdout=out, stderr=theirs)
     os.close(theirs)
     data = pathlib.Path(tape).read_bytes()
@@ -101,12 +101,7 @@ def run_on_terminal(tape, out, *words, until=b""):
             text += os.read(ours, 4096)
     process.stdin.write(data[len(data) // 2:])
     process.stdin.close()
-    try:
-        while piece := os.read(ours, 4096):
-            text += piece
-    except OSError:    # the other side is closed
-        pass
-    os.close(ours)
+    text += terminal.rest(ours)
     check(process.wait(60) == 0, f"{words}: status {process.returncode}: {text}")
     return text.decode()
 
@@ -124,7 +119,7 @@ def check_progress():
 
 def read_slowly(path, *words):
     """What comes to a terminal at standard error while somebody reads the records of a file slowly enough for more than a second."""
-    ours, theirs = pty.openpty()
+    ours, theirs = terminal.opened()
     process = subprocess.Popen([program, "-j", "-r", path, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=theirs)
     os.close(theirs)
     records, slow_until = 0, time.monotonic() + (2 if "-q" in words else 60)
@@ -134,13 +129,7 @@ def read_slowly(path, *words):
             time.sleep(0.01)
         if select.select([ours], [], [], 0)[0]:
             slow_until = 0
-    text = b""
-    try:
-        while piece := os.read(ours, 4096):
-            text += piece
-    except OSError:    # the other side is closed
-        pass
-    os.close(ours)
+    text = terminal.rest(ours)
     check(process.wait(60) == 0 and records > 9000, f"{words}: status {process.returncode}, {records} records: {text}")
     return text.decode()
 

@@ -7,17 +7,16 @@ NAME/account.json  what the client knows of its requests; the records of `json` 
 NAME/VIEW          what is shown: see VIEWS and MORE_VIEWS. --update writes these; read what changed, each line has to be true
 """
 import difflib
-import fcntl
 import json
 import os
 import re
-import struct
 import subprocess
 import sys
 import termios
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(os.path.dirname(HERE), "live"))
+sys.path[:0] = [os.path.join(os.path.dirname(HERE), folder) for folder in ("live", "tools")]
+import terminal  # noqa: E402
 from harness.account import Exchange, compare  # noqa: E402
 
 # view: (options, columns of the terminal; 0 is a pipe)
@@ -41,20 +40,13 @@ ENV = {"PATH": os.environ["PATH"], "TZ": "UTC", "LANG": "C.UTF-8", "TERM": "xter
 
 def on_terminal(argv, columns):
     """(what comes out on a terminal of that width, what goes to stderr, exit status)"""
-    ours, theirs = os.openpty()
+    ours, theirs = terminal.opened(columns)
     modes = termios.tcgetattr(theirs)
     modes[1] &= ~termios.OPOST
     termios.tcsetattr(theirs, termios.TCSANOW, modes)
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 25, columns, 0, 0))
     process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=theirs, stderr=subprocess.PIPE, env=ENV)
     os.close(theirs)
-    out = b""
-    try:
-        while piece := os.read(ours, 65536):
-            out += piece
-    except OSError:  # the last other end was closed
-        pass
-    os.close(ours)
+    out = terminal.rest(ours)
     err = process.stderr.read()
     return out.decode(), err.decode(), process.wait()
 

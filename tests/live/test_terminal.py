@@ -1,19 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """As people use it: the documented pipelines with jq, grep and head, and lines on terminals of several widths."""
-import fcntl
 import json
 import os
-import pty
 import re
 import signal
 import socket
 import struct
 import subprocess
-import termios
 import threading
 import time
 import unicodedata
 
+import terminal
 from harness.raw import Client
 from harness.registry import live
 from harness.servers import LIVE, RawServer, c_binary, need
@@ -141,8 +139,7 @@ class Terminal:
     """A tracer whose standard output is a terminal of so many columns."""
 
     def __init__(self, t, columns, pids, **env):
-        ours, theirs = pty.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
+        ours, theirs = terminal.opened(columns)
         self.columns, self.master, self.bytes = columns, ours, b""
         env = {"TERM": "xterm-256color", "PATH": os.environ["PATH"], **env}
         argv = [binary(), *(["--no-tls"] if IN_VM else []), "-p", ",".join(map(str, pids))]
@@ -157,11 +154,8 @@ class Terminal:
         self.reader.start()
 
     def read(self):
-        try:
-            while piece := os.read(self.master, 65536):
-                self.bytes += piece
-        except OSError:    # the other side is closed
-            pass
+        for piece in terminal.pieces(self.master):
+            self.bytes += piece
 
     def lines(self, count):
         deadline = time.monotonic() + 10 * SLOW
@@ -170,7 +164,6 @@ class Terminal:
         self.process.send_signal(signal.SIGINT)
         self.process.communicate(timeout=10 * SLOW)
         self.reader.join(5)
-        os.close(self.master)
         return self.bytes.decode().splitlines()
 
 
@@ -178,17 +171,11 @@ class Terminal:
 def slow_start_is_told(t):
     """A start of more than 400 ms has a line on a terminal that goes away again"""
     spoil = c_binary("refuse.so", f"{LIVE}/clients/refuse.c", "-shared", "-fPIC")    # each back end is tried in vain
-    ours, theirs = pty.openpty()
+    ours, theirs = terminal.opened()
     process = subprocess.Popen([need("env"), f"LD_PRELOAD={spoil}", binary(), "-p", str(os.getpid())], stdin=subprocess.DEVNULL,
                                stdout=subprocess.DEVNULL, stderr=theirs, start_new_session=True)
     os.close(theirs)
-    text = b""
-    try:
-        while piece := os.read(ours, 4096):
-            text += piece
-    except OSError:    # the other side is closed
-        pass
-    os.close(ours)
+    text = terminal.rest(ours)
     t.expect(process.wait(10 * SLOW) == 4, f"status {process.returncode}: {text}")
     for path in re.findall(rb"all of it: (\S+)\)", text):
         os.unlink(path)

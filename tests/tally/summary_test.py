@@ -5,13 +5,11 @@
 Rows, counts, sums and the order are worked out here from the JSON; percentiles have to be within 1 % of the exact ones.
 """
 import collections
-import fcntl
 import gzip
 import json
 import math
 import os
 import pathlib
-import pty
 import random
 import re
 import signal
@@ -19,10 +17,10 @@ import struct
 import subprocess
 import sys
 import tempfile
-import termios
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "tools"))
 import pcapmake  # noqa: E402
+import terminal  # noqa: E402
 
 faults = []
 
@@ -158,18 +156,11 @@ def check_widths(program, tape, summaries):
     """On terminals of 80, 120 and 200 columns the table fits, its columns under their names, and nothing is cut that has room."""
     for columns in (40, 80, 120, 200):
         for words in (["-S"], ["--summary-only"], ["--summary-only", "--wide"]):
-            ours, theirs = pty.openpty()
-            fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
+            ours, theirs = terminal.opened(columns)
             streams = {"stdout": subprocess.DEVNULL, "stderr": theirs} if words == ["-S"] else {"stdout": theirs, "stderr": subprocess.DEVNULL}
             with subprocess.Popen([program, "-r", tape, *words], stdin=subprocess.DEVNULL, **streams) as process:
                 os.close(theirs)
-                text = b""
-                try:
-                    while piece := os.read(ours, 65536):
-                        text += piece
-                except OSError:    # the other side is closed
-                    pass
-            os.close(ours)
+                text = terminal.rest(ours)
             lines = text.decode().splitlines()
             begin = next(i for i, line in enumerate(lines) if "COUNT ERRORS" in line)
             lines = [line.removeprefix("pxtrace: ") for line in lines[begin:]]
