@@ -579,6 +579,16 @@ static bool pipeline_needs_details(const struct px_options *opt, const struct px
 	return px_options_print(opt) && (opt->json || opt->verbose || opt->dump || opt->fields);
 }
 
+/* The kinds of records that are printed. */
+static unsigned int pipeline_printed(const struct px_options *opt)
+{
+	unsigned int left_out = opt->conns ? 0 : PX_REPORT_CONNS;
+
+	if (opt->summary_only)
+		left_out |= PX_REPORT_MESSAGES | PX_REPORT_CONNS;
+	return PX_REPORT_ALL & ~left_out;
+}
+
 int px_pipeline_run(const struct px_options *opt, struct px_source *source,
 		    const struct px_run_info *info, int signal_fd)
 {
@@ -600,7 +610,6 @@ int px_pipeline_run(const struct px_options *opt, struct px_source *source,
 	p.report.record.redact_literals = opt->redact_literals;
 	p.report.filter = info->choice->filter;
 	p.report.record.no_details = !pipeline_needs_details(opt, p.report.filter);
-	p.report.with_conns = opt->conns;
 	p.report.count_max = opt->count;
 	p.report.wall_offset_ns = source->wall_offset_ns;
 	if (pipeline_open_table(&p, info) != 0) {
@@ -612,10 +621,9 @@ int px_pipeline_run(const struct px_options *opt, struct px_source *source,
 	if (px_sums_init(&p.sums, opt) != 0)
 		goto out_sums;
 	if (p.outputs.sink)
-		p.report.sinks[p.report.sink_count++] = p.outputs.sink;
+		px_report_add(&p.report, p.outputs.sink, pipeline_printed(opt));
 	if (px_sums_are_wanted(&p.sums))
-		p.report.sinks[p.report.sink_count++] = &p.sums.base;
-	p.report.aside = opt->summary_only ? p.outputs.sink : NULL;
+		px_report_add(&p.report, &p.sums.base, PX_REPORT_MESSAGES);
 	if (p.is_live)
 		pipeline_know_targets(&p);
 	pipeline_watch_pids(&p);

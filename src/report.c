@@ -33,38 +33,34 @@ static bool report_is_wanted(const struct px_report *r)
 	return !r->filter || px_filter_match(r->filter, &r->record);
 }
 
-static bool report_is_traffic(const struct px_record *rec)
+void px_report_add(struct px_report *r, struct px_sink *sink, unsigned int kinds)
 {
-	return rec->type == PX_RECORD_MESSAGE || rec->type == PX_RECORD_OPEN ||
-	       rec->type == PX_RECORD_CLOSE;
+	r->sinks[r->sink_count++] = (struct px_report_sink){ .sink = sink, .kinds = kinds };
+	r->kinds |= kinds;
+}
+
+static void report_note_error(struct px_report *r, int err)
+{
+	if (err && !r->sink_error)
+		r->sink_error = err;
 }
 
 static void report_emit(struct px_report *r)
 {
-	bool is_traffic = r->aside && report_is_traffic(&r->record);
-
-	if (!is_traffic)
-		px_record_int(&r->record, PX_F_SEQ, (int64_t)++r->seq);
 	for (size_t i = 0; i < r->sink_count; i++) {
-		int err;
+		struct px_report_sink *s = &r->sinks[i];
 
-		if (is_traffic && r->sinks[i] == r->aside)
+		if (!(s->kinds >> r->record.type & 1))
 			continue;
-		err = r->sinks[i]->ops->record(r->sinks[i], &r->record);
-
-		if (err && !r->sink_error)
-			r->sink_error = err;
+		px_record_int(&r->record, PX_F_SEQ, (int64_t)++s->seq);
+		report_note_error(r, s->sink->ops->record(s->sink, &r->record));
 	}
 }
 
 void px_report_flush(struct px_report *r)
 {
-	for (size_t i = 0; i < r->sink_count; i++) {
-		int err = r->sinks[i]->ops->flush(r->sinks[i]);
-
-		if (err && !r->sink_error)
-			r->sink_error = err;
-	}
+	for (size_t i = 0; i < r->sink_count; i++)
+		report_note_error(r, r->sinks[i].sink->ops->flush(r->sinks[i].sink));
 }
 
 static struct px_record *report_begin(struct px_report *r, enum px_record_type type,
@@ -250,7 +246,7 @@ void px_report_open(struct px_report *r, struct px_conn *c)
 {
 	struct px_record *rec;
 
-	if (!r->with_conns)
+	if (!(r->kinds & PX_REPORT_CONNS))
 		return;
 	rec = report_begin(r, PX_RECORD_OPEN, (int64_t)c->first_ns + r->wall_offset_ns);
 	if (!c->is_packet)
@@ -286,7 +282,7 @@ void px_report_close(struct px_report *r, struct px_conn *c)
 {
 	struct px_record *rec;
 
-	if (!r->with_conns || !report_has_ended(c))
+	if (!(r->kinds & PX_REPORT_CONNS) || !report_has_ended(c))
 		return;
 	rec = report_begin(r, PX_RECORD_CLOSE, (int64_t)c->last_ns + r->wall_offset_ns);
 	if (!c->is_packet)

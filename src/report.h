@@ -3,6 +3,8 @@
 #ifndef PX_REPORT_H
 #define PX_REPORT_H
 
+#include <limits.h>
+
 #include "capture/source.h"
 #include "capture/whose.h"
 #include "conn/table.h"
@@ -12,13 +14,22 @@
 
 #define PX_REPORT_SINKS_MAX 4
 
+/* Kinds of records as a set. */
+#define PX_REPORT_MESSAGES (1u << PX_RECORD_MESSAGE)
+#define PX_REPORT_CONNS (1u << PX_RECORD_OPEN | 1u << PX_RECORD_CLOSE)
+#define PX_REPORT_HANDSHAKES (1u << PX_RECORD_TLS)
+#define PX_REPORT_ALL UINT_MAX
+
 struct px_report {
-	struct px_sink *sinks[PX_REPORT_SINKS_MAX];
+	struct px_report_sink {
+		struct px_sink *sink;
+		unsigned int kinds;	/* that it gets */
+		uint64_t seq;		/* of the last record that it got */
+	} sinks[PX_REPORT_SINKS_MAX];
 	size_t sink_count;
+	unsigned int kinds;		/* that somebody gets */
 	int64_t wall_offset_ns;
-	bool with_conns;	/* open and close records too */
 	struct px_filter *filter;	/* whose records come out; NULL: all */
-	struct px_sink *aside;	/* one of sinks that gets no messages and connections; NULL: none */
 	uint64_t count_max;	/* messages after which the run ends; 0: never */
 
 	struct px_whose *whose;	/* what processes are of; NULL: that is not told */
@@ -27,7 +38,7 @@ struct px_report {
 	struct px_arena_pool arenas;
 	struct px_arena arena;
 	const char *transport;	/* where events are lost that the kernel side had no room for */
-	uint64_t seq, messages, errors;
+	uint64_t messages, errors;
 	uint64_t filtered;	/* messages that the filter did not let pass */
 	uint64_t lost_events, lost_bytes;	/* as told in lost records */
 	struct px_source_loss told;
@@ -44,6 +55,9 @@ struct px_report_start {
 
 void px_report_init(struct px_report *r, bool want_summary, bool no_redact);
 void px_report_fini(struct px_report *r);
+
+/* One more that gets records, of these kinds; at most PX_REPORT_SINKS_MAX. */
+void px_report_add(struct px_report *r, struct px_sink *sink, unsigned int kinds);
 
 static inline bool px_report_is_full(const struct px_report *r)
 {

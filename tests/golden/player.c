@@ -212,8 +212,7 @@ static bool player_begin(struct player *p, struct player_run *run)
 	if (px_table_init(&p->table, &opt) != 0)
 		return false;
 	px_report_init(&p->report, true, false);
-	p->report.with_conns = true;
-	p->report.sinks[p->report.sink_count++] = &p->sink;
+	px_report_add(&p->report, &p->sink, PX_REPORT_ALL);
 	return true;
 }
 
@@ -259,7 +258,7 @@ void player_play_bytes(struct px_bytes bytes, int fd, struct player_run *run)
 	if (px_out_new(&out, fd, "out", PX_OUT_QUEUE_DEFAULT) == 0)
 		json = px_sink_json_new(out);
 	if (json)
-		p.report.sinks[p.report.sink_count++] = json;
+		px_report_add(&p.report, json, PX_REPORT_ALL);
 	while (src->ops->poll(src, SIZE_MAX, on_event, &p, &count) == 0)
 		;
 	player_end(&p);
