@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "sink/cell.h"
 #include "sink/emit.h"
 #include "sink/escape.h"
 #include "sink/text_aside.h"
@@ -52,36 +53,14 @@ static int cell_ms(struct columns_sink *s, int64_t ns)
 	return cell_put(s, px_bytes_of(text, (size_t)(p - text)));
 }
 
-/* The cell is complete: into the line with it, in quotes where RFC 4180 asks for them. */
+/* The cell is complete: into the line with it. */
 static int cell_end(struct columns_sink *s)
 {
-	struct px_bytes cell = s->cell.len ? px_buf_bytes(&s->cell) : PX_BYTES("");
-	bool in_quotes =
-		s->is_csv && (memchr(cell.ptr, ',', cell.len) || memchr(cell.ptr, '"', cell.len));
-	int err = px_buf_reserve(&s->line, 2 * cell.len + 4);
-	char *p;
+	int err = px_cell_append(&s->line, px_buf_bytes(&s->cell), s->is_csv, s->column == 0);
 
-	if (err)
-		return err;
-	p = s->line.ptr + s->line.len;
-	if (s->column++)
-		*p++ = s->is_csv ? ',' : '\t';
-	if (in_quotes)
-		*p++ = '"';
-	for (size_t i = 0; in_quotes && i < cell.len; i++) {
-		*p++ = cell.ptr[i];
-		if (cell.ptr[i] == '"')
-			*p++ = '"';
-	}
-	if (in_quotes)
-		*p++ = '"';
-	else if (cell.len)
-		p = px_emit_bytes(p, cell);
-	else if (!s->is_csv)
-		*p++ = '-';
-	s->line.len = (size_t)(p - s->line.ptr);
+	s->column++;
 	s->cell.len = 0;
-	return 0;
+	return err;
 }
 
 static int cell_scalar(struct columns_sink *s, enum px_type type, const struct px_value *v)
