@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "choice.h"
 
+#include "tally/fields.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,11 +22,18 @@ size_t px_choice_groups(struct px_field_group *groups, size_t max)
 	size_t count = 0;
 
 	while (count < max && px_parsers[count]) {
-		groups[count] = (struct px_field_group){ px_parsers[count]->name,
-							 px_parsers[count]->fields };
+		groups[count] =
+			(struct px_field_group){ px_parsers[count]->name, px_parsers[count]->fields,
+						 px_parsers[count]->is_handshake };
 		count++;
 	}
 	return count;
+}
+
+size_t px_choice_tables(struct px_field_group groups[PX_CHOICE_TABLES_MAX])
+{
+	groups[0] = (struct px_field_group){ "summary", px_summary_fields, .is_record = true };
+	return 1 + px_choice_groups(groups + 1, PX_CHOICE_TABLES_MAX - 1);
 }
 
 static const struct px_parser *choice_parser(struct px_bytes name)
@@ -203,6 +212,7 @@ static int choice_pick(struct px_choice *c, const struct px_options *o, struct p
 int px_choice_init(struct px_choice *c, struct px_options *o, struct px_error *err)
 {
 	*c = (struct px_choice){ 0 };
+	c->table_count = px_choice_tables(c->tables);
 	if (choice_parsers(c, o, err) || choice_filter(c, o, err))
 		return -1;
 	return o->fields ? choice_pick(c, o, err) : 0;

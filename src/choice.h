@@ -8,6 +8,7 @@
 #include "filter/filter.h"
 #include "sink/pick.h"
 
+#define PX_CHOICE_TABLES_MAX (PX_FILTER_PROTOCOLS_MAX + 1)
 #define PX_CHOICE_PARSERS_MAX 32 /* as many as px_decoder.excluded has bits */
 
 struct px_choice {
@@ -16,6 +17,8 @@ struct px_choice {
 	struct px_decode_as decode_as[PX_DECODE_AS_MAX];
 	size_t decode_as_count;
 	struct px_pick *pick; /* the fields that are shown; NULL: all */
+	struct px_field_group tables[PX_CHOICE_TABLES_MAX]; /* what px_choice_tables() gives */
+	size_t table_count;
 };
 
 /*
@@ -31,5 +34,8 @@ bool px_choice_has_datagrams(const struct px_choice *c);
 
 /* The protocols with their fields, for lists of them: at most max. Returns how many. */
 size_t px_choice_groups(struct px_field_group *groups, size_t max);
+
+/* All that have fields of their own: the records of -S, then the protocols. Returns how many. */
+size_t px_choice_tables(struct px_field_group groups[PX_CHOICE_TABLES_MAX]);
 
 #endif

@@ -11,7 +11,6 @@
 #include "parser.h"
 #include "pipeline.h"
 #include "record/field.h"
-#include "tally/fields.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -28,11 +27,10 @@ static void main_list_protocols(void)
 
 static void main_list_fields(void)
 {
-	struct px_field_group groups[PX_FILTER_PROTOCOLS_MAX + 1];
+	struct px_field_group groups[PX_CHOICE_TABLES_MAX];
 	struct px_buf text = px_buf_of(1 << 20);
-	size_t count = 1 + px_choice_groups(groups + 1, PX_FILTER_PROTOCOLS_MAX);
+	size_t count = px_choice_tables(groups);
 
-	groups[0] = (struct px_field_group){ "summary", px_summary_fields };
 	if (px_fields_print(&text, groups, count) == 0)
 		fwrite(text.ptr, 1, text.len, stdout);
 	px_buf_fini(&text);
@@ -121,7 +119,8 @@ static int main_replay(const struct px_options *o, const struct px_choice *choic
 	struct px_error err;
 
 	if ((o->write_file && main_is_same_file(o->read_file, o->write_file)) ||
-	    (o->output_file && main_is_same_file(o->read_file, o->output_file))) {
+	    (o->output_file && main_is_same_file(o->read_file, o->output_file)) ||
+	    (o->sqlite_file && main_is_same_file(o->read_file, o->sqlite_file))) {
 		px_log(PX_LOG_ERROR, "%s: cannot be read and written at once", o->read_file);
 		return PX_EXIT_USAGE;
 	}
@@ -165,6 +164,7 @@ static int main_live(const struct px_options *o, const struct px_choice *choice,
 	static const enum px_transport transports[] = { PX_TRANSPORT_AUTO, PX_TRANSPORT_RING,
 							PX_TRANSPORT_PERF };
 	const uint32_t command_pid = (uint32_t)command->pid;
+	const bool with_conns = o->conns || px_options_tables(o);
 	const struct px_target_words words = {
 		.pids = command_pid ? &command_pid : o->pids.pid,
 		.pid_count = command_pid ? 1 : o->pids.count,
@@ -186,11 +186,11 @@ static int main_live(const struct px_options *o, const struct px_choice *choice,
 		.transport = transports[o->transport],
 		.ring_bytes = (size_t)o->buffer_size,
 		.snaplen = o->snaplen > UINT32_MAX ? UINT32_MAX : (uint32_t)o->snaplen,
-		.datagrams = o->write_file || o->conns || px_choice_has_datagrams(choice),
+		.datagrams = o->write_file || with_conns || px_choice_has_datagrams(choice),
 		.datagram_max = o->write_file			  ? PX_LIVE_DATAGRAM
 				: px_choice_has_datagrams(choice) ? PX_LIVE_DATAGRAM_MESSAGE
 								  : 0,
-		.ends = o->conns,
+		.ends = with_conns,
 		.processes = o->verbose && px_options_follow(o),
 		.tls = !o->no_tls,
 		.tls_program = o->command ? o->command[0] : NULL,

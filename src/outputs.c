@@ -22,7 +22,7 @@ static int outputs_open_out(struct px_outputs *o)
 
 	/* The command's output is left alone. */
 	o->fd = opt->command && !path ? STDERR_FILENO : STDOUT_FILENO;
-	if (!px_options_print(opt))
+	if (!px_options_write(opt))
 		return px_out_new(&o->out, STDERR_FILENO, "standard error",
 				  PX_OUT_QUEUE_DEFAULT); /* gets nothing */
 	if (path && strcmp(path, "-") != 0) {

@@ -188,7 +188,7 @@ static void pipeline_signals(struct px_pipeline *p)
 				p->interrupted_ns = px_clock_mono_ns();
 				pipeline_stop(p, "interrupted");
 			} else if (px_clock_mono_ns() - p->interrupted_ns > PIPELINE_ONCE_NS) {
-				_exit(130);	/* the second one: at once */
+				_exit(PX_EXIT_INTERRUPTED);	/* the second one: at once */
 			}
 			break;
 		case SIGUSR1:
@@ -483,7 +483,9 @@ static void pipeline_finish(struct px_pipeline *p)
 /* Of what root may do, what is needed until the end. */
 static unsigned int pipeline_keeps(const struct px_pipeline *p)
 {
-	return (p->opt->file_size || p->opt->file_period_s ? PX_KEEP_FILES : 0) |
+	bool keeps_files = p->opt->file_size || p->opt->file_period_s || p->opt->sqlite_file;
+
+	return (keeps_files ? PX_KEEP_FILES : 0) |
 	       (p->command && p->command->is_other_user ? PX_KEEP_KILL : 0);
 }
 
@@ -542,11 +544,15 @@ static int pipeline_conclude(struct px_pipeline *p)
 	bool found_none = p->opt->exit_status && p->report.messages == 0;
 	struct px_out *out = p->outputs.out;
 	bool stdout_gone;
+	int answered;
 
 	if (p->opt->json || p->opt->summary_only)
 		pipeline_tell_sums(p);
 	px_report_stop(&p->report, &stop);
 	px_report_flush(&p->report);
+	answered = px_database_conclude(&p->database, out, p->outputs.fd, p->signal_fd);
+	if (answered)
+		code = answered;
 	stdout_gone = p->report.sink_error == -EPIPE ||
 		      px_out_finish(out, (int)(PIPELINE_DRAIN_NS / MS)) == -EPIPE;
 	if (!stdout_gone) {
@@ -574,7 +580,7 @@ static int pipeline_conclude(struct px_pipeline *p)
 /* Does anybody look at more of a message than its text line shows? */
 static bool pipeline_needs_details(const struct px_options *opt, const struct px_filter *filter)
 {
-	if (filter && px_filter_wants_details(filter))
+	if ((filter && px_filter_wants_details(filter)) || px_options_tables(opt))
 		return true;
 	return px_options_print(opt) && (opt->json || opt->verbose || opt->dump || opt->fields);
 }
@@ -620,8 +626,15 @@ int px_pipeline_run(const struct px_options *opt, struct px_source *source,
 		goto out_outputs;
 	if (px_sums_init(&p.sums, opt) != 0)
 		goto out_sums;
+	rc = px_database_open(&p.database, opt, info->choice);
+	if (rc) {
+		code = rc;
+		goto out_sums;
+	}
 	if (p.outputs.sink)
 		px_report_add(&p.report, p.outputs.sink, pipeline_printed(opt));
+	if (p.database.tables)
+		px_report_add(&p.report, px_tables_sink(p.database.tables), PX_REPORT_ALL);
 	if (px_sums_are_wanted(&p.sums))
 		px_report_add(&p.report, &p.sums.base, PX_REPORT_MESSAGES);
 	if (p.is_live)
@@ -668,6 +681,7 @@ out_pids:
 			close(p.pid_fds[i]);
 	free(p.pid_fds);
 out_sums:
+	px_database_close(&p.database);
 	px_sums_fini(&p.sums);
 out_outputs:
 	px_outputs_close(&p.outputs);

@@ -8,6 +8,7 @@
 #include "cli/options.h"
 #include "command.h"
 #include "conn/table.h"
+#include "database.h"
 #include "notes.h"
 #include "outputs.h"
 #include "report.h"
@@ -20,6 +21,7 @@ struct px_pipeline {
 	struct px_report report;
 	struct px_outputs outputs;
 	struct px_sums sums;
+	struct px_database database;
 	struct px_notes notes;
 	int signal_fd;
 	int *pid_fds;		/* of the processes named with -p, -1 once they are gone */

@@ -15,6 +15,7 @@ enum px_exit {
 	PX_EXIT_PERMISSION = 3,
 	PX_EXIT_HOST = 4,	/* this host cannot */
 	PX_EXIT_TARGET = 5,	/* no such target */
+	PX_EXIT_INTERRUPTED = 130,	/* Ctrl-C, where that is no ordinary end */
 };
 
 struct px_error {

@@ -321,7 +321,14 @@ static int options_check_files(const struct px_options *o, struct px_error *err)
 {
 	bool rotates = o->file_size || o->file_period_s;
 
-	if (!o->write_file && (o->print || rotates || o->file_count || o->file_command))
+	if (o->sql && o->summary_only)
+		return px_error_set(err, PX_EXIT_USAGE, "give one of them, or -S",
+				    "--sql and --summary-only exclude each other");
+	if (o->sql && o->fields)
+		return px_error_set(err, PX_EXIT_USAGE, "name them in the query: SELECT ts, comm",
+				    "--sql and --fields exclude each other");
+	if (!o->write_file &&
+	    ((o->print && !o->sql) || rotates || o->file_count || o->file_command))
 		return px_error_set(err, PX_EXIT_USAGE, "name a file: -w FILE.pcapng",
 				    "--print, -C, -G, -W and -z go with -w");
 	if (!rotates && (o->file_count || o->file_command))
@@ -332,7 +339,7 @@ static int options_check_files(const struct px_options *o, struct px_error *err)
 		if (rotates)
 			return px_error_set(err, PX_EXIT_USAGE, "name a file: -w FILE.pcapng",
 					    "-C and -G cannot divide standard output");
-		if (px_options_print(o) && (!o->output_file || strcmp(o->output_file, "-") == 0))
+		if (px_options_write(o) && (!o->output_file || strcmp(o->output_file, "-") == 0))
 			return px_error_set(err, PX_EXIT_USAGE, "print to a file: -o FILE",
 					    "packets and messages cannot share standard output");
 	}
@@ -347,6 +354,7 @@ int px_options_parse(int argc, char **argv, struct px_options *out, struct px_er
 
 	if (options_preset(out, err))
 		return -1;
+	out->argv = argv;
 	getopt_form_make(&form);
 	optind = 0; /* glibc: begin afresh */
 	opterr = 0;
@@ -388,7 +396,7 @@ void px_options_warn(const struct px_options *o, void (*say)(const char *line))
 		say("-f changes nothing here: it goes with -p, --comm and --exe");
 	if (o->no_redact)
 		say("redaction is off: passwords, tokens and cookies are shown as they are");
-	if (o->json && (o->dump || (o->verbose && !px_options_follow(o)) || o->time_style ||
-			o->slow_ns))
+	if (o->json &&
+	    (o->dump || (o->verbose && !px_options_follow(o)) || o->time_style || o->slow_ns))
 		say("-j prints all fields: -v, -A, -x, -X, -t and --slow change the text output only");
 }

@@ -61,6 +61,7 @@ enum px_color_option { PX_COLOR_OPTION_AUTO, PX_COLOR_OPTION_ALWAYS, PX_COLOR_OP
  */
 struct px_options {
 	enum px_action action;
+	char **argv;			/* all that was typed */
 
 	struct px_pids pids;		/* empty with -r */
 	bool follow, no_follow;		/* as given; px_options_follow() says what holds */
@@ -108,6 +109,8 @@ struct px_options {
 	const char *file_command;	/* -z: run with the name of each file that a rotation has finished */
 
 	const char *map_file;		/* --map: ends in .dot or .mmd; NULL: none */
+	const char *sqlite_file;	/* --sqlite; NULL: none */
+	const char *sql;		/* --sql: what is asked of the tables; NULL: nothing */
 
 	bool no_redact;
 	bool redact_literals;
@@ -137,10 +140,25 @@ static inline bool px_options_choose(const struct px_options *o)
 	       o->units.count || o->containers.count;
 }
 
-/* Are records printed? With -w only if --print or -o says so. */
+/*
+ * Are records printed? With -w only if --print or -o says so; with --sql, whose answer is printed,
+ * only if --print does.
+ */
 static inline bool px_options_print(const struct px_options *o)
 {
-	return !o->write_file || o->print || o->output_file;
+	return o->print || (!o->sql && (!o->write_file || o->output_file));
+}
+
+/* Is anything written to standard output, or to the file of -o? */
+static inline bool px_options_write(const struct px_options *o)
+{
+	return px_options_print(o) || o->sql;
+}
+
+/* Are there tables of records? */
+static inline bool px_options_tables(const struct px_options *o)
+{
+	return o->sqlite_file || o->sql;
 }
 
 /*

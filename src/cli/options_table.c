@@ -274,6 +274,12 @@ static const struct px_kind kind_map = {
 	.complete = PX_COMPLETE_FILES,
 };
 
+static const struct px_kind kind_sql = {
+	.read = read_file,
+	.noun = "a query",
+	.form = "write SQL in quotes: --sql 'SELECT op, target, ms(latency_ns) FROM http'",
+};
+
 static const char *const probe_words[] = { "auto", "sock", "tracepoint", "kprobe", "fentry", NULL };
 static const char *const transport_words[] = { "auto", "ring", "perf", NULL };
 static const char *const role_words[] = { "any", "client", "server", NULL };	/* enum px_role */
@@ -339,13 +345,15 @@ const struct px_option px_options_table[] = {
 	{ 'l', NULL,       NULL,           PX_GROUP_FORMAT, "accepted: output comes line by line anyway", &kind_flag, OPT(line_buffered) },
 
 	{ 'w', NULL,       "FILE",         PX_GROUP_FILES, "write packets to FILE (pcapng, for Wireshark and -r), - is standard output", &kind_file, OPT(write_file) },
-	{ 0,   "print",    NULL,           PX_GROUP_FILES, "with -w, print messages too", &kind_flag, OPT(print) },
+	{ 0,   "print",    NULL,           PX_GROUP_FILES, "with -w and --sql, print messages too", &kind_flag, OPT(print) },
 	{ 'C', NULL,       "MILLIONS",     PX_GROUP_FILES, "begin the next file after so many million bytes", &kind_number, OPT(file_size), NULL, 1, 1000000 },
 	{ 'G', NULL,       "SECONDS",      PX_GROUP_FILES, "begin the next file after SECONDS; FILE is a form for strftime(3)", &kind_number, OPT(file_period_s), NULL, 1, 1000000000 },
 	{ 'W', NULL,       "COUNT",        PX_GROUP_FILES, "keep COUNT files with -C; end after COUNT files with -G", &kind_number, OPT(file_count), NULL, 1, 1000000 },
 	{ 'z', NULL,       "COMMAND",      PX_GROUP_FILES, "run COMMAND with the name of each file that -C or -G has ended", &kind_command, OPT(file_command) },
 
 	{ 0,   "map",      "FILE",         PX_GROUP_EXPORT, "at the end, write who talks to whom: FILE.dot for Graphviz, FILE.mmd for Mermaid", &kind_map, OPT(map_file) },
+	{ 0,   "sqlite",   "FILE",         PX_GROUP_EXPORT, "write the records into FILE, an SQLite database", &kind_file, OPT(sqlite_file) },
+	{ 0,   "sql",      "QUERY",        PX_GROUP_EXPORT, "at the end, print what QUERY finds in the tables of records, instead of messages", &kind_sql, OPT(sql) },
 
 	{ 0,   "no-redact", NULL,          PX_GROUP_SAFETY, "show passwords, tokens and cookies as they are", &kind_flag, OPT(no_redact) },
 	{ 0,   "redact-literals", NULL,    PX_GROUP_SAFETY, "hide literals in SQL and values of parameters, too", &kind_flag, OPT(redact_literals) },

@@ -124,7 +124,8 @@ struct px_field_ref {
 /*
  * Find a field as filters, --fields and SQL name it: "status", "req.method", "req_method",
  * "req.headers.host", "resp.answers.data"; a bare name is the common key, else the protocol's own
- * key of the record, else the request's, else the response's. Of a map any member is found, of objects those that they can have.
+ * key of the record, else the request's, else the response's. Of a map any member is found, of
+ * objects those that they can have.
  *
  * fields  the protocol's table, or NULL to look among the common keys only
  *
@@ -147,6 +148,7 @@ const char *px_type_name(enum px_type type);
 struct px_field_group {
 	const char *name;
 	const struct px_field *fields;
+	bool is_record;	/* they are not of messages, but of records of another kind */
 };
 
 /*

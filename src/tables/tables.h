@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Records as rows of an SQLite database, in a file that others can read while it grows or in a
+ * temporary one; and what is asked of it.
+ */
+#ifndef PX_TABLES_TABLES_H
+#define PX_TABLES_TABLES_H
+
+#include "base/error.h"
+#include "record/record.h"
+#include "sink/sink.h"
+
+struct px_tables;
+
+/*
+ * path     of the file, created as px_file_create() does; NULL: temporary, gone with px_tables_free()
+ * groups   the protocols, borrowed for as long as this lives
+ * command  what the user typed, for `meta`; copied
+ *
+ * Returns 0, or -1 with err filled.
+ */
+PX_MUST_USE int px_tables_new(const char *path, const struct px_field_group *groups, size_t count,
+			      struct px_bytes command, struct px_tables **out,
+			      struct px_error *err);
+
+/*
+ * What takes the records; not to be freed through its free(). Rows are written in transactions of
+ * PX_TABLES_OPEN_MS; record() and flush() return 0, or the -errno that ended this output.
+ */
+#define PX_TABLES_OPEN_MS 50
+struct px_sink *px_tables_sink(struct px_tables *t);
+
+/* All records have come: complete the file. Returns 0, or -1 with err filled. */
+PX_MUST_USE int px_tables_finish(struct px_tables *t, struct px_error *err);
+
+/* Rows that were not written because another program kept the file locked. */
+uint64_t px_tables_refused(const struct px_tables *t);
+
+/* NULL is fine. */
+void px_tables_free(struct px_tables *t);
+
+#endif
