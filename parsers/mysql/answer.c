@@ -57,10 +57,7 @@ static struct px_parse_result answer_finish(struct mysql_state *st, struct mysql
 		break;
 	case MYSQL_COM_LOGIN:
 		st->is_auth = false;
-		if (r->first.kind == MYSQL_OK && st->caps & (MYSQL_CAP_COMPRESS | MYSQL_CAP_ZSTD)) {
-			st->is_zip = true;
-			st->is_zstd = !(st->caps & MYSQL_CAP_COMPRESS);
-		}
+		st->is_zip = r->first.kind == MYSQL_OK && st->caps & MYSQL_CAPS_ZIP;
 		break;
 	case MYSQL_COM_CHANGE_USER:
 	case MYSQL_COM_RESET_CONNECTION:
@@ -242,68 +239,19 @@ static struct px_parse_result answer_unasked(const struct px_parse_ctx *ctx, str
 	return px_parse_skip(MYSQL_HEADER + len);
 }
 
-/*
- * Joined in the middle, or behind a loss: does the answer to the first command that we saw begin
- * here? True, or *res says what to do instead.
- */
-static bool answer_align(const struct px_parse_ctx *ctx, struct px_bytes in,
-			 const struct mysql_pending *p, struct px_parse_result *res)
-{
-	const struct mysql_state *st = ctx->state;
-	enum mysql_fit fit;
-
-	if (!p) { /* the rest of an answer whose command was not seen */
-		*res = px_parse_skip(in.len);
-		return false;
-	}
-	if (st->is_in_step)
-		return true;
-	if (p->has_answer_pos) {
-		uint64_t ahead = p->answer_pos > ctx->pos ? p->answer_pos - ctx->pos : 0;
-
-		*res = px_parse_skip(ahead < in.len ? (size_t)ahead : in.len);
-		return ahead == 0;
-	}
-	fit = mysql_fit_reply(in);
-	if (fit == MYSQL_FIT_SHORT && !ctx->eof) {
-		*res = px_parse_more(in.len + 1);
-		return false;
-	}
-	*res = px_parse_bad("no answer begins here");
-	return fit >= MYSQL_FIT_WEAK;
-}
-
-/*
- * Joined in the middle: commands whose answers began before these bytes, and not right behind an
- * answer that we know, have had theirs unseen.
- */
-static struct mysql_pending *answer_missed(const struct px_parse_ctx *ctx)
-{
-	struct mysql_state *st = ctx->state;
-	struct mysql_pending *p = mysql_pending_first(st);
-
-	while (p && st->is_joined && !st->is_in_step && p->has_answer_pos &&
-	       p->answer_pos < ctx->pos && !(st->has_last_end && st->last_end == ctx->pos)) {
-		mysql_pending_pop(st);
-		p = mysql_pending_first(st);
-	}
-	return p;
-}
-
 struct px_parse_result mysql_reply_parse(const struct px_parse_ctx *ctx, struct px_bytes in,
 					 struct px_frame *out)
 {
 	struct mysql_state *st = ctx->state;
-	struct px_parse_result res;
 	struct mysql_pending *p;
 
 	if (out->msg)
 		return answer_rest(ctx, in, out);
 	if (in.len == 0)
 		return px_parse_more(1);
-	p = answer_missed(ctx);
-	if (st->is_joined && !answer_align(ctx, in, p, &res))
-		return res;
+	p = mysql_pending_first(st);
+	if (!p && st->is_joined) /* of a command that was not seen */
+		return px_parse_skip(in.len);
 	if (!p)
 		return answer_unasked(ctx, in, out);
 	if (in.len < MYSQL_HEADER + 1)

@@ -452,30 +452,6 @@ static struct px_parse_result request_skip_packet(struct px_bytes in, uint32_t l
 	return res;
 }
 
-/*
- * Joined in the middle, or behind a loss: is a message known to begin here? True, or *res says what
- * to do instead.
- */
-static bool request_align(const struct px_parse_ctx *ctx, struct px_bytes in,
-			  struct px_parse_result *res)
-{
-	struct mysql_state *st = ctx->state;
-	enum mysql_fit fit = mysql_fit_login(in), as_request = mysql_fit_request(in);
-
-	if (as_request > fit)
-		fit = as_request;
-	if (fit >= MYSQL_FIT_WEAK) {
-		st->dir[ctx->dir].is_aligned = true;
-		return true;
-	}
-	if (fit == MYSQL_FIT_SHORT && !ctx->eof) {
-		*res = px_parse_more(in.len + 1);
-		return false;
-	}
-	*res = px_parse_bad("no command begins here");
-	return false;
-}
-
 struct px_parse_result mysql_request_parse(const struct px_parse_ctx *ctx, struct px_bytes in,
 					   struct px_frame *out)
 {
@@ -489,8 +465,6 @@ struct px_parse_result mysql_request_parse(const struct px_parse_ctx *ctx, struc
 		return request_rest(ctx, in, 0, out);
 	if (in.len == 0)
 		return px_parse_more(1);
-	if (st->is_joined && !st->dir[ctx->dir].is_aligned && !request_align(ctx, in, &res))
-		return res;
 	if (in.len < MYSQL_HEADER)
 		return ctx->eof ? px_parse_bad("ends inside a packet") : px_parse_more(MYSQL_HEADER);
 	len = mysql_le24(in.ptr);

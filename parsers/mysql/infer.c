@@ -319,6 +319,50 @@ static enum mysql_fit fit_refusal(struct px_bytes in)
 		       MYSQL_FIT_NO;
 }
 
+/* What is in a compressed packet, undone as far as it is there. */
+static enum mysql_fit fit_unzipped(struct px_bytes there, uint32_t plain_len,
+				   enum mysql_fit (*inside)(struct px_bytes in))
+{
+	struct mysql_plain plain;
+	enum mysql_fit fit;
+
+	if (!mysql_zip_peek(there, &plain) || plain.len > plain_len)
+		return MYSQL_FIT_NO;
+	fit = inside(px_bytes_of(plain.bytes, plain.len));
+	return fit == MYSQL_FIT_SHORT && plain.len == sizeof(plain.bytes) ? MYSQL_FIT_NO : fit;
+}
+
+/* A compressed packet of this number that begins with an ordinary one. */
+static enum mysql_fit fit_zip(struct px_bytes in, char seq,
+			      enum mysql_fit (*inside)(struct px_bytes in))
+{
+	uint32_t len, plain_len;
+	struct px_bytes there;
+	enum mysql_fit fit;
+
+	if (in.len < MYSQL_HEADER)
+		return MYSQL_FIT_SHORT;
+	len = mysql_le24(in.ptr);
+	if (in.ptr[3] != seq || len < MYSQL_HEADER + 1)
+		return MYSQL_FIT_NO;
+	if (in.len < MYSQL_ZIP_HEADER + 4)
+		return MYSQL_FIT_SHORT;
+	plain_len = mysql_le24(in.ptr + MYSQL_HEADER);
+	there = px_bytes_sub(in, MYSQL_ZIP_HEADER, len);
+	fit = plain_len ? fit_unzipped(there, plain_len, inside) : inside(there);
+	return fit == MYSQL_FIT_SHORT && there.len == len ? MYSQL_FIT_NO : fit;
+}
+
+enum mysql_fit mysql_fit_zip_requests(struct px_bytes in)
+{
+	return fit_zip(in, 0, fit_requests);
+}
+
+enum mysql_fit mysql_fit_zip_reply(struct px_bytes in)
+{
+	return fit_zip(in, 1, mysql_fit_reply);
+}
+
 /* A command that is the last of these bytes: its sender waits for the answer. */
 static size_t find_request(struct px_bytes in)
 {
@@ -335,11 +379,14 @@ static size_t find_request(struct px_bytes in)
 		if (mysql_le24(rest.ptr) == rest.len - MYSQL_HEADER &&
 		    mysql_fit_request(rest) == MYSQL_FIT_STRONG)
 			return at;
+		if (mysql_le24(rest.ptr) + MYSQL_ZIP_HEADER == rest.len &&
+		    mysql_fit_zip_requests(rest) == MYSQL_FIT_STRONG)
+			return at;
 	}
 	return in.len;
 }
 
-/* The four readings of the first bytes, and whose each would be. */
+/* The readings of the first bytes, and whose each would be. */
 static const struct {
 	enum mysql_fit (*fit)(struct px_bytes in);
 	enum px_frame_kind kind;
@@ -349,6 +396,8 @@ static const struct {
 	{ mysql_fit_reply, PX_FRAME_RESPONSE },
 	{ mysql_fit_login, PX_FRAME_REQUEST },
 	{ fit_requests, PX_FRAME_REQUEST },
+	{ mysql_fit_zip_requests, PX_FRAME_REQUEST },
+	{ mysql_fit_zip_reply, PX_FRAME_RESPONSE },
 };
 
 /*

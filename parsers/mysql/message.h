@@ -14,6 +14,7 @@
 #include "parser.h"
 
 #define MYSQL_HEADER 4
+#define MYSQL_ZIP_HEADER 7	/* of a compressed packet, see zip.c */
 #define MYSQL_PACKET_MAX 0xffffff	/* payload bytes; the payload goes on behind one so long */
 #define MYSQL_PENDING_MAX 1024		/* commands sent before their answers that are remembered */
 #define MYSQL_STMTS_MAX 1024		/* prepared statements that are remembered of a connection, */
@@ -64,6 +65,7 @@ enum mysql_com {
 #define MYSQL_CAP_SESSION_TRACK (1ull << 23)
 #define MYSQL_CAP_DEPRECATE_EOF (1ull << 24)
 #define MYSQL_CAP_ZSTD (1ull << 26)
+#define MYSQL_CAPS_ZIP (MYSQL_CAP_COMPRESS | MYSQL_CAP_ZSTD)
 #define MYSQL_CAP_QUERY_ATTRIBUTES (1ull << 27)
 #define MYSQL_CAP_CACHE_METADATA (1ull << 36)
 
@@ -211,13 +213,13 @@ struct mysql_state {
 	struct mysql_dir dir[2];
 	uint8_t request_dir;	/* 1 + enum px_dir; 0: not known yet */
 	bool is_joined;		/* earlier messages were not seen, or lost */
-	bool has_parsed;	/* something was understood */
+	bool has_parsed;	/* something was understood: whether packets are compressed is known */
 	bool has_caps;
 	bool is_auth;		/* packets of the client with a number other than 0 belong to its login */
 	bool is_infile;		/* packets of the client are the contents of a file */
 	bool has_last;		/* last_stmt */
 	bool is_in_step;	/* joined: the client was seen to wait for an answer */
-	bool is_zstd, is_zip;	/* what follows is compressed */
+	bool is_zip;		/* what follows is compressed */
 	uint8_t eof;		/* enum mysql_eof */
 	uint64_t caps;		/* that both sides have */
 	uint64_t requests, replies;	/* the keys that come next */
@@ -346,15 +348,36 @@ void mysql_stmt_long(struct mysql_state *st, struct mysql_stmt *s, uint16_t inde
 		     struct px_bytes piece, uint64_t len);
 void mysql_stmt_forget_long(struct mysql_state *st, struct mysql_stmt *s);
 
-/* reply.c */
+/* answer.c */
 struct px_parse_result mysql_reply_parse(const struct px_parse_ctx *ctx, struct px_bytes in,
 					 struct px_frame *out);
+
+/* joined.c: late starts and losses */
+
+/*
+ * Does a message, or the compressed packet around it, begin with these bytes? True, or *res says
+ * what to do instead. Finds out whether packets are compressed.
+ */
+bool mysql_joined_begins(const struct px_parse_ctx *ctx, struct px_bytes in, bool is_request,
+			 struct px_parse_result *res);
 
 /* zip.c: the compressed protocol */
 
 /* As parse(), of the packets inside; `inner` is asked for what is in them. */
 struct px_parse_result mysql_zip_parse(const struct px_parse_ctx *ctx, struct px_bytes in,
 				       struct px_frame *out);
+/* What a compressed packet begins with. */
+struct mysql_plain {
+	size_t len;
+	char bytes[2048];
+};
+
+/* Undo what is there of a packet's contents, as far as there is room. False: they are broken. */
+bool mysql_zip_peek(struct px_bytes in, struct mysql_plain *plain);
+
+/* Is there more of a packet, or of what was in one? */
+bool mysql_zip_is_inside(const struct mysql_zip *z);
+
 void mysql_zip_free(struct mysql_zip *z);
 void mysql_zip_reset(struct mysql_zip *z);
 
@@ -394,7 +417,8 @@ enum mysql_fit mysql_fit_request(struct px_bytes in);	/* a command */
 enum mysql_fit mysql_fit_login(struct px_bytes in);
 enum mysql_fit mysql_fit_reply(struct px_bytes in);	/* the first packets of an answer */
 enum mysql_fit mysql_fit_greeting(struct px_bytes in);
-enum mysql_fit mysql_fit_zip(struct px_bytes in, bool *is_request); /* compressed packets */
+enum mysql_fit mysql_fit_zip_requests(struct px_bytes in); /* commands in a compressed packet */
+enum mysql_fit mysql_fit_zip_reply(struct px_bytes in);
 size_t mysql_resync(struct px_bytes in, enum px_dir dir);
 enum px_sure mysql_infer(struct px_bytes head, enum px_dir dir);
 enum px_frame_kind mysql_kind(struct px_bytes head);

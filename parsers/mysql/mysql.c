@@ -78,10 +78,10 @@ static struct px_parse_result mysql_parse(const struct px_parse_ctx *ctx, struct
 		mysql_zip_reset(d->zip);
 	}
 	is_request = st->request_dir == 1 + (int)ctx->dir;
-	if (st->is_zip)
-		res = mysql_zip_parse(ctx, in, out);
-	else
-		res = is_request ? mysql_request_parse(ctx, in, out) :
+	if (!st->is_joined || out->msg || in.len == 0 || mysql_zip_is_inside(d->zip) ||
+	    mysql_joined_begins(ctx, in, is_request, &res))
+		res = st->is_zip ? mysql_zip_parse(ctx, in, out) :
+		      is_request ? mysql_request_parse(ctx, in, out) :
 				   mysql_reply_parse(ctx, in, out);
 	d->has_begun = true;
 	d->expect_pos = ctx->pos;
@@ -129,6 +129,8 @@ static void mysql_reset(void *state)
 	st->is_joined = true;
 	st->is_in_step = st->has_reply_end = st->has_last_end = false;
 	st->is_auth = st->is_infile = st->has_last = false;
+	if (!st->has_caps)
+		st->is_zip = st->has_parsed = false; /* what was thought may have been the fault */
 }
 
 static void mysql_state_fini(void *state)

@@ -14,11 +14,12 @@
 #include <zlib.h>
 #include <zstd.h>
 
-#define ZIP_HEADER 7
 #define ZIP_WHOLE (64 << 10)	/* compressed bytes that are read once they are there: a packet, or so much of it */
 #define ZIP_STEP (16 << 10)	/* bytes that are undone at once */
 #define ZIP_INNER_MAX (128 << 10)	/* bytes inside that may wait for the rest of a packet */
 #define ZIP_WINDOW 24	/* bits: a packet has no more bytes, and nobody has to make room for more */
+
+static const struct px_bytes zstd_magic = PX_BYTES("\x28\xb5\x2f\xfd");
 
 struct mysql_zip {
 	bool is_raw, is_zstd;
@@ -57,21 +58,73 @@ void mysql_zip_reset(struct mysql_zip *z)
 	z->is_full = z->holds = z->ask_again = false;
 }
 
+static bool zip_begin_zstd(ZSTD_DStream **zstd)
+{
+	if (!*zstd)
+		*zstd = ZSTD_createDStream();
+	return *zstd && !ZSTD_isError(ZSTD_initDStream(*zstd)) &&
+	       !ZSTD_isError(ZSTD_DCtx_setParameter(*zstd, ZSTD_d_windowLogMax, ZIP_WINDOW));
+}
+
+static bool zip_is_zstd(struct px_bytes in)
+{
+	return px_bytes_starts(in, zstd_magic);
+}
+
+bool mysql_zip_is_inside(const struct mysql_zip *z)
+{
+	return z && (z->left > 0 || z->len > z->from || z->discard > 0 || z->is_full);
+}
+
 static bool zip_begin(struct mysql_zip *z)
 {
 	if (z->is_raw)
 		return true;
-	if (z->is_zstd) {
-		if (!z->zstd)
-			z->zstd = ZSTD_createDStream();
-		return z->zstd && !ZSTD_isError(ZSTD_initDStream(z->zstd)) &&
-		       !ZSTD_isError(ZSTD_DCtx_setParameter(z->zstd, ZSTD_d_windowLogMax,
-							    ZIP_WINDOW));
-	}
+	if (z->is_zstd)
+		return zip_begin_zstd(&z->zstd);
 	if (z->has_inflate)
 		return inflateReset(&z->inflate) == Z_OK;
 	z->has_inflate = inflateInit(&z->inflate) == Z_OK;
 	return z->has_inflate;
+}
+
+static bool zip_peek_zstd(struct px_bytes in, struct mysql_plain *plain)
+{
+	ZSTD_DStream *zstd = NULL;
+	ZSTD_inBuffer from = { in.ptr, in.len, 0 };
+	ZSTD_outBuffer to = { plain->bytes, sizeof(plain->bytes), 0 };
+	bool ok = zip_begin_zstd(&zstd) && !ZSTD_isError(ZSTD_decompressStream(zstd, &to, &from));
+
+	ZSTD_freeDStream(zstd);
+	plain->len = to.pos;
+	return ok;
+}
+
+static bool zip_peek_zlib(struct px_bytes in, struct mysql_plain *plain)
+{
+	z_stream z = { .next_in = (z_const Bytef *)(uintptr_t)in.ptr,
+		       .avail_in = (uInt)in.len,
+		       .next_out = (Bytef *)plain->bytes,
+		       .avail_out = (uInt)sizeof(plain->bytes) };
+	int err;
+
+	if (inflateInit(&z) != Z_OK)
+		return false;
+	err = inflate(&z, Z_SYNC_FLUSH);
+	inflateEnd(&z);
+	plain->len = sizeof(plain->bytes) - z.avail_out;
+	return err == Z_OK || err == Z_STREAM_END || err == Z_BUF_ERROR;
+}
+
+bool mysql_zip_peek(struct px_bytes in, struct mysql_plain *plain)
+{
+	struct px_cur c = px_cur_of(in);
+	unsigned int head = px_cur_be16(&c);
+
+	if (zip_is_zstd(in))
+		return zip_peek_zstd(in, plain);
+	/* RFC 1950: deflate, and a check sum. */
+	return (head & 0x0f00) == 0x0800 && head % 31 == 0 && zip_peek_zlib(in, plain);
 }
 
 /* Room for one step behind what is there. */
@@ -158,11 +211,8 @@ static struct px_bytes zip_view(struct mysql_zip *z)
 
 static struct mysql_zip *zip_of(struct mysql_state *st, enum px_dir dir)
 {
-	if (!st->dir[dir].zip) {
+	if (!st->dir[dir].zip)
 		st->dir[dir].zip = calloc(1, sizeof(struct mysql_zip));
-		if (st->dir[dir].zip)
-			st->dir[dir].zip->is_zstd = st->is_zstd;
-	}
 	return st->dir[dir].zip;
 }
 
@@ -199,7 +249,6 @@ struct px_parse_result mysql_zip_parse(const struct px_parse_ctx *ctx, struct px
 			struct px_parse_result r;
 
 			is_told_end = inner.eof;
-			inner.pos = ctx->pos + pos;
 			z->ask_again = false;
 			wanted = 1;
 			r = zip_inner(&inner, view, out);
@@ -240,7 +289,7 @@ struct px_parse_result mysql_zip_parse(const struct px_parse_ctx *ctx, struct px
 		 */
 		if (pos > 0)
 			return px_parse_skip(pos);
-		header = z->left == 0 ? ZIP_HEADER : 0;
+		header = z->left == 0 ? MYSQL_ZIP_HEADER : 0;
 		if (in.len < header)
 			return ctx->eof && in.len > 0 ? px_parse_bad("ends inside a packet") :
 							px_parse_more(header);
@@ -257,6 +306,7 @@ struct px_parse_result mysql_zip_parse(const struct px_parse_ctx *ctx, struct px
 			continue;
 		z->plain_left = mysql_le24(in.ptr + 4);
 		z->is_raw = z->plain_left == 0;
+		z->is_zstd = zip_is_zstd(px_bytes_sub(in, header, SIZE_MAX));
 		if (z->left == 0 || !zip_begin(z))
 			return px_parse_bad("an empty compressed packet");
 	}

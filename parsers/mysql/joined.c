@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Connections that were there before us, and what is behind a loss: where a message begins, and
+ * whether the packets are compressed, which only the login says.
+ */
+#include "mysql/message.h"
+
+/*
+ * Commands whose answers began before these bytes, and not right behind an answer that we know,
+ * have had theirs unseen.
+ */
+static struct mysql_pending *joined_first(const struct px_parse_ctx *ctx)
+{
+	struct mysql_state *st = ctx->state;
+	struct mysql_pending *p = mysql_pending_first(st);
+
+	while (p && !st->is_in_step && p->has_answer_pos && p->answer_pos < ctx->pos &&
+	       !(st->has_last_end && st->last_end == ctx->pos)) {
+		mysql_pending_pop(st);
+		p = mysql_pending_first(st);
+	}
+	return p;
+}
+
+/* Where the login allows it packets are compressed behind its answer, seen or not. */
+static bool joined_knows_zip(const struct mysql_state *st)
+{
+	return st->is_zip || (st->has_caps ? !(st->caps & MYSQL_CAPS_ZIP) : st->has_parsed);
+}
+
+/* How well a compressed packet fits. SHORT: more bytes would tell, and will come. */
+static enum mysql_fit joined_zip(const struct px_parse_ctx *ctx, struct px_bytes in,
+				 bool is_request)
+{
+	struct mysql_state *st = ctx->state;
+	enum mysql_fit fit;
+
+	if (!st->is_zip && joined_knows_zip(st))
+		return MYSQL_FIT_NO;
+	fit = is_request ? mysql_fit_zip_requests(in) : mysql_fit_zip_reply(in);
+	st->is_zip |= fit >= MYSQL_FIT_WEAK;
+	return fit == MYSQL_FIT_SHORT && ctx->eof ? MYSQL_FIT_NO : fit;
+}
+
+bool mysql_joined_begins(const struct px_parse_ctx *ctx, struct px_bytes in, bool is_request,
+			 struct px_parse_result *res)
+{
+	struct mysql_state *st = ctx->state;
+	struct mysql_dir *d = &st->dir[ctx->dir];
+	const struct mysql_pending *p = is_request ? NULL : joined_first(ctx);
+	bool begins_here = is_request ? d->is_aligned : st->is_in_step;
+	enum mysql_fit fit;
+
+	if (!is_request && !p) { /* the rest of an answer whose command was not seen */
+		*res = px_parse_skip(in.len);
+		return false;
+	}
+	if (!is_request && !begins_here && p->has_answer_pos) {
+		uint64_t ahead = p->answer_pos > ctx->pos ? p->answer_pos - ctx->pos : 0;
+
+		*res = px_parse_skip(ahead < in.len ? (size_t)ahead : in.len);
+		if (ahead > 0)
+			return false;
+		begins_here = true;
+	}
+	if (begins_here && joined_knows_zip(st))
+		return true;
+	fit = joined_zip(ctx, in, is_request);
+	if (fit == MYSQL_FIT_NO && !st->is_zip && !begins_here) {
+		fit = is_request ? mysql_fit_request(in) : mysql_fit_reply(in);
+		if (is_request && mysql_fit_login(in) > fit)
+			fit = mysql_fit_login(in);
+	}
+	if (fit == MYSQL_FIT_SHORT && !ctx->eof) {
+		*res = px_parse_more(in.len + 1);
+		return false;
+	}
+	if (fit < MYSQL_FIT_WEAK && !begins_here) {
+		*res = px_parse_bad(is_request ? "no command begins here"
+					       : "no answer begins here");
+		return false;
+	}
+	d->is_aligned |= is_request;
+	return true;
+}
