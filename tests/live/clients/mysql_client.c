@@ -283,11 +283,7 @@ static void ahead(void)
 	}
 }
 
-/* Payloads of more than a packet has, both ways, and of just as much. */
-/*
- * Only the request is that long: the server reads it in pieces. It writes a long answer at once, of which the kernel side
- * copies the beginning, and where in the rest the next packet begins is not known.
- */
+/* A payload of more than a packet has. */
 static void beyond(size_t size)
 {
 	static const char head[] = "SELECT LENGTH('", tail[] = "')";

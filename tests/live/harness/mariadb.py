@@ -60,6 +60,11 @@ def c_client(server, *words, address=None):
     return Told([path, host, str(port), USER, PASSWORD, DATABASE, server.folder, *words])
 
 
+def cli(server, sql, *options):
+    """The words of mariadb -e SQL."""
+    return [need("mariadb"), "--no-defaults", "-h127.0.0.1", f"-P{server.address[1]}", f"-u{USER}", f"-p{PASSWORD}", *options, "-e", sql, DATABASE]
+
+
 def script(server, name, *words):
     """clients/NAME, which is one of mysql_*."""
     return program(name, "github.com/go-sql-driver/mysql", server.address[0], str(server.address[1]), USER, PASSWORD, DATABASE, *words)
