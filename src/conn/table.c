@@ -351,13 +351,24 @@ static void table_tie(struct px_table *t, struct px_conn *c, const struct px_eve
 	table_end(t, untied);
 }
 
+/*
+ * Was this opening told before? Where accept() is not seen the live source has one stand in for the
+ * first call. A read that finds the end moves nothing, so that the next call is a first one, too; its
+ * event may even come behind that of a reset.
+ */
+static bool table_is_told(const struct px_conn *c, const struct px_abi_event *h)
+{
+	return c->sock_gen == h->sock_gen && !c->bytes[PX_DIR_OUT] && !c->bytes[PX_DIR_IN] &&
+	       c->local_port == h->local_port && c->remote_port == h->remote_port;
+}
+
 void px_table_event(struct px_table *t, const struct px_event *ev)
 {
 	const struct px_abi_event *h = ev->hdr;
 	struct px_conn *c = table_find(t, h->sock_id);
 	struct px_abi_event without, placed;
 	struct px_event hidden, inside;
-	bool is_new = false;
+	bool is_new = false, is_again;
 
 	t->stats.events++;
 	if (h->flags & PX_ABI_F_DGRAM && t->opt.on_event)
@@ -370,8 +381,10 @@ void px_table_event(struct px_table *t, const struct px_event *ev)
 	}
 	if (h->kind == PX_ABI_PROC || h->flags & PX_ABI_F_DGRAM)
 		return; /* datagrams are not joined to streams */
-	if (c && (c->sock_gen != h->sock_gen ||
-		  (h->kind == PX_ABI_OPEN && (c->role != PX_ROLE_UNKNOWN || c->closed)))) {
+	is_again = c && h->kind == PX_ABI_OPEN && (c->role != PX_ROLE_UNKNOWN || c->closed);
+	if (is_again && table_is_told(c, h))
+		return;
+	if (c && (c->sock_gen != h->sock_gen || is_again)) {
 		/* The inode number serves another socket now, or the socket another connection. */
 		c->closed_ns = c->closed ? c->closed_ns : h->ts_ns;
 		c->closed = true;

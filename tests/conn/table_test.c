@@ -118,6 +118,24 @@ START_TEST(a_reset_that_comes_before_the_file_is_no_call)
 }
 END_TEST
 
+/* A server that read the end at once, and said farewell: the other side's reset came in meanwhile. */
+START_TEST(a_reset_within_the_first_call_is_of_the_same_connection)
+{
+	event(PX_ABI_DATA, PX_DIR_IN, 0, PX_BYTES(""));
+	pos[PX_DIR_OUT] += 7;
+	thread = 0;
+	event(PX_ABI_CLOSE, PX_DIR_OUT, PX_ABI_F_RESET, PX_BYTES(""));
+	thread = 5;
+	pos[PX_DIR_OUT] -= 7;
+	event(PX_ABI_OPEN, PX_DIR_OUT, PX_ABI_F_ACCEPT, PX_BYTES(""));
+	event(PX_ABI_DATA, PX_DIR_OUT, PX_ABI_F_START, PX_BYTES("goodbye"));
+	ck_assert_uint_eq(table.stats.conns_seen, 1);
+	px_table_advance(&table, now_ns + 1000 * 1000 * 1000);
+	ck_assert_uint_eq(seen.lost, 0);
+	ck_assert_uint_eq(seen.bytes[PX_DIR_OUT], 7);
+}
+END_TEST
+
 /*
  * A connection that is older than the first event: its third request is all that is seen of three.
  */
@@ -279,6 +297,7 @@ int main(void)
 	tcase_add_loop_test(tc, of_a_file_that_changed_meanwhile_nothing_is_shown, 0,
 			    PX_COUNT(files));
 	tcase_add_test(tc, a_reset_that_comes_before_the_file_is_no_call);
+	tcase_add_test(tc, a_reset_within_the_first_call_is_of_the_same_connection);
 	tcase_add_test(tc, the_first_answer_is_not_taken_for_the_last_request_s);
 	tcase_add_test(tc, the_first_pair_waits_for_proof);
 	tcase_add_test(tc, an_answer_keeps_its_request_across_a_loss);
