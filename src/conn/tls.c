@@ -20,12 +20,19 @@ static void tls_clear(struct px_conn *c, enum px_dir dir, uint32_t count)
 	c->tls_base[dir] = s->end ? (uint32_t)s->end - count : 0;
 }
 
+/* On a connection that is older than the tracer a handshake behind bytes of both sides is another one. */
+static bool tls_is_first(const struct px_conn *c)
+{
+	return c->from_start || !c->bytes[PX_DIR_OUT] || !c->bytes[PX_DIR_IN];
+}
+
 void px_tls_begin(struct px_conn *c, const struct px_abi_event *h)
 {
-	bool is_start = h->flags & PX_ABI_F_START;
 	uint32_t out = 0, in = 0;
+	bool is_start;
 
 	px_order_settle(c);
+	is_start = h->flags & PX_ABI_F_START && tls_is_first(c);
 	c->is_tls = true;
 	px_handshake_move(c);
 	if (h->kind == PX_ABI_TIE) {
