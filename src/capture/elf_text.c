@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "capture/elf_text.h"
 
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
 #define TEXT_FILE_MAX (512ll << 20)
+#define TEXT_NEAR 32	/* bytes before and behind a place in code that belong to it */
+#define TEXT_LIB_SSL 20	/* ERR_LIB_SSL */
 
 #if defined(__x86_64__)
 
@@ -14,7 +17,10 @@ struct text_search {
 	struct px_bytes file;
 	Elf64_Shdr frames;
 	size_t count;
-	uint64_t texts[PX_ELF_TEXTS_MAX];	/* addresses; 0: there is no such text */
+	struct {
+		uint64_t address;	/* 0: there is no such text */
+		uint32_t number;	/* that it comes with; 0: it comes alone */
+	} texts[PX_ELF_TEXTS_MAX];
 	uint64_t *starts;	/* addresses of functions that refer to them */
 	bool is_shared[PX_ELF_TEXTS_MAX];	/* more than one does */
 };
@@ -27,23 +33,25 @@ static int32_t text_number(const struct text_search *s, uint64_t at)
 	return n;
 }
 
-/* The text `name`, between two 0 bytes. */
-static uint64_t text_find(const struct text_search *s, const char *name)
+/* The text `name`, of that length, between two 0 bytes; or what ends with it, if is_end. */
+static uint64_t text_find(const struct text_search *s, const char *name, size_t len, bool is_end)
 {
-	char whole[64];
-	size_t len = strlen(name) + 2;
+	char whole[64] = { 0 };
 	const char *found;
 
-	if (len > sizeof(whole))
+	if (len + 2 > sizeof(whole))
 		return 0;
-	whole[0] = '\0';
-	memcpy(whole + 1, name, len - 1);
-	found = memmem(s->file.ptr, s->file.len, whole, len);
+	memcpy(whole + 1, name, len);
+	found = is_end ? memmem(s->file.ptr, s->file.len, whole + 1, len + 1)
+		       : memmem(s->file.ptr, s->file.len, whole, len + 2);
 	if (!found)
 		return 0;
+	found += !is_end;
+	while (found > s->file.ptr && found[-1])
+		found--;
 	for (size_t i = 0; i < s->e->load_count; i++) {
 		const Elf64_Phdr *p = &s->e->loads[i];
-		uint64_t at = (uint64_t)(found + 1 - s->file.ptr);
+		uint64_t at = (uint64_t)(found - s->file.ptr);
 
 		if (at >= p->p_offset && at - p->p_offset < p->p_filesz)
 			return at - p->p_offset + p->p_vaddr;
@@ -87,6 +95,20 @@ static uint64_t text_loaded(const struct text_search *s, uint64_t at, uint64_t a
 	return 0;
 }
 
+/*
+ * OpenSSL 1.1 calls ERR_put_error(ERR_LIB_SSL, number, why, file, line): instructions that load these are
+ * next to one another, in any order.
+ */
+static bool text_has_number(const struct text_search *s, uint64_t at, uint32_t number)
+{
+	unsigned char first[] = { 0xbf, TEXT_LIB_SSL, 0, 0, 0 }, second[] = { 0xbe, 0, 0, 0, 0 };
+	const char *near = s->file.ptr + at - TEXT_NEAR;
+
+	memcpy(second + 1, &number, sizeof(number));	/* mov $number, %esi; and to %edi */
+	return memmem(near, 2 * TEXT_NEAR, first, sizeof(first)) &&
+	       memmem(near, 2 * TEXT_NEAR, second, sizeof(second));
+}
+
 static void text_refers(struct text_search *s, size_t i, uint64_t address)
 {
 	uint64_t start = text_function(s, address);
@@ -101,11 +123,13 @@ static void text_search_code(struct text_search *s, const Elf64_Phdr *p)
 	if (!(p->p_flags & PF_X) || p->p_offset > s->file.len ||
 	    p->p_filesz > s->file.len - p->p_offset)
 		return;
-	for (uint64_t at = 3; at + 4 <= p->p_filesz; at++) {
+	for (uint64_t at = TEXT_NEAR; at + TEXT_NEAR <= p->p_filesz; at++) {
 		uint64_t loaded = text_loaded(s, p->p_offset + at, p->p_vaddr + at);
 
 		for (size_t i = 0; loaded && i < s->count; i++)
-			if (loaded == s->texts[i])
+			if (loaded == s->texts[i].address &&
+			    (!s->texts[i].number ||
+			     text_has_number(s, p->p_offset + at, s->texts[i].number)))
 				text_refers(s, i, p->p_vaddr + at);
 	}
 }
@@ -126,9 +150,13 @@ void px_elf_by_text(const struct px_elf *e, const char *const *names, size_t cou
 	if (file == MAP_FAILED)
 		return;
 	s.file = px_bytes_of(file, (size_t)st.st_size);
-	for (size_t i = 0; i < count; i++)
-		s.texts[i] = text_find(&s, names[i]);
-	for (size_t i = 0; i < e->load_count && s.texts[0]; i++)
+	for (size_t i = 0; i < count; i++) {
+		size_t len = strcspn(names[i], ":");
+
+		s.texts[i].number = names[i][len] ? (uint32_t)strtoul(names[i] + len + 1, NULL, 10) : 0;
+		s.texts[i].address = text_find(&s, names[i], len, s.texts[i].number != 0);
+	}
+	for (size_t i = 0; i < e->load_count && s.texts[0].address; i++)
 		text_search_code(&s, &e->loads[i]);
 	munmap(file, (size_t)st.st_size);
 	for (size_t i = 0; i < count; i++)

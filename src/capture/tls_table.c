@@ -51,6 +51,10 @@ const struct px_tls_library px_tls_libraries[] = {
 	{ PX_TLS_OPENSSL, "OpenSSL without symbols", NULL, true, NULL, {
 		IN_AT("ssl_read_internal"), OUT_AT("ssl_write_internal"), SILENT("SSL_peek"),
 		OUT_FILE("SSL_sendfile"), BEGINS("SSL_do_handshake") } },
+	/* The same functions in 1.1.1, which has numbers for them: SSL_F_SSL_READ_INTERNAL and so on. */
+	{ PX_TLS_OPENSSL, "OpenSSL 1.1 without symbols", NULL, true, NULL, {
+		IN_AT("ssl/ssl_lib.c:523"), OUT_AT("ssl/ssl_lib.c:524"), SILENT("ssl/ssl_lib.c:522"),
+		BEGINS("ssl/ssl_lib.c:180") } },
 	{ 0 },
 };
 /* clang-format on */

@@ -26,7 +26,7 @@ struct px_tls_library {
 	enum px_abi_tls_lib lib;
 	const char *name;	/* for people */
 	const char *soname;	/* how its file begins, to find it before anybody uses it; NULL: no library of its own */
-	bool by_text;	/* its functions are found by the texts of their names: px_elf_by_text() */
+	bool by_text;	/* its functions are found by what their messages of errors name: px_elf_by_text() */
 	const char *mark;	/* only this library has a function of that name; NULL: the first of functions tells */
 	struct px_tls_function functions[PX_TLS_FUNCTIONS_MAX];	/* ended by one without a name */
 };
