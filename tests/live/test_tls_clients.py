@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """TLS clients: programs and languages that ask. What their server tells is the truth."""
+import glob
 import os
 import shlex
 import shutil
@@ -9,7 +10,7 @@ import time
 
 from harness import clients, tls
 from harness.registry import live
-from harness.servers import LIVE, PYTHON, RawServer, need, nss_binary, openssl_binary
+from harness.servers import LIVE, PYTHON, RawServer, Skip, need, node_with_library, nss_binary, openssl_binary
 from harness.tracer import Tracer
 from test_tls import MANY, are_plain
 
@@ -43,10 +44,18 @@ def wget(port, authority):
                            *(f"{base}/bytes/{i * 9000}?i={i}" for i in range(MANY)), f"{base}/bytes/5000000"])
 
 
-def piped(*argv):
-    """A program that sends what it reads: requests, the last of which has the connection closed."""
-    def request(op, url, body="", headers=""):
-        return f"{op} {url} HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n{headers}\r\n{body}"
+def request(op, url, body="", headers=""):
+    return f"{op} {url} HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n{headers}\r\n{body}"
+
+
+def senders(port, authority):
+    """Programs that send what they read, by their libraries."""
+    return {"openssl": [need("openssl"), "s_client", "-quiet", "-CAfile", authority, "-connect", f"127.0.0.1:{port}"],
+            "gnutls": [need("gnutls-cli"), "--x509cafile", authority, "-p", str(port), "localhost"]}
+
+
+def piped(argv):
+    """Such a program with requests, the last of which has the connection closed."""
     texts = [request("GET", f"/bytes/{i * 100}?piped={i}") for i in range(MANY)]
     texts += [request("GET", "/bytes/5000000?piped"), request("POST", "/echo?piped", "a line\n" * 715_000),
               request("GET", "/close/9000?b", headers="Connection: close\r\n")]
@@ -62,10 +71,9 @@ def reader(argv, asks):
     return client
 
 
-def openssl_client(server, is_static, argv=()):
-    """argv: how it is run, or another file of the same program."""
-    program = [] if is_static and argv else [openssl_binary(is_static)]
-    return reader([*argv, *program, str(server.address[1])], ASKS + LARGE)
+def openssl_client(server, *argv, asks=tuple(ASKS + LARGE)):
+    """argv: the program, and how it is run."""
+    return reader([*argv, str(server.address[1])], asks)
 
 
 def started(t, server, client):
@@ -84,19 +92,23 @@ def told(server):
     return [ex.seen_as("client") for ex in server.account() if not ex.url.endswith("?before")]
 
 
-def asked(t, server, old, new, args=()):
-    """Trace these clients, some of which have a connection already; each of new is with the name of its library."""
-    for client, _ in old:
-        started(t, server, client)
-    for client, _ in new:
-        t.stops.append(client.stop)
-    every = [*old, *new]
-    with t.trace([client.pid for client, _ in every], "-f", *args) as tracer:
+def traced(t, server, every, *args):
+    """Trace clients, each with the name of its library, until they have ended."""
+    with t.trace([client.pid for client, _ in every], *args) as tracer:
         for client, _ in every:
             client.go()
         tracer.process.wait(10)
     t.check(told(server), tracer)
     are_plain(t, tracer, *{library for _, library in every})
+
+
+def asked(t, server, old, new):
+    """Trace these clients, some of which have a connection already; each is with the name of its library."""
+    for client, _ in old:
+        started(t, server, client)
+    for client, _ in new:
+        t.stops.append(client.stop)
+    traced(t, server, [*old, *new], "-f")
 
 
 @live()
@@ -112,15 +124,14 @@ def tls_clients(t):
     asked(t, server, old=[
         (clients.script("client.py", "localhost", port, ASKS + CHUNKED + LARGE, authority), "openssl"),
         (clients.script("requesting.py", "localhost", port, ASKS + LARGE, authority), "openssl"),
-        (openssl_client(server, False), "openssl"),
+        (openssl_client(server, openssl_binary()), "openssl"),
         (reader([nss_binary(), str(port)], ASKS + LARGE), "nss"),
     ], new=[
         (clients.script("client.py", "localhost", port, ASKS[:4], authority), "openssl"),
         (curl(t.folder, port, authority), "openssl"),
         (curl_parallel(port, authority), "openssl"),
-        (piped(need("openssl"), "s_client", "-quiet", "-CAfile", authority, "-connect", f"127.0.0.1:{port}"), "openssl"),
         (wget(port, authority), "gnutls"),
-        (piped(need("gnutls-cli"), "--x509cafile", authority, "-p", str(port), "localhost"), "gnutls"),
+        *((piped(argv), library) for library, argv in senders(port, authority).items()),
     ])
 
 
@@ -140,10 +151,9 @@ def tls_built_in(t):
     """programs with their library built in, found when they run: one with OpenSSL in its table of symbols, and node"""
     pem, authority = tls.certificate(t.folder)
     server = t.start(RawServer(t.folder, pem=pem))
-    shared = subprocess.run([need("node"), "-p", "process.config.variables.node_shared_openssl"], capture_output=True, text=True, check=True)
-    every = [(openssl_client(server, True), "openssl-static"),
+    every = [(openssl_client(server, openssl_binary("static")), "openssl-static"),
              (clients.script("client.js", "localhost", server.address[1], ASKS + SAME + LARGE, authority),
-              None if shared.stdout == "true\n" else "/node")]
+              node_with_library())]
     for client, _ in every:
         t.stops.append(client.stop)
     with t.trace([client.pid for client, _ in every], "-f", "--debug") as tracer:
@@ -158,24 +168,44 @@ def tls_built_in(t):
     are_plain(t, tracer)
 
 
+def stripped(folder, kind):
+    """openssl_binary() of this kind without symbols, in a file that may be deleted."""
+    file = f"{folder}/stripped-{kind}"
+    subprocess.run([need("strip"), "-o", file, openssl_binary(kind)], check=True)
+    return file
+
+
+def own_root(folder, program):
+    """A folder as of a container, with this program and copies of its libraries."""
+    lines = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout.split()
+    for path in (program, *(word for word in lines if word.startswith("/"))):
+        os.makedirs(f"{folder}{os.path.dirname(path)}", exist_ok=True)
+        shutil.copy(path, f"{folder}{path}")
+    return folder
+
+
 @live()
 def tls_found(t):
-    """a program with OpenSSL linked into it and no symbols; a library under another name whose file is deleted"""
+    """
+    OpenSSL 3 and 1.1 linked into programs that have no symbols; a library under another name; the files of these are deleted; libraries in
+    a container's own files; BoringSSL
+    """
     server = t.start(RawServer(t.folder, pem=tls.certificate(t.folder)[0]))
-    stripped, copy = f"{t.folder}/stripped", f"{t.folder}/other"
-    subprocess.run([need("strip"), "-o", stripped, openssl_binary(True)], check=True)
-    running = [openssl_client(server, True, [stripped]), openssl_client(server, False, ["env", f"LD_PRELOAD={copy}"])]
+    program, other = openssl_binary(), f"{t.folder}/other"
     with open(f"/proc/{os.getpid()}/maps") as maps:  # this Python uses the library, too
-        shutil.copy(next(line.split()[5] for line in maps if "libssl.so" in line), copy)
-    for client, file in zip(running, (stripped, copy)):
+        shutil.copy(next(line.split()[5] for line in maps if "libssl.so" in line), other)
+    programs = [("openssl", stripped(t.folder, "static")), ("openssl", "env", f"LD_PRELOAD={other}", program),
+                ("openssl", "chroot", own_root(f"{t.folder}/root", program), program), ("boringssl", openssl_binary("boringssl"))]
+    try:
+        programs += [("openssl", openssl_binary("1.1")), ("openssl", stripped(t.folder, "1.1-static"))]
+    except Skip as why:
+        t.note(str(why))
+    every = [(openssl_client(server, *argv, asks=ASKS[:8]), library) for library, *argv in programs]
+    for client, _ in every:
         started(t, server, client)
+    for file in (other, *glob.glob(f"{t.folder}/stripped-*")):
         os.unlink(file)
-    with t.trace([client.pid for client in running]) as tracer:
-        for client in running:
-            client.go()
-        tracer.process.wait(10)
-    t.check(told(server), tracer)
-    are_plain(t, tracer)
+    traced(t, server, every)
 
 
 @live()
@@ -288,7 +318,10 @@ def tls_no_socket(t):
 
 @live()
 def tls_command(t):
-    """commands under trace, one of which has many children: the probes are there before their first byte"""
+    """
+    commands under trace, one of which has many children: the probes are there before their first byte; into a file that nobody uses yet
+    by --libssl
+    """
     pem, authority = tls.certificate(t.folder)
     server = t.start(RawServer(t.folder, pem=pem))
     port, base = server.address[1], f"https://localhost:{server.address[1]}"
@@ -299,13 +332,15 @@ def tls_command(t):
                 shlex.join([need("wget"), "-q4", "--ca-certificate", authority, "-O/dev/null", f"{base}/bytes/200?wget"])]
     for argv in ([PYTHON, f"{LIVE}/clients/requesting.py", "localhost", str(port), authority],
                  [PYTHON, f"{LIVE}/clients/asynchronous.py", "127.0.0.1", str(port), authority, "1", "0.5", "aiohttp"],
-                 [nss_binary(), str(port)], [openssl_binary(False), str(port)]):
+                 [nss_binary(), str(port)], [openssl_binary(), str(port)], [openssl_binary("static"), str(port)]):
         children.append(f"printf 'begin\\nGET /bytes/200 0\\nPOST /echo?same 900\\n' | {shlex.join(argv)}")
-    for argv in ([*fetch, f"{base}/bytes/100?curl"], ["sh", "-c", "; ".join(children)], [PYTHON, "-c", code],
+    last = request("GET", "/close/900", headers="Connection: close\r\n")
+    children += [f"printf '%s' {shlex.quote(last)} | {shlex.join(argv)}" for argv in senders(port, authority).values()]
+    for argv in ([*fetch, f"{base}/bytes/100?curl"], ["sh", "-c", "; ".join(["exec >/dev/null", *children, "true"])], [PYTHON, "-c", code],
                  [need("node"), "-e", f"require('https').get('{base}/bytes/400?node', {{ca: require('fs').readFileSync("
                   f"'{authority}')}}, r => r.resume())"]):
         before = len(server.account())
-        tracer = Tracer(None, "-o-", "--", *argv, probe=t.probe)
+        tracer = Tracer(None, "-o-", "--libssl", openssl_binary("static"), "--", *argv, probe=t.probe)
         tracer.process.wait(20)
         tracer.stop()
         t.check([ex.seen_as("client") for ex in server.account()[before:]], tracer)

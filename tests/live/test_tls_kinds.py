@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """TLS: libraries that are less usual, and programs that use the usual ones in other ways. All at once, by one tracer."""
+import contextlib
 import os
+import shlex
+import signal
 
 from harness import tls
 from harness.raw import Client
 from harness.registry import live
-from harness.servers import Server, children_of, free_port, need, secure_server
+from harness.servers import (GO_VARIANTS, Nginx, RawServer, Server, async_server, children_of, free_port, go_server, go_tools, need,
+                             node_server, node_with_library, prepared, secure_server)
 from test_tls import at_once
 
-KINDS = [("wolfssl", "threads"), ("mbedtls", "threads"), ("openssl", "handed"), ("openssl", "forked"), ("openssl", "bio")]
+KINDS = [("wolfssl", "threads"), ("mbedtls", "threads"), ("boringssl", "threads"), ("openssl", "handed"), ("openssl", "forked"),
+         ("openssl", "bio"), ("openssl", "again")]
 
 
 def page_servers(folder, pem):
@@ -71,9 +76,9 @@ def fetch(server, library, old, context):
 @live()
 def tls_kinds(t):
     """
-    wolfSSL, Mbed TLS; a socket that one thread accepts, another shakes hands on and a third one serves; processes that accept from one
-    socket, whose contexts have equal addresses; TLS as a layer among OpenSSL's BIOs, by a program of ours and openssl s_server -WWW;
-    gnutls-serv
+    wolfSSL, Mbed TLS, BoringSSL; a socket that one thread accepts, another shakes hands on and a third one serves; processes that accept
+    from one socket, whose contexts have equal addresses; TLS as a layer among OpenSSL's BIOs, by a program of ours and openssl
+    s_server -WWW; another handshake before each answer; gnutls-serv
     """
     pem, authority = tls.certificate(t.folder)
     context = tls.context(authority)
@@ -98,3 +103,54 @@ def tls_kinds(t):
         seen = {(rec["tls"], rec.get("tls_lib"), rec["proto"]) for rec in mine}
         t.expect(seen == {(True, library, "http")}, f"records are {seen}")
     t.expect(tracer.read()[-1]["not_understood"] == 0, "something was not understood")
+
+
+def every_server(folder, pem):
+    """Servers of all kinds, not started yet, each with the name of its library and what to ask it for."""
+    with prepared() as servers:
+        RawServer(folder, pem=pem)
+        node_server(folder, pem)
+        async_server(folder, pem)
+        Nginx(folder, pem=pem)
+        made = [("openssl", f"/bytes/100?{n}") for n in range(3)] + [("openssl", "/small")]
+        for library, mode in KINDS:
+            secure_server(pem, library, mode)
+            made.append((library, f"/bytes/100?{mode}"))
+        for go in go_tools().values():
+            for variant in GO_VARIANTS:
+                go_server(folder, pem=pem, variant=variant, go=go)
+                made.append(("go", f"/bytes/100?{variant}"))
+        made += [(library, "/file") for library, _ in page_servers(folder, pem)]
+    return [(server, *what) for server, what in zip(servers, made)]
+
+
+@live()
+def tls_served(t):
+    """servers of all kinds as children of a command under trace; what the dynamic linker does not know of when it has been found"""
+    pem, authority = tls.certificate(t.folder)
+    context, servers, node, expected = tls.context(authority), every_server(t.folder, pem), node_with_library(), {}
+    lines = [f"(cd {server.cwd or t.folder}; exec {shlex.join(server.argv)}) & echo $! >>{t.folder}/pids" for server, *_ in servers]
+    layers = next(server.argv[0] for server, *_ in servers if server.argv[-1] == "bio")
+    tracer = t.trace(None, "--debug", "-o-", "--libssl", layers, "--", "sh", "-c", "\n".join([*lines, "wait"]))
+
+    def end():
+        with open(f"{t.folder}/pids") as file:
+            for pid in file:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGTERM)
+    t.stops.append(end)
+    tracer.wait_live()
+    for server, library, url in servers:
+        server.wait_ready()
+        if library in ("go", "boringssl") or server.argv[0] == node:
+            tracer.await_text(f"TLS: .*{'BoringSSL' if library == 'boringssl' else server.argv[0]}", r"TLS: \d+ probes")
+        with Client(server.address, t.account, context) as client:
+            for _ in range(1 if url == "/file" else 2):
+                client.ask("GET", url)
+        expected[server.address[1]] = library
+    end()
+    tracer.process.wait(20)
+    tracer.stop()
+    t.check([ex.seen_as("server") for ex in t.account], tracer)
+    seen = {rec["local_port"]: rec.get("tls_lib") for rec in tracer.messages()}
+    t.expect(seen == expected, f"libraries are {seen}, not {expected}")

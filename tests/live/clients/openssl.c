@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * openssl PORT: waits for a line on stdin, then asks for the URLs on the following lines ("METHOD PATH SIZE") on one connection
- * to 127.0.0.1. Its socket does not block, so calls are made again and again until they succeed; it looks at answers
- * before it takes them, and takes them on another thread than the one that asks.
+ * openssl PORT: waits for a line on stdin, then asks for the URLs on the following lines ("METHOD
+ * PATH SIZE") on one connection to 127.0.0.1. Its socket does not block, so calls are made again
+ * and again until they succeed; it looks at answers before it takes them, and takes them on another
+ * thread than the one that asks.
  */
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -18,6 +19,16 @@
 #include <unistd.h>
 
 static int fd;
+
+#ifdef OPENSSL_IS_BORINGSSL
+static int SSL_write_ex(SSL *ssl, const void *text, size_t size, size_t *done)
+{
+	int result = SSL_write(ssl, text, (int)size);
+
+	*done = result > 0 ? (size_t)result : 0;
+	return result > 0 ? 1 : result;
+}
+#endif
 
 static void await(SSL *ssl, int result)
 {
@@ -88,7 +99,8 @@ int main(int argc, char **argv)
 	to.sin_port = htons((unsigned short)atoi(argv[1]));
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	fd = socket(AF_INET, SOCK_STREAM, 0);
-	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
+	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0 ||
+	    fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
 		return 1;
 	SSL_set_fd(ssl, fd);
 	while ((result = SSL_connect(ssl)) <= 0)
@@ -98,7 +110,9 @@ int main(int argc, char **argv)
 
 		if (sscanf(line, "%15s %255s %d", op, path, &size) != 3)
 			break;
-		snprintf(text, sizeof(text), "%s %s HTTP/1.1\r\nHost: live.test\r\nContent-Length: %d\r\n\r\n", op, path, size);
+		snprintf(text, sizeof(text),
+			 "%s %s HTTP/1.1\r\nHost: live.test\r\nContent-Length: %d\r\n\r\n", op,
+			 path, size);
 		body = malloc((size_t)size + 1);
 		memset(body, 'o', (size_t)size + 1);
 		put(ssl, text, strlen(text));

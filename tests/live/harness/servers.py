@@ -55,8 +55,14 @@ def children_of(pid):
 class Server:
     """A server process. address is what a client connects to, pids what to trace."""
 
+    prepared = None  # of the function with that name: its list
+    process = None
+
     def __init__(self, argv, address, cwd=None):
-        self.address = address
+        self.address, self.argv, self.cwd = address, argv, cwd
+        if Server.prepared is not None:
+            Server.prepared.append(self)
+            return
         self.process = subprocess.Popen(argv, cwd=cwd, stdin=subprocess.DEVNULL, start_new_session=True)
         self.wait_ready()
 
@@ -77,8 +83,8 @@ class Server:
                 connected(self.address, 1).close()
                 return
             except OSError:
-                if self.process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError(f"server did not start: {self.process.args}") from None
+                if self.process and not self.alive() or time.monotonic() > deadline:
+                    raise RuntimeError(f"server did not start: {self.argv}") from None
                 time.sleep(0.02)
 
     def alive(self):
@@ -92,6 +98,16 @@ class Server:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+
+
+@contextlib.contextmanager
+def prepared():
+    """The list of the servers that are made inside: somebody else starts them, by argv and cwd, and ends them."""
+    Server.prepared = servers = []
+    try:
+        yield servers
+    finally:
+        Server.prepared = None
 
 
 class RawServer(Server):
@@ -156,7 +172,7 @@ class Nginx(Server):
 
     def wait_ready(self):
         super().wait_ready()
-        while not children_of(self.process.pid):  # it listens before it has a worker
+        while self.process and not children_of(self.process.pid):  # it listens before it has a worker
             time.sleep(0.005)
 
     @property
@@ -177,6 +193,13 @@ def python_server(_folder):
 def unknown_server(_folder):
     port = free_port()
     return Server([PYTHON, f"{LIVE}/servers/unknown.py", str(port)], ("127.0.0.1", port))
+
+
+def node_with_library():
+    """The node of this host if it has OpenSSL built in (Debian's has not)."""
+    path = need("node")
+    shared = subprocess.run([path, "-p", "process.config.variables.node_shared_openssl"], capture_output=True, text=True, check=True)
+    return None if shared.stdout == "true\n" else path
 
 
 def node_server(_folder, *args):
@@ -263,13 +286,22 @@ def c_binary(name, source, *flags):
     return binary
 
 
-def openssl_binary(is_static):
-    name = "openssl-static" if is_static else "openssl-shared"
+def library_flags(include, folder):
+    return [f"-I{include}", f"-L{folder}", f"-Wl,-rpath,{folder}"]
+
+
+BORINGSSL = library_flags("/usr/include/android", "/usr/lib/x86_64-linux-gnu/android")
+OPENSSL_1_1 = [*library_flags("/opt/openssl-1.1/usr/include", "/opt/openssl-1.1/usr/lib/x86_64-linux-gnu"),
+               "-I/opt/openssl-1.1/usr/include/x86_64-linux-gnu"]  # tests/setup
+OPENSSL_KINDS = {"shared": [], "static": ["-static"], "1.1": OPENSSL_1_1, "1.1-static": ["-static", *OPENSSL_1_1], "boringssl": BORINGSSL}
+
+
+def openssl_binary(kind="shared"):
+    """clients/openssl.c with one of the libraries of this interface."""
     try:
-        return c_binary(name, f"{LIVE}/clients/openssl.c", *(["-static"] if is_static else []), "-lssl", "-lcrypto", "-pthread",
-                        "-ldl", "-w")
+        return c_binary(f"openssl-{kind}", f"{LIVE}/clients/openssl.c", *OPENSSL_KINDS[kind], "-lssl", "-lcrypto", "-pthread", "-ldl", "-w")
     except subprocess.CalledProcessError:
-        raise Skip("no libssl-dev here") from None
+        raise Skip(f"no library of the kind {kind} here: see tests/setup") from None
 
 
 def nss_binary():
@@ -281,6 +313,7 @@ def nss_binary():
 
 SECURE_FLAGS = {
     "openssl": ["-lssl", "-lcrypto"],
+    "boringssl": [*BORINGSSL, "-lssl", "-lcrypto"],
     "wolfssl": ["-DUSE_WOLFSSL", "-lwolfssl"],
     "mbedtls": ["-DUSE_MBEDTLS", "-lmbedtls", "-lmbedx509", "-lmbedcrypto"],
 }

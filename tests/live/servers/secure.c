@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * secure PORT PEM MODE: an HTTP/1.1 server on 127.0.0.1 over the library that it was compiled for
- * (-DUSE_WOLFSSL, -DUSE_MBEDTLS, else OpenSSL). /bytes/N is answered by N bytes, anything else by the
- * size of the request's body. PEM has a key and its certificate. MODE:
+ * (-DUSE_WOLFSSL, -DUSE_MBEDTLS, else OpenSSL or BoringSSL). /bytes/N is answered by N bytes,
+ * anything else by the size of the request's body. PEM has a key and its certificate. MODE:
  *	threads	a thread for each connection
  *	handed	one thread accepts, another does the handshake, and a third one serves: all connections
  *	forked	three processes, which accept from the same socket
  *	bio	as threads, by OpenSSL's filter BIO: BIO_read() and BIO_write() on top of it
+ *	again	as threads; OpenSSL shakes hands again before each answer, by TLS 1.2
  */
 #include <arpa/inet.h>
 #include <pthread.h>
@@ -30,7 +31,8 @@ static int secure_read(struct peer *p, char *buf, int size);
 static int secure_write(struct peer *p, const char *buf, int size);
 static void secure_end(struct peer *p);
 
-static bool uses_bio;
+static bool uses_bio, shakes_again;
+static void (*before_answer)(struct peer *p);
 
 static void die(const char *what)
 {
@@ -120,9 +122,10 @@ static void secure_init(const char *pem)
 	mbedtls_x509_crt_init(&certificate);
 	mbedtls_pk_init(&key);
 	if (mbedtls_ctr_drbg_seed(&random_bytes, mbedtls_entropy_func, &entropy, NULL, 0) ||
-	    mbedtls_x509_crt_parse_file(&certificate, pem) || mbedtls_pk_parse_keyfile(&key, pem, NULL) ||
-	    mbedtls_ssl_config_defaults(&config, MBEDTLS_SSL_IS_SERVER, MBEDTLS_SSL_TRANSPORT_STREAM,
-					MBEDTLS_SSL_PRESET_DEFAULT) ||
+	    mbedtls_x509_crt_parse_file(&certificate, pem) ||
+	    mbedtls_pk_parse_keyfile(&key, pem, NULL) ||
+	    mbedtls_ssl_config_defaults(&config, MBEDTLS_SSL_IS_SERVER,
+					MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT) ||
 	    mbedtls_ssl_conf_own_cert(&config, &certificate, &key))
 		die("certificate");
 	mbedtls_ssl_conf_rng(&config, locked_random, &random_bytes);
@@ -174,12 +177,38 @@ struct peer {
 	BIO *bio;
 };
 
+#ifndef OPENSSL_IS_BORINGSSL
+/*
+ * Ask for a handshake and wait for its end; what is read meanwhile is no plaintext, for the peer
+ * waits as well.
+ */
+static void shake_again(struct peer *p)
+{
+	long count = SSL_num_renegotiations(p->ssl);
+	char none;
+
+	SSL_clear_mode(p->ssl, SSL_MODE_AUTO_RETRY);	/* else the read goes on until there is plaintext */
+	SSL_renegotiate(p->ssl);
+	SSL_do_handshake(p->ssl);
+	while (SSL_num_renegotiations(p->ssl) == count || SSL_in_init(p->ssl))
+		if (SSL_get_error(p->ssl, SSL_peek(p->ssl, &none, 1)) != SSL_ERROR_WANT_READ)
+			die("no second handshake");
+	SSL_set_mode(p->ssl, SSL_MODE_AUTO_RETRY);
+}
+#endif
+
 static void secure_init(const char *pem)
 {
 	all = SSL_CTX_new(TLS_server_method());
 	if (!all || SSL_CTX_use_certificate_chain_file(all, pem) != 1 ||
 	    SSL_CTX_use_PrivateKey_file(all, pem, SSL_FILETYPE_PEM) != 1)
 		die("certificate");
+#ifndef OPENSSL_IS_BORINGSSL
+	if (shakes_again) {
+		SSL_CTX_set_max_proto_version(all, TLS1_2_VERSION);
+		before_answer = shake_again;
+	}
+#endif
 }
 
 static struct peer *secure_accept(int fd)
@@ -190,12 +219,14 @@ static struct peer *secure_accept(int fd)
 		return NULL;
 	p->ssl = SSL_new(all);
 	SSL_set_fd(p->ssl, fd);
+#ifndef OPENSSL_IS_BORINGSSL
 	if (uses_bio) {
 		SSL_set_accept_state(p->ssl);
 		p->bio = BIO_new(BIO_f_ssl());
 		BIO_set_ssl(p->bio, p->ssl, BIO_CLOSE);
 		return p;	/* the first read does the handshake */
 	}
+#endif
 	if (SSL_accept(p->ssl) == 1)
 		return p;
 	SSL_free(p->ssl);
@@ -259,13 +290,15 @@ static int exchange(struct peer *p, char *buf, int size)
 	left = total - (have - (long)(end + 4 - buf));
 	if (sscanf(buf, "%*s /bytes/%ld", &answer) != 1)
 		answer = -1;
-	method = buf[0];
+	method = (unsigned char)buf[0];
 	while (left > 0) {
 		n = secure_read(p, buf, left < size ? (int)left : size);
 		if (n <= 0)
 			return -1;
 		left -= n;
 	}
+	if (before_answer)
+		before_answer(p);
 	len = answer < 0 ? snprintf(body, sizeof(body), "%ld", total) : 0;
 	n = snprintf(head, sizeof(head), "HTTP/1.1 200 Fine\r\nContent-Length: %ld\r\n\r\n%s",
 		     answer < 0 ? (long)len : answer, answer < 0 && method != 'H' ? body : "");
@@ -345,6 +378,7 @@ int main(int argc, char **argv)
 		return 2;
 	signal(SIGPIPE, SIG_IGN);
 	uses_bio = strcmp(argv[3], "bio") == 0;
+	shakes_again = strcmp(argv[3], "again") == 0;
 	is_handed = strcmp(argv[3], "handed") == 0;
 	secure_init(argv[2]);
 	at.sin_port = htons((unsigned short)atoi(argv[1]));
