@@ -24,6 +24,7 @@ enum out_kind {
 #define OUT_CAP_FIRST ((size_t)64 << 10)
 #define OUT_CAP_KEPT ((size_t)1 << 20)	/* a ring that grew beyond this is given back when it is empty */
 #define OUT_BLOCK ((size_t)64 << 10)	/* what files get at a time, and a pipe holds */
+#define OUT_FILE_MS 1000		/* but no later than this */
 
 /*
  * POLLOUT on a pipe promises PIPE_BUF bytes of room; on a terminal some, and a line discipline that
@@ -42,10 +43,19 @@ struct px_out {
 	char *ring;
 	size_t cap, head, len;
 	size_t queue_max;
+	int64_t flushed_ms;	/* OUT_FILE: when it was last written because of the time */
 	struct px_out_stats stats;
 	char *name;
 	char message[256];
 };
+
+static int64_t out_now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
 
 static void out_choose(struct px_out *out, mode_t mode)
 {
@@ -76,6 +86,7 @@ int px_out_new(struct px_out **result, int fd, const char *name, size_t queue_ma
 	out->fd = fd;
 	out->own_fd = -1;
 	out->queue_max = queue_max;
+	out->flushed_ms = out_now_ms();
 	out->name = strdup(name);
 	if (!out->name) {
 		px_out_free(out);
@@ -261,9 +272,17 @@ void px_out_drop(struct px_out *out)
 
 int px_out_flush(struct px_out *out)
 {
+	int64_t now_ms;
+
 	if (out->error)
 		return out->error;
-	return out->kind == OUT_FILE ? 0 : out_write(out);
+	if (out->kind == OUT_FILE && out->len > 0) {
+		now_ms = out_now_ms();
+		if (now_ms - out->flushed_ms < OUT_FILE_MS)
+			return 0;
+		out->flushed_ms = now_ms;
+	}
+	return out_write(out);
 }
 
 int px_out_fd_wants_write(const struct px_out *out)
@@ -276,14 +295,6 @@ int px_out_fd_wants_write(const struct px_out *out)
 size_t px_out_pending(const struct px_out *out)
 {
 	return out->len;
-}
-
-static int64_t out_now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
 /*

@@ -5,7 +5,7 @@
  * Draining events must not wait for who reads the output. So a descriptor that can make a writer
  * wait (pipe, terminal, socket) is only written to as far as it takes bytes at once; what it does
  * not take stays in the queue, and when the queue is full whole records are dropped and counted. A
- * descriptor for whose readers nobody waits (a file) is written in blocks.
+ * descriptor for whose readers nobody waits (a file) is written in blocks, and once a second.
  *
  * O_NONBLOCK is never set on the descriptor that was handed in: it belongs to the open file
  * description, which the shell and the other end of `2>&1` share. A pipe or terminal is opened anew
@@ -52,8 +52,8 @@ int px_out_record(struct px_out *out, struct px_bytes record);
 void px_out_drop(struct px_out *out);
 
 /*
- * A batch is over: write what goes without waiting. Files are left alone, they get blocks. Returns
- * as px_out_record().
+ * A batch is over: write what goes without waiting. Files are left alone unless the last time was a
+ * second ago: they get blocks. Returns as px_out_record().
  */
 int px_out_flush(struct px_out *out);
 

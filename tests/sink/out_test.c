@@ -245,6 +245,25 @@ START_TEST(file_gets_blocks)
 }
 END_TEST
 
+/* Somebody follows it: what there is, is there a second later. */
+START_TEST(file_is_written_each_second)
+{
+	int fd = memfd_create("file", 0);
+
+	ck_assert_int_eq(px_out_new(&out, fd, "file", QUEUE), 0);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(px_out_record(out, numbered(i)), 0);
+		ck_assert_int_eq(px_out_flush(out), 0);
+		ck_assert_int_eq(lseek(fd, 0, SEEK_END), i * RECORD);
+		usleep(1100 * 1000);
+		ck_assert_int_eq(px_out_flush(out), 0);
+		ck_assert_int_eq(lseek(fd, 0, SEEK_END), (i + 1) * RECORD);
+	}
+	px_out_free(out);
+	close(fd);
+}
+END_TEST
+
 START_TEST(disk_is_full)
 {
 	int fd = open("/dev/full", O_WRONLY | O_CLOEXEC), err = 0;
@@ -360,6 +379,7 @@ int main(void)
 	tcase_add_loop_test(tc, reader_is_gone, 0, PX_COUNT(kind_names));
 	tcase_add_test(tc, reader_was_gone_before);
 	tcase_add_test(tc, file_gets_blocks);
+	tcase_add_test(tc, file_is_written_each_second);
 	tcase_add_test(tc, disk_is_full);
 	tcase_add_test(tc, no_descriptor);
 	tcase_add_test(tc, record_longer_than_the_queue);
