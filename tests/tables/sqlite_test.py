@@ -233,6 +233,18 @@ def command_line(program, tape, folder):
     check(json.loads(out.splitlines()[-1]) == {"n": 8}, f"summary records are rows: {out[-80:]}")
 
 
+def names(program, tape):
+    """host() says what the hosts file does."""
+    found = {}
+    for line in pathlib.Path("/etc/hosts").read_text().splitlines():
+        words = line.partition("#")[0].split()
+        if len(words) > 1:
+            found.setdefault(words[0].lower(), words[1])
+    for addr, name in found.items():
+        answer = json_of(program, tape, "--sql", f"SELECT host('{addr}') AS name")
+        check(answer == [{"name": name}], f"host('{addr}') is {answer}, not {name}")
+
+
 def interrupt(program, tape):
     """Ctrl-C in a query without end, and a reader who goes away."""
     endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT "
@@ -357,6 +369,7 @@ def main():
         file_rules(program, tape, folder)
         redaction(program, golden, folder)
         command_line(program, tape, folder)
+        names(program, tape)
         interrupt(program, tape)
         terminal(program, tape)
         killed(program, folder)

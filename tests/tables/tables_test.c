@@ -335,8 +335,8 @@ static const struct {
 	  "{\"a\":1.23,\"b\":1.231,\"c\":null,\"d\":0.0,\"e\":null,\"f\":-0.002}\n" },
 	{ "SELECT fold('/users/7/orders/00c0ffee') a, fold(NULL) b, fold('') c",
 	  "{\"a\":\"/users/*/orders/*\",\"b\":null,\"c\":\"\"}\n" },
-	{ "SELECT host('127.0.0.1') a, host('192.0.2.77') b, host(NULL) c, host('') d",
-	  "{\"a\":\"localhost\",\"b\":\"192.0.2.77\",\"c\":null,\"d\":\"\"}\n" },
+	{ "SELECT host('192.0.2.77') a, host(NULL) b, host('') c",
+	  "{\"a\":\"192.0.2.77\",\"b\":null,\"c\":\"\"}\n" },
 	{ "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 20) "
 	  "SELECT percentile(x, 50) a, percentile(x, 95) b, percentile(x, 99) c, percentile(x, 0) d, "
 	  "percentile(x, 100) e FROM n",
