@@ -85,43 +85,50 @@ static void row_time(struct px_tables *t, int parameter, int64_t ns)
 	row_made(t, parameter, at);
 }
 
-static int row_text(sqlite3_stmt *insert, int parameter, struct px_bytes s)
+static void row_text(sqlite3_stmt *insert, int parameter, struct px_bytes s)
 {
 	const char *ptr = s.len ? s.ptr : "";
 
 	if (px_utf8_valid(s))
-		return sqlite3_bind_text64(insert, parameter, ptr, s.len, SQLITE_STATIC,
-					   SQLITE_UTF8);
-	return sqlite3_bind_blob64(insert, parameter, ptr, s.len, SQLITE_STATIC);
+		sqlite3_bind_text64(insert, parameter, ptr, s.len, SQLITE_STATIC, SQLITE_UTF8);
+	else
+		sqlite3_bind_blob64(insert, parameter, ptr, s.len, SQLITE_STATIC);
 }
 
-static int row_value(struct px_tables *t, sqlite3_stmt *insert, int parameter,
-		     const struct px_json_key *key, const struct px_field *f,
-		     const struct px_value *v)
+/* What has no memory, or is too large for SQLite (1 GB), stays NULL. */
+static void row_value(struct px_tables *t, sqlite3_stmt *insert, int parameter,
+		      const struct px_json_key *key, const struct px_field *f,
+		      const struct px_value *v)
 {
 	size_t at = t->json.buf.len;
 
-	if (v->is_null)
-		return sqlite3_bind_null(insert, parameter);
+	if (v->is_null) {
+		sqlite3_bind_null(insert, parameter);
+		return;
+	}
 	switch (f->type) {
 	case PX_TYPE_STR:
 	case PX_TYPE_BODY:
-		return row_text(insert, parameter, v->s);
+		row_text(insert, parameter, v->s);
+		break;
 	case PX_TYPE_INT:
-		return sqlite3_bind_int64(insert, parameter, v->i);
+		sqlite3_bind_int64(insert, parameter, v->i);
+		break;
 	case PX_TYPE_DECIMAL:
-		return sqlite3_bind_double(insert, parameter, (double)v->i / 1000);
+		sqlite3_bind_double(insert, parameter, (double)v->i / 1000);
+		break;
 	case PX_TYPE_BOOL:
-		return sqlite3_bind_int(insert, parameter, v->b);
+		sqlite3_bind_int(insert, parameter, v->b);
+		break;
 	case PX_TYPE_TIME:
+		sqlite3_bind_null(insert, parameter);
 		row_time(t, parameter, v->i);
-		return SQLITE_OK;
+		break;
 	default:
+		sqlite3_bind_null(insert, parameter);
 		if (px_json_structure(&t->json, key, f, v))
 			row_made(t, parameter, at);
-		else
-			return sqlite3_bind_null(insert, parameter);
-		return SQLITE_OK;
+		break;
 	}
 }
 
@@ -139,7 +146,6 @@ static void row_bind(struct px_tables *t, struct table *table, const struct px_r
 {
 	uint64_t common = r->has_common & table->def->common;
 	uint64_t own = table->def->own ? r->has_proto : 0;
-	int rc = SQLITE_OK;
 
 	t->json.buf.len = 0;
 	t->made_count = 0;
@@ -150,27 +156,26 @@ static void row_bind(struct px_tables *t, struct table *table, const struct px_r
 	for (; common; common &= common - 1) {
 		unsigned int i = (unsigned int)__builtin_ctzll(common);
 
-		rc |= row_value(t, table->insert, table->parameter[i], &t->common_keys[i],
-				&px_common_fields[i], &r->common[i]);
+		row_value(t, table->insert, table->parameter[i], &t->common_keys[i],
+			  &px_common_fields[i], &r->common[i]);
 	}
 	for (; own; own &= own - 1) {
 		unsigned int i = (unsigned int)__builtin_ctzll(own);
 
-		rc |= row_value(t, table->insert, table->own_first + (int)i, &table->keys[i],
-				&table->def->own[i], &r->proto[i]);
+		row_value(t, table->insert, table->own_first + (int)i, &table->keys[i],
+			  &table->def->own[i], &r->proto[i]);
 	}
 	/* A row tells of the connection, whose time is that of its beginning. */
 	if (r->type == PX_RECORD_CLOSE && px_record_has(r, PX_F_DURATION_NS)) {
 		int64_t ns = r->common[PX_F_TS].i - r->common[PX_F_DURATION_NS].i;
 
 		row_time(t, table->parameter[PX_F_TS], ns);
-		rc |= sqlite3_bind_int64(table->insert, table->parameter[PX_F_TS_US], ns / 1000);
+		sqlite3_bind_int64(table->insert, table->parameter[PX_F_TS_US], ns / 1000);
 	}
 	for (size_t i = 0; i < t->made_count; i++)
-		rc |= sqlite3_bind_text64(table->insert, t->made[i].parameter,
-					  t->json.buf.ptr + t->made[i].at, t->made[i].len,
-					  SQLITE_STATIC, SQLITE_UTF8);
-	(void)rc; /* too large for SQLite, 1 GB: that column stays as it was bound, the row is refused below */
+		sqlite3_bind_text64(table->insert, t->made[i].parameter,
+				    t->json.buf.ptr + t->made[i].at, t->made[i].len, SQLITE_STATIC,
+				    SQLITE_UTF8);
 }
 
 static int tables_failed(struct px_tables *t)
@@ -420,7 +425,7 @@ fail:
 
 int px_tables_finish(struct px_tables *t, struct px_error *err)
 {
-	if (!t->error[0] && tables_commit(t) == 0)
+	if (!t->error[0] && tables_commit(t) == 0 && !t->is_open)
 		return 0;
 	if (!t->error[0])
 		tables_failed(t);
