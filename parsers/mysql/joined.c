@@ -5,6 +5,8 @@
  */
 #include "mysql/message.h"
 
+#define JOINED_LOOK 1024	/* bytes of a compressed packet that say whether it is one */
+
 /*
  * Commands whose answers began before these bytes, and not right behind an answer that we know,
  * have had theirs unseen.
@@ -28,16 +30,30 @@ static bool joined_knows_zip(const struct mysql_state *st)
 	return st->is_zip || (st->has_caps ? !(st->caps & MYSQL_CAPS_ZIP) : st->has_parsed);
 }
 
-/* How well a compressed packet fits. SHORT: more bytes would tell, and will come. */
+/*
+ * How well a compressed packet fits. SHORT: more bytes would tell, and will come. What comes later
+ * may be broken, or fit no more: so it is the same bytes that are asked, in whatever pieces they
+ * come.
+ */
 static enum mysql_fit joined_zip(const struct px_parse_ctx *ctx, struct px_bytes in,
 				 bool is_request)
 {
+	enum mysql_fit (*fits)(struct px_bytes) =
+		is_request ? mysql_fit_zip_requests : mysql_fit_zip_reply;
 	struct mysql_state *st = ctx->state;
 	enum mysql_fit fit;
+	size_t look;
 
 	if (!st->is_zip && joined_knows_zip(st))
 		return MYSQL_FIT_NO;
-	fit = is_request ? mysql_fit_zip_requests(in) : mysql_fit_zip_reply(in);
+	fit = fits(in);
+	if (fit != MYSQL_FIT_NO && in.len >= MYSQL_HEADER) {
+		look = MYSQL_ZIP_HEADER + (size_t)mysql_le24(in.ptr);
+		look = look < JOINED_LOOK ? look : JOINED_LOOK;
+		fit = in.len < look ? MYSQL_FIT_SHORT : fits(px_bytes_sub(in, 0, look));
+		if (fit == MYSQL_FIT_SHORT && in.len >= look)
+			fit = MYSQL_FIT_NO;
+	}
 	st->is_zip |= fit >= MYSQL_FIT_WEAK;
 	return fit == MYSQL_FIT_SHORT && ctx->eof ? MYSQL_FIT_NO : fit;
 }
