@@ -13,9 +13,13 @@ enum {
 	MASK_BYTES, /* `left` bytes of a secret */
 	MASK_RULE, /* the first byte of one of an ACL's rules: it may be a secret */
 	MASK_REST, /* up to the end of the line */
+	MASK_HASH, /* up to a blank, or the end of the line */
 };
 
-enum { MASK_NONE, MASK_HELLO, MASK_MIGRATE, MASK_ACL, MASK_SETUSER };
+#define HASH_LEN 64 /* of a password, by SHA-256, in hex */
+
+/* MASK_USER: a line of ACL LIST. MASK_HASHES: what ACL GETUSER says of them. */
+enum { MASK_NONE, MASK_HELLO, MASK_MIGRATE, MASK_ACL, MASK_SETUSER, MASK_USER, MASK_HASHES };
 
 /* What is remembered; lies in px_mask.name. */
 struct mask {
@@ -50,7 +54,7 @@ static void mask_word(struct mask *m, struct px_bytes word)
 
 	if (*word.ptr == '*' && mask_number(word, &n)) {
 		m->argc = (uint8_t)(n < UINT8_MAX ? n : 0);
-		m->context = MASK_NONE;
+		m->context = m->context == MASK_HASHES ? MASK_HASHES : MASK_NONE;
 		m->skip = m->hide = 0;
 	} else if (*word.ptr == '$' && mask_number(word, &n)) {
 		m->content = n + 2;
@@ -62,7 +66,15 @@ static void mask_word(struct mask *m, struct px_bytes word)
 				m->hide--;
 			m->left = n;
 			m->content = 0;
+		} else if (m->context == MASK_HASHES && n == HASH_LEN) {
+			m->mode = MASK_BYTES;
+			m->left = n;
+			m->content = 0;
+		} else if (m->context == MASK_HASHES) {
+			m->context = MASK_NONE;
 		}
+	} else if (px_bytes_eq(word, PX_BYTES("passwords"))) {
+		m->context = MASK_HASHES;
 	} else if (px_bytes_caseeq(word, PX_BYTES("AUTH"))) {
 		m->skip = m->context == MASK_HELLO || (m->context == MASK_NONE && m->argc == 3);
 		m->hide = m->skip || m->argc == 2 || m->context == MASK_MIGRATE ? 1 : 2;
@@ -100,8 +112,21 @@ static void mask_line_end(struct mask *m)
 		m->mode = MASK_LINE;
 	else if (word.len > 0 && !m->is_long && !m->has_blank)
 		mask_word(m, word);
+	if (m->context == MASK_USER)
+		m->context = MASK_NONE;
 	m->len = 0;
 	m->is_long = m->has_blank = false;
+}
+
+/* As far as they are there, these are the digits of a hash. */
+static bool mask_is_hash(struct px_bytes b)
+{
+	size_t n = 0;
+
+	while (n < b.len && n < HASH_LEN &&
+	       ((b.ptr[n] >= '0' && b.ptr[n] <= '9') || (b.ptr[n] >= 'a' && b.ptr[n] <= 'f')))
+		n++;
+	return n == HASH_LEN || n == b.len;
 }
 
 static void mask_line(struct mask *m, char c)
@@ -116,6 +141,8 @@ static void mask_line(struct mask *m, char c)
 		if (m->content == 0 && !m->is_long &&
 		    mask_is_before_secret(px_bytes_of(m->word, m->len)))
 			m->mode = MASK_REST;
+		if (!m->has_blank && px_bytes_eq(px_bytes_of(m->word, m->len), PX_BYTES("user")))
+			m->context = MASK_USER;
 		m->has_blank = true;
 		m->is_long = false;
 		m->len = 0;
@@ -156,6 +183,15 @@ void redis_mask(struct px_mask *state, char *p, size_t n)
 			if (c != '\r' && c != '\n')
 				p[i] = 'X';
 			break;
+		case MASK_HASH:
+			if (c == ' ' || c == '\r' || c == '\n') {
+				m.mode = MASK_LINE;
+				mask_line(&m, c);
+			} else {
+				m.content -= m.content > 0;
+				p[i] = 'X';
+			}
+			break;
 		case MASK_REST:
 			if (c == '\n')
 				mask_line_end(&m);
@@ -174,6 +210,9 @@ void redis_mask(struct px_mask *state, char *p, size_t n)
 					break;
 				}
 			}
+			if (m.context == MASK_USER && c == '#' && m.len == 0 &&
+			    mask_is_hash(px_bytes_of(p + i + 1, n - i - 1)))
+				m.mode = MASK_HASH;
 			mask_line(&m, c);
 			break;
 		}
