@@ -19,8 +19,8 @@ MARKS = ("_ws.malformed || tcp.analysis.retransmission || tcp.analysis.out_of_or
          "tcp.analysis.ack_lost_segment || tcp.analysis.duplicate_ack || tcp.analysis.window_full")
 
 
-def read_back(path):
-    result = subprocess.run([os.environ["PXTRACE"], "-qjr", path], capture_output=True, text=True, timeout=60, check=False)
+def read_back(path, *words):
+    result = subprocess.run([os.environ["PXTRACE"], *words, "-qjr", path], capture_output=True, text=True, timeout=60, check=False)
     if result.returncode:
         raise AssertionError(f"-r {path}: {result.stderr}")
     return [r for r in map(json.loads, result.stdout.splitlines()) if r["type"] == "message"]

@@ -126,6 +126,29 @@ def cli_in_command_mode(t):
 
 
 @live(probes=False)
+def another_method(t):
+    """a server that asks for another way to prove who one is than the client began with: one login each, and no secret"""
+    server = t.start(mariadb.MariaDB(t.folder))
+    subprocess.run([need("mariadb"), "--no-defaults", f"-S{server.socket_path}", "-uroot", "-e", "INSTALL SONAME 'auth_ed25519';"
+                    f"CREATE USER other@'%' IDENTIFIED VIA ed25519 USING PASSWORD('{mariadb.PASSWORD}'); GRANT ALL ON *.* TO other@'%'"],
+                   check=True, capture_output=True, timeout=60)
+    path = f"{t.folder}/saved.pcapng"
+    runs = [clients.Client(mariadb.cli(server, "SELECT 1", "-uother", *words)) for words in ((), ("-pwrong",))]
+    t.stops += [client.stop for client in runs]
+    with t.trace([client.pid for client in runs], "-w", path, "--print") as tracer:
+        runs[0].go()
+        try:
+            runs[1].go()
+        except RuntimeError as why:
+            t.expect("Access denied" in str(why), f"{why}")
+    hides(tracer)
+    told = [(rec["op"], rec["status"], rec["req"].get("user")) for rec in tracer.messages()]
+    t.expect(told == [("CONNECT", "OK", "other"), ("SELECT", "OK", None), ("QUIT", "-", None), ("CONNECT", "1045/28000", "other")], f"{told}")
+    back = read_back(path)
+    t.expect([rec["req"] for rec in back] == [rec["req"] for rec in tracer.messages()], f"{back}")
+
+
+@live(probes=False)
 def over_tls(t):
     """mariadb --ssl, both ends: the greeting in the clear, and from the login on what goes through OpenSSL"""
     pem, authority = tls.certificate(t.folder)
@@ -168,7 +191,8 @@ def large_answers(t):
         t.expect(told == [("SELECT", 1, []), ("SELECT", 1, []), ("QUIT", None, [])], f"{large}: {told}")
     whole, part = firsts
     t.expect(whole["status"] == "OK" and whole["resp"]["rows"] == 1 and whole["resp"]["bytes"] > 18_000_000, f"{whole}")
-    t.expect(part["flags"] == ["gap"], f"{part}")
+    # where the client is slow its calls move little, and all of it is copied
+    t.expect(part["flags"] == ["gap"] or (not part["flags"] and part["resp"]["rows"] == 3 and part["resp"]["bytes"] > 9_000_000), f"{part}")
 
 
 @live()
@@ -227,6 +251,7 @@ def captures(t):
     for text in {rec["req"]["sql"] for rec in whole if rec["req"]["command"] == "QUERY"}:
         if text[:60] not in judged:
             raise Failed(f"tshark knows nothing of {text}")
+    cuts.hides_literals(path, whole, read_back, ["first second", "it's", "yy", "18446744073709551615"])
     cuts.only_true(t.folder, path, whole, read_back, places=1000)
 
 

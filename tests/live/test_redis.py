@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Redis: a real server, clients in five languages, each command as its client knows it."""
+import hashlib
+import hashlib
 import json
 import os
 import subprocess
@@ -250,6 +252,32 @@ def blocking(t):
     alone = [r for r in records if r["req"] is None]
     t.expect(len(alone) == 1 and json.loads(alone[0]["resp"]["value"]) == ["q", "y"] and "mid_stream" in alone[0]["flags"], f"{alone}")
     t.expect(not [r for r in records if r.get("op") == "GET" and r["resp"] and r["resp"]["kind"] == "array"], "a pair that is none")
+
+
+@live(probes=False)
+def secrets(t):
+    """passwords that commands carry, and that answers would tell, are neither in the records nor in the packets of -w; what else there is stays"""
+    secret, digest = "not-shown", hashlib.sha256(b"not-shown").hexdigest()
+    server = t.start(RedisServer(t.folder))
+    path = os.path.join(t.folder, "saved.pcapng")
+    asked = [["ACL", "SETUSER", "bob", "on", f">{secret}", "~*", "+@all"], ["ACL", "GETUSER", "bob"], ["ACL", "LIST"], ["AUTH", "bob", secret],
+             ["AUTH", "bob", f"{secret}-2"], ["HELLO", "3", "AUTH", "bob", secret], ["CONFIG", "SET", "requirepass", secret],
+             ["CONFIG", "GET", "requirepass"], ["SET", "key", "value"]]
+    with t.trace(server.pids, "-w", path, "--print") as tracer:
+        with Resp(server.address) as conn:
+            told = [conn.ask(*words) for words in asked]
+    t.expect(digest in str(told[1]) and digest in str(told[2]) and secret in str(told[7]), f"{told}")
+    records, back = tracer.messages(), read_back(path)
+    t.expect([(r["op"], r["status"], r["flags"]) for r in records] ==
+             [(op, "WRONGPASS" if i == 4 else "OK", ["redacted"]) for i, op in enumerate(
+                 ["ACL SETUSER", "ACL GETUSER", "ACL LIST", "AUTH", "AUTH", "HELLO", "CONFIG SET", "CONFIG GET"])] + [("SET", "OK", [])], f"{records}")
+    sizes = [[(r["op"], r["status"], r["req"]["bytes"], r["resp"]["bytes"]) for r in ours] for ours in (records, back)]
+    t.expect(sizes[0] == sizes[1], f"{sizes}")
+    tracer.file.seek(0)
+    with open(path, "rb") as file:
+        texts = {"records": tracer.file.read(), "packets": file.read()}
+    for where, text in texts.items():
+        t.expect(not [word for word in (secret, digest) if word.encode() in text], f"shown in the {where}")
 
 
 @live()

@@ -56,6 +56,18 @@ def is_true(rec, whole):
     return False
 
 
+def hides_literals(path, whole, read_back, texts):
+    """Read with --redact-literals they are the same records, and these texts, which are literals, are in none."""
+    hidden = read_back(path, "--redact-literals")
+    for rec, other in zip(whole, hidden):
+        if any(rec.get(key) != other.get(key) for key in ("op", "target", "status", "latency_ns")):
+            raise Failed(f"it was {json.dumps(rec)[:400]}, and is {json.dumps(other)[:400]}")
+    said, left = json.dumps(whole, ensure_ascii=False), json.dumps(hidden, ensure_ascii=False)
+    shown = [text for text in texts if text not in said or text in left]
+    if len(hidden) != len(whole) or shown:
+        raise Failed(f"{len(hidden)} records of {len(whole)}; shown, or not there before: {shown}")
+
+
 def only_true(folder, path, whole, read_back, places=100):
     """
     path is tcpdump's file, whole are the records that it gives. It is cut at each packet, or in that many places: what

@@ -17,6 +17,7 @@ local all all trust
 host all {ADMIN} 127.0.0.1/32 trust
 host all {MD5_USER} 127.0.0.1/32 md5
 host all all 127.0.0.1/32 scram-sha-256
+local replication all trust
 """
 # Each line is a statement to the server in its mode for one user.
 SETUP = f"""ALTER SYSTEM SET fsync = off
@@ -61,8 +62,6 @@ def template():
                           stdout=subprocess.DEVNULL)
                 for name, text in ((ADMIN, SETUP), (DATABASE, TABLES)):
                     as_nobody(tool("postgres"), "--single", "-D", data, name, input=text.encode(), capture_output=True)
-                with open(f"{data}/pg_hba.conf", "w") as file:
-                    file.write(ACCESS)
                 shutil.copytree(data, f"{path}-new", dirs_exist_ok=True)
             os.rename(f"{path}-new", path)
     return path
@@ -75,6 +74,8 @@ class PostgreSQL(Server):
         self.data = f"{folder}/postgres-{free_port()}"
         self.socket_path = folder
         shutil.copytree(template(), self.data)
+        with open(f"{self.data}/pg_hba.conf", "w") as file:
+            file.write(ACCESS)
         options = []
         if pem:
             shutil.copy(pem, f"{self.data}/server.pem")
