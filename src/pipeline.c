@@ -231,7 +231,7 @@ static void pipeline_know(void *ctx, uint32_t pid)
 static void pipeline_know_targets(struct px_pipeline *p)
 {
 	p->report.whose = px_whose_new();
-	if (!p->report.whose)
+	if (!p->report.whose || p->opt->command) /* who waits to become that is still ourselves */
 		return;
 	for (size_t i = 0; i < p->opt->pids.count; i++)
 		pipeline_know(p->report.whose, p->opt->pids.pid[i]);

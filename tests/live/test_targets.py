@@ -449,11 +449,18 @@ def command_mode(t):
     log = os.path.join(t.folder, "log")
     done = command(t, "/bin/sh", "-c", script, "sh", curl, url(server, ""), options=["-jo", log])
     with open(log) as file:
-        found = [rec.get("target") for rec in map(json.loads, file)]
+        records = list(map(json.loads, file))
+    found = [rec.get("target") for rec in records]
+    # who has ended when its record is made may have none
+    t.expect({rec.get("exe") for rec in records if rec["type"] == "message"} <= {os.path.realpath(curl), None}, f"{records}")
     t.expect(done.returncode == 7 and found == [None, "/first", "/last", None], f"{done} {found}")
     done = command(t, "/bin/sh", "-c", '"$1" -s "$2/child" >/dev/null; exec "$1" -s "$2/small"', "sh", curl, url(server, ""),
                    options=["--no-follow"])
     t.expect("/small" in done.stderr and "/child" not in done.stderr, f"{done.stderr}")
+    done = command(t, curl, "-s", url(server, "/small"), options=["-jo", log])
+    with open(log) as file:
+        programs = {rec.get("exe") for rec in map(json.loads, file) if rec["type"] == "message"}
+    t.expect(programs and programs <= {os.path.realpath(curl), None}, f"{programs}")
 
 
 @live(probes=False)
