@@ -6,38 +6,12 @@ package main
 import (
 	"bufio"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
 
 	_ "github.com/go-sql-driver/mysql"
 )
-
-func tell(pairs ...interface{}) {
-	told := map[string]interface{}{}
-	for i := 0; i < len(pairs); i += 2 {
-		told[pairs[i].(string)] = pairs[i+1]
-	}
-	line, _ := json.Marshal(told)
-	fmt.Println(string(line))
-}
-
-func must(err error) {
-	if err != nil {
-		panic(err)
-	}
-}
-
-func count(rows *sql.Rows, err error) int {
-	must(err)
-	n := 0
-	for rows.Next() {
-		n++
-	}
-	must(rows.Close())
-	return n
-}
 
 func main() {
 	a := os.Args

@@ -262,14 +262,14 @@ def go_binary(variant="plain", go=None):
     return binary
 
 
-def go_program(name, source, **env):
-    """A program of one file, of the standard library or of Debian's packages."""
+def go_program(name, *sources, **env):
+    """A program of these files, of the standard library or of Debian's packages."""
     binary = f"{built_dir()}/{name}"
     env = dict(os.environ, GO111MODULE="off", CGO_ENABLED="0", GOTOOLCHAIN="local", GOFLAGS="", **env)
     env.setdefault("HOME", "/root")
     with building():
-        if not newer(binary, source):
-            subprocess.run([need("go"), "build", "-o", binary, source], env=env, check=True, timeout=300)
+        if not newer(binary, *sources):
+            subprocess.run([need("go"), "build", "-o", binary, *sources], env=env, check=True, timeout=300)
     return binary
 
 

@@ -39,7 +39,7 @@ def program(name, package, *words):
     if kind == "go":
         if not os.path.isdir(f"/usr/share/gocode/src/{package}"):
             raise Skip(f"no {package} here")
-        argv = [go_program(name.removesuffix(".go") + "-go", f"{LIVE}/clients/{name}", GOPATH="/usr/share/gocode")]
+        argv = [go_program(name.removesuffix(".go") + "-go", f"{LIVE}/clients/{name}", f"{LIVE}/clients/told.go", GOPATH="/usr/share/gocode")]
     else:
         runner = {"py": PYTHON, "rb": "ruby", "pl": "perl", "js": "node"}[kind]
         argv = [need(runner), f"{LIVE}/clients/{name}"]
