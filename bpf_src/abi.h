@@ -101,6 +101,8 @@ _Static_assert(sizeof(struct px_abi_open) == 8, "px_abi_open is shared with user
  * Payload of PX_ABI_TIE. From here on the socket's own bytes are ciphertext, and events with
  * PX_ABI_F_TLS tell of what is inside. pos and peer_pos of the event: where the count of plaintext
  * bytes stands, outgoing and incoming. PX_ABI_F_START: it was a handshake, so nothing came before.
+ * result: 1 where the kernel encrypts and decrypts, so that the socket's own bytes are plaintext, too,
+ * which is told again; else 0.
  */
 struct px_abi_tie {
 	__u64 untied_id;	/* sock_id of what was told of this context before; see PX_ABI_UNTIED */

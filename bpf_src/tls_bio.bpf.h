@@ -139,6 +139,8 @@ px_inline void px_tls_compare(void *ctx, const struct px_sock *s, u32 dir, u32 s
 	h = px_tls_head(s, typed);
 	if (!h)
 		return;
+	/* Else dir is asked again instead, and older verifiers do not know what that says of m. */
+	PX_BARRIER(m);
 	if (!m) {
 		h->state = (u16)type;
 		tls_received.update(&k, h);

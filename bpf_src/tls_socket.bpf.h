@@ -10,6 +10,10 @@
 #include "fd.bpf.h"
 #include "tls.bpf.h"
 
+#define PX_SOL_TLS 282
+#define PX_TLS_GET_RECORD_TYPE 2
+#define PX_TLS_KERNELS 256	/* beside the types of records: one that the kernel makes or reads */
+
 /* The type of the record that begins at buf; 0: none does. */
 px_inline u32 px_tls_record(u64 buf, u64 n)
 {
@@ -79,6 +83,31 @@ px_inline struct px_abi_event *px_tls_head(const struct px_sock *s, int typed)
 	return h;
 }
 
+/* struct cmsghdr, of recvmsg() */
+struct px_tls_cmsg {
+	u64 len;
+	u32 level, type;
+};
+
+/*
+ * Bytes without a record's head, of a socket that the kernel encrypts and decrypts for: what is read
+ * comes with the type of its record (SOL_TLS, TLS_GET_RECORD_TYPE), and what is written are the
+ * bytes that the library's function was given, from their beginning on.
+ */
+px_inline int px_tls_is_kernels(const struct px_tls_call *c, u32 shape, u64 regs, u64 buf)
+{
+	struct px_tls_cmsg about = {};
+	u64 at = 0;
+
+	if (c->what & PX_ABI_TLS_OUT)
+		return buf == c->buf;
+	/* struct user_msghdr: name, namelen, iov, iovlen, control */
+	return shape == PX_SHAPE_MSG &&
+	       !px_probe_user(&at, sizeof(at), (void *)(PX_ARG1(regs) + 32)) && at &&
+	       !px_probe_user(&about, sizeof(about), (void *)at) && about.level == PX_SOL_TLS &&
+	       about.type == PX_TLS_GET_RECORD_TYPE;
+}
+
 /* The socket of h is the one of this context, by a record of that type. */
 px_inline void px_tls_bind(void *ctx, struct px_abi_event *h, const struct px_tls_key *of, u64 what,
 			   u64 type)
@@ -104,6 +133,7 @@ px_inline void px_tls_bind(void *ctx, struct px_abi_event *h, const struct px_tl
 		return;
 	if (type == PX_TLS_HANDSHAKE)
 		h->flags |= PX_ABI_F_START;
+	h->result = type == PX_TLS_KERNELS;
 	h->syscall_nr = (u16)(what >> PX_ABI_TLS_LIB_SHIFT);
 	px_tls_tell(ctx, h, &key);
 }
@@ -129,6 +159,8 @@ px_inline void px_tls_tie(void *ctx, struct px_tls_call *c, u64 id, const struct
 	    !px_memory_of(&mem, shape, regs, n))
 		return;
 	type = px_tls_record(mem.buf, n);
+	if (!type && px_tls_is_kernels(c, shape, regs, mem.buf))
+		type = PX_TLS_KERNELS;
 	if (!type)
 		return;
 	c->sk = s->sk;

@@ -31,6 +31,7 @@ struct px_conn {
 	bool is_packet;		/* from a packet capture: no process */
 	bool is_tls;		/* the streams have plaintext, the socket ciphertext; see conn/tls.h */
 	bool begins_tls;	/* its first bytes are those of a handshake, and no library is known to use it */
+	bool is_repeated;	/* what the decoder gives up now is told again, as plaintext of TLS */
 	bool is_unpaired;	/* a TLS context whose socket nobody knows: has been waited for long enough */
 	uint8_t tls_lib;	/* enum px_abi_tls_lib */
 	uint32_t tls_base[2];	/* what a count of plaintext begins with in its stream, by direction */

@@ -84,6 +84,8 @@ static void table_on_exchange(void *owner, struct px_frame *request, struct px_f
 		.state = c->decoder.state,
 	};
 
+	if (c->is_repeated)
+		return;
 	c->messages++;
 	c->table->opt.on_exchange(c->table->opt.ctx, c, &ex);
 }

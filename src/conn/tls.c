@@ -20,7 +20,10 @@ static void tls_clear(struct px_conn *c, enum px_dir dir, uint32_t count)
 	c->tls_base[dir] = s->end ? (uint32_t)s->end - count : 0;
 }
 
-/* On a connection that is older than the tracer a handshake behind bytes of both sides is another one. */
+/*
+ * On a connection that is older than the tracer a handshake behind bytes of both sides is another
+ * one.
+ */
 static bool tls_is_first(const struct px_conn *c)
 {
 	return c->from_start || !c->bytes[PX_DIR_OUT] || !c->bytes[PX_DIR_IN];
@@ -51,7 +54,9 @@ void px_tls_begin(struct px_conn *c, const struct px_abi_event *h)
 	}
 	/* A protocol that asked for TLS in clear goes on inside. */
 	if (!is_start || !px_decoder_has_parsed(&c->decoder)) {
+		c->is_repeated = h->kind == PX_ABI_TIE && h->result;
 		px_decoder_restart(&c->decoder, !is_start);
+		c->is_repeated = false;
 		if (!is_start)
 			px_matcher_join(&c->matcher);
 	}

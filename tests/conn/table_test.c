@@ -258,6 +258,46 @@ START_TEST(what_ties_no_context_to_a_socket_ties_nothing)
 }
 END_TEST
 
+/* A TLS context is found to use the socket, and then tells of an exchange. */
+static void tie(unsigned int flags)
+{
+	const uint64_t untied = PX_ABI_UNTIED | 9;
+
+	ck_assert_uint_eq(seen.paired, 0);
+	has_places = false;
+	pos[PX_DIR_OUT] = pos[PX_DIR_IN] = 0;
+	event(PX_ABI_TIE, PX_DIR_OUT, flags, px_bytes_of((const char *)&untied, sizeof(untied)));
+	result = 0;
+	pos[PX_DIR_OUT] = 0;
+	event(PX_ABI_DATA, PX_DIR_OUT, PX_ABI_F_TLS | PX_ABI_F_PEER_POS,
+	      PX_BYTES("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+	event(PX_ABI_DATA, PX_DIR_IN, PX_ABI_F_TLS | PX_ABI_F_PEER_POS,
+	      PX_BYTES("HTTP/1.1 204 None\r\n\r\n"));
+	has_places = true;
+	px_table_advance(&table, now_ns + 1000 * 1000 * 1000);
+	ck_assert_uint_eq(seen.paired, 1);
+	ck_assert_uint_eq(seen.alone, 0);
+}
+
+START_TEST(what_the_kernel_encrypts_is_told_once)
+{
+	join();
+	result = 1;
+	tie(0);
+}
+END_TEST
+
+/* A connection that is older than the tracer shakes hands again behind some ciphertext. */
+START_TEST(a_second_handshake_is_no_beginning)
+{
+	sock_id++;
+	event(PX_ABI_DATA, PX_DIR_IN, 0, PX_BYTES("\x17\3\3\0\1a"));
+	event(PX_ABI_DATA, PX_DIR_OUT, 0, PX_BYTES("\x16\3\3\0\1a"));
+	tie(PX_ABI_F_START);
+	ck_assert_uint_eq(seen.flags, PX_FLAG_MID_STREAM);
+}
+END_TEST
+
 /*
  * More requests are under way than may wait: the oldest of them, and later the answers to these, go
  * alone; all others are paired, and so is what comes behind them.
@@ -297,6 +337,8 @@ int main(void)
 	tcase_add_loop_test(tc, of_a_file_that_changed_meanwhile_nothing_is_shown, 0,
 			    PX_COUNT(files));
 	tcase_add_test(tc, a_reset_that_comes_before_the_file_is_no_call);
+	tcase_add_test(tc, what_the_kernel_encrypts_is_told_once);
+	tcase_add_test(tc, a_second_handshake_is_no_beginning);
 	tcase_add_test(tc, a_reset_within_the_first_call_is_of_the_same_connection);
 	tcase_add_test(tc, the_first_answer_is_not_taken_for_the_last_request_s);
 	tcase_add_test(tc, the_first_pair_waits_for_proof);

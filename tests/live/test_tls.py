@@ -5,7 +5,6 @@ import subprocess
 import time
 
 from harness import clients, tls
-from harness.account import Exchange
 from harness.raw import Client, chunked
 from harness.registry import live
 from harness.servers import LIVE, PYTHON, Nginx, RawServer, async_server, need, node_server
@@ -84,47 +83,6 @@ def tls_nginx(t):
     t.check([ex.seen_as("server") for ex in t.account] + [ex.seen_as("client") for ex in behind], tracer)
     kinds = {(rec["role"], rec["tls"], rec.get("tls_lib")) for rec in tracer.messages()}
     t.expect(kinds == {("server", True, "openssl"), ("client", False, None)}, f"records are {kinds}")
-
-
-def by_kernel():
-    """Connections whose sending side the kernel has encrypted until now; None: it cannot."""
-    try:
-        with open("/proc/net/tls_stat") as file:
-            return int(next(line.split()[1] for line in file if line.startswith("TlsTxSw")))
-    except FileNotFoundError:
-        return None
-
-
-@live(vm="kprobe")
-def tls_curl_nginx(t):
-    """curl and nginx, which has the kernel encrypt where it can, and then sends files by SSL_sendfile(): of these sizes are told, bytes are not"""
-    pem, authority = tls.certificate(t.folder)
-    server = t.start(Nginx(t.folder, sendfile="on", pem=pem))
-    urls = [f"/{name}?{i}" for i in range(2) for name in ("small", "page", "nope", "empty", "page")]
-    told = "%{url_effective} %{http_code} %{size_request} %{size_header} %{size_download} %{local_port}\n"
-    client = clients.Client([need("curl"), "-4sS", "--http1.1", "--cacert", authority, "-w", told,
-                             *(word for url in urls for word in ("-o/dev/null", f"https://localhost:{server.address[1]}{url}"))], keep=True)
-    t.stops.append(client.stop)
-    before = by_kernel()
-    with t.trace([*server.pids, client.pid], tls=True) as tracer:
-        lines = client.go().decode().splitlines()
-    for line in lines:
-        url, status, *numbers = line.split()
-        asked, head, body, port = map(int, numbers)
-        t.account.append(Exchange("GET", url.partition(str(server.address[1]))[2], status, asked, 0, head + body, body,
-                                  ("127.0.0.1", port), server.address))
-    t.check([ex.seen_as(role) for ex in t.account for role in ("client", "server")], tracer)
-    are_plain(t, tracer)
-    sends_files = by_kernel() is not None
-    t.expect(not sends_files or by_kernel() > before, "the kernel has not encrypted anything")
-    with open(f"{t.folder}/www/page") as file:
-        page = file.read()
-    for rec in tracer.messages():
-        if rec["target"] == "/page":
-            shown = rec["resp"].get("body", "")
-            t.expect(page.startswith(shown), f"{shown[:60]!r} was not sent")
-            t.expect(bool(shown) != (sends_files and rec["role"] == "server"), f"{rec['role']} shows {len(shown)} bytes")
-    t.note(f"{'by the kernel' if sends_files else 'the kernel cannot encrypt'}; ended after {tracer.exit_after:.2f} s")
 
 
 @live()

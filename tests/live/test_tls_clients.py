@@ -9,8 +9,10 @@ import subprocess
 import time
 
 from harness import clients, tls
+from harness.account import Exchange
+from harness.raw import Client
 from harness.registry import live
-from harness.servers import LIVE, PYTHON, RawServer, Skip, need, node_with_library, nss_binary, openssl_binary
+from harness.servers import LIVE, PYTHON, Nginx, RawServer, Skip, need, node_with_library, nss_binary, openssl_binary
 from harness.tracer import Tracer
 from test_tls import MANY, are_plain
 
@@ -133,6 +135,76 @@ def tls_clients(t):
         (wget(port, authority), "gnutls"),
         *((piped(argv), library) for library, argv in senders(port, authority).items()),
     ])
+
+
+def by_kernel():
+    """Connections that the kernel has encrypted until now, and that it has decrypted; None: it cannot."""
+    try:
+        with open("/proc/net/tls_stat") as file:
+            counts = dict(line.split() for line in file)
+        return [int(counts["TlsTxSw"]), int(counts["TlsRxSw"])]
+    except FileNotFoundError:
+        return None
+
+
+WITH_KERNEL = """
+openssl_conf = all
+[all]
+ssl_conf = libraries
+[libraries]
+system_default = ours
+[ours]
+Options = KTLS
+MaxProtocol = TLSv1.2
+"""
+
+
+@live(vm="kprobe")
+def tls_curl_nginx(t):
+    """
+    curl and nginx, which has the kernel encrypt where it can, and then sends files by SSL_sendfile(): of these sizes are told, bytes are not;
+    connections of TLS 1.2 for which the kernel does all, on either side, are older than the tracer
+    """
+    pem, authority = tls.certificate(t.folder)
+    server = t.start(Nginx(t.folder, sendfile="on", pem=pem))
+    urls = [f"/{name}?{i}" for i in range(2) for name in ("small", "page", "nope", "empty", "page")]
+    form = "%{url_effective} %{http_code} %{size_request} %{size_header} %{size_download} %{local_port}\n"
+    client = clients.Client([need("curl"), "-4sS", "--http1.1", "--cacert", authority, "-w", form,
+                             *(word for url in urls for word in ("-o/dev/null", f"https://localhost:{server.address[1]}{url}"))], keep=True)
+    t.stops.append(client.stop)
+    upstream, before = t.start(RawServer(t.folder, pem=pem)), by_kernel()
+    old = Client(server.address, [], tls.context(authority, 2))
+    old.ask("GET", "/small?before")
+    old.account = []
+    with open(f"{t.folder}/openssl.cnf", "w") as file:
+        file.write(WITH_KERNEL)
+    asking = openssl_client(upstream, "env", f"OPENSSL_CONF={t.folder}/openssl.cnf", openssl_binary(), asks=ASKS[:6])
+    started(t, upstream, asking)
+    decrypted = by_kernel()
+    with t.trace([*server.pids, client.pid, asking.pid], tls=True) as tracer:
+        asking.go()
+        for i in range(3):
+            old.ask("GET", f"/small?old={i}")
+            old.ask("GET", f"/page?old={i}")
+        lines = client.go().decode().splitlines()
+    for line in lines:
+        url, status, *numbers = line.split()
+        asked, head, body, port = map(int, numbers)
+        t.account.append(Exchange("GET", url.partition(str(server.address[1]))[2], status, asked, 0, head + body, body,
+                                  ("127.0.0.1", port), server.address))
+    t.check([ex.seen_as(role) for ex in t.account for role in ("client", "server")] + [ex.seen_as("server") for ex in old.account]
+            + told(upstream), tracer)
+    are_plain(t, tracer)
+    sends_files = before is not None
+    t.expect(not sends_files or decrypted == [before[0] + 2, before[1] + 2], f"the kernel did not do all for two connections: {before} {decrypted}")
+    with open(f"{t.folder}/www/page") as file:
+        page = file.read()
+    for rec in tracer.messages():
+        if rec["target"] == "/page":
+            shown = rec["resp"].get("body", "")
+            t.expect(page.startswith(shown), f"{shown[:60]!r} was not sent")
+            t.expect(bool(shown) != (sends_files and rec["role"] == "server"), f"{rec['role']} shows {len(shown)} bytes")
+    t.note(f"{'by the kernel' if sends_files else 'the kernel cannot encrypt'}; ended after {tracer.exit_after:.2f} s")
 
 
 @live()
