@@ -10,6 +10,7 @@
  *	again	as threads; OpenSSL shakes hands again before each answer, by TLS 1.2
  */
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -397,6 +398,7 @@ int main(int argc, char **argv)
 		start(serve_all, NULL);
 	}
 	while ((fd = accept(listener, NULL, NULL)) >= 0) {
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));	/* a head goes out before its body */
 		if (is_handed && write(sockets[1], &fd, sizeof(fd)) == sizeof(fd))
 			continue;
 		start(serve_socket, (void *)(long)fd);
