@@ -355,13 +355,14 @@ static void table_tie(struct px_table *t, struct px_conn *c, const struct px_eve
 
 /*
  * Was this opening told before? Where accept() is not seen the live source has one stand in for the
- * first call. A read that finds the end moves nothing, so that the next call is a first one, too; its
- * event may even come behind that of a reset.
+ * first call. A read that finds the end moves nothing, so that the next call is a first one, too;
+ * its event may even come behind that of a reset.
  */
 static bool table_is_told(const struct px_conn *c, const struct px_abi_event *h)
 {
-	return c->sock_gen == h->sock_gen && !c->bytes[PX_DIR_OUT] && !c->bytes[PX_DIR_IN] &&
-	       c->local_port == h->local_port && c->remote_port == h->remote_port;
+	return h->flags & PX_ABI_F_ACCEPT && c->sock_gen == h->sock_gen && !c->bytes[PX_DIR_OUT] &&
+	       !c->bytes[PX_DIR_IN] && c->local_port == h->local_port &&
+	       c->remote_port == h->remote_port;
 }
 
 void px_table_event(struct px_table *t, const struct px_event *ev)

@@ -136,6 +136,22 @@ START_TEST(a_reset_within_the_first_call_is_of_the_same_connection)
 }
 END_TEST
 
+/* A socket with a port of its own that was refused, and tries again. */
+START_TEST(who_connects_again_opens_another_connection)
+{
+	sock_id++;
+	for (int i = 0; i < 2; i++) {
+		result = i ? 0 : -111;
+		event(PX_ABI_OPEN, PX_DIR_OUT, 0, PX_BYTES(""));
+	}
+	ck_assert_uint_eq(table.stats.conns_seen, 3);
+	ask();
+	answer(10, false);
+	ck_assert_uint_eq(seen.paired, 1);
+	sock_id = 9;
+}
+END_TEST
+
 /*
  * A connection that is older than the first event: its third request is all that is seen of three.
  */
@@ -340,6 +356,7 @@ int main(void)
 	tcase_add_test(tc, what_the_kernel_encrypts_is_told_once);
 	tcase_add_test(tc, a_second_handshake_is_no_beginning);
 	tcase_add_test(tc, a_reset_within_the_first_call_is_of_the_same_connection);
+	tcase_add_test(tc, who_connects_again_opens_another_connection);
 	tcase_add_test(tc, the_first_answer_is_not_taken_for_the_last_request_s);
 	tcase_add_test(tc, the_first_pair_waits_for_proof);
 	tcase_add_test(tc, an_answer_keeps_its_request_across_a_loss);
