@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """TLS: the plaintext of real libraries, on the real endpoints, each exchange once."""
 import os
+import re
 import subprocess
 import time
 
@@ -199,6 +200,23 @@ def tls_off(t):
             client.ask("GET", "/bytes/100")
     t.expect(not tracer.messages(), f"{len(tracer.messages())} records without TLS")
     t.expect("OpenSSL" not in "".join(tracer.errors), f"stderr: {tracer.errors}")
+
+
+@live()
+def tls_once(t):
+    """probes hang in a library once, however many processes have it loaded; and each tells its own"""
+    pem, authority = tls.certificate(t.folder)
+    servers = [t.start(RawServer(t.folder, pem=pem)) for _ in range(3)]
+    counts = []
+    for some in (servers[:1], servers):
+        with t.trace([pid for server in some for pid in server.pids]) as tracer:
+            for server in some:
+                with Client(server.address, t.account, tls.context(authority)) as client:
+                    client.ask("GET", "/bytes/100")
+        told = sorted(rec["local_port"] for rec in tracer.messages())
+        t.expect(told == sorted(server.address[1] for server in some), f"records of the ports {told}")
+        counts.append(re.search(r"OpenSSL.* (\d+) probes", "".join(tracer.errors))[1])
+    t.expect(counts[0] == counts[1], f"probes of one process and of three: {counts}")
 
 
 @live()

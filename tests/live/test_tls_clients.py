@@ -260,7 +260,7 @@ def own_root(folder, program):
 def tls_found(t):
     """
     OpenSSL 3 and 1.1 linked into programs that have no symbols; a library under another name; the files of these are deleted; libraries in
-    a container's own files; BoringSSL
+    a container's own files; BoringSSL, shared and linked into a program
     """
     server = t.start(RawServer(t.folder, pem=tls.certificate(t.folder)[0]))
     program, other = openssl_binary(), f"{t.folder}/other"
@@ -268,10 +268,11 @@ def tls_found(t):
         shutil.copy(next(line.split()[5] for line in maps if "libssl.so" in line), other)
     programs = [("openssl", stripped(t.folder, "static")), ("openssl", "env", f"LD_PRELOAD={other}", program),
                 ("openssl", "chroot", own_root(f"{t.folder}/root", program), program), ("boringssl", openssl_binary("boringssl"))]
-    try:
-        programs += [("openssl", openssl_binary("1.1")), ("openssl", stripped(t.folder, "1.1-static"))]
-    except Skip as why:
-        t.note(str(why))
+    for library, kind in (("openssl", "1.1"), ("openssl", "1.1-static"), ("boringssl", "boringssl-static")):
+        try:
+            programs.append((library, stripped(t.folder, kind) if kind == "1.1-static" else openssl_binary(kind)))
+        except Skip as why:
+            t.note(str(why))
     every = [(openssl_client(server, *argv, asks=ASKS[:8]), library) for library, *argv in programs]
     for client, _ in every:
         started(t, server, client)

@@ -293,7 +293,8 @@ def library_flags(include, folder):
 BORINGSSL = library_flags("/usr/include/android", "/usr/lib/x86_64-linux-gnu/android")
 OPENSSL_1_1 = [*library_flags("/opt/openssl-1.1/usr/include", "/opt/openssl-1.1/usr/lib/x86_64-linux-gnu"),
                "-I/opt/openssl-1.1/usr/include/x86_64-linux-gnu"]  # tests/setup
-OPENSSL_KINDS = {"shared": [], "static": ["-static"], "1.1": OPENSSL_1_1, "1.1-static": ["-static", *OPENSSL_1_1], "boringssl": BORINGSSL}
+OPENSSL_KINDS = {"shared": [], "static": ["-static"], "1.1": OPENSSL_1_1, "1.1-static": ["-static", *OPENSSL_1_1], "boringssl": BORINGSSL,
+                 "boringssl-static": library_flags("/opt/boringssl/include", "/opt/boringssl/lib")}  # tests/setup, too
 
 
 def openssl_binary(kind="shared"):
