@@ -179,8 +179,11 @@ static void live_watch_splice(struct live *l)
 		if (px_programs[i].hook != PX_HOOK_SPLICE || l->loaded.programs[i] < 0)
 			continue;
 		fd = px_attach_raw(l->loaded.programs[i]);
-		if (fd < 0)
+		if (fd < 0) { /* and never will: it is not asked for at each event */
+			close(l->loaded.programs[i]);
+			l->loaded.programs[i] = -1;
 			continue;
+		}
 		l->links.fds[l->links.count++] = fd;
 		l->sees_splice = true;
 	}
