@@ -140,12 +140,19 @@ void px_peers_advance(struct px_peers *p, uint64_t now_ns)
 		peers_close(p, p->age_first);
 }
 
-void px_peers_fini(struct px_peers *p)
+void px_peers_forget(struct px_peers *p, bool (*is_out)(void *ctx, const struct px_conn *c),
+		     void *ctx)
 {
 	for (struct px_conn *c = p->age_first, *next; c; c = next) {
 		next = c->age_next;
-		peers_close(p, c);
+		if (!is_out || is_out(ctx, c))
+			peers_close(p, c);
 	}
+}
+
+void px_peers_fini(struct px_peers *p)
+{
+	px_peers_forget(p, NULL, NULL);
 	free(p->buckets);
 	p->buckets = NULL;
 }

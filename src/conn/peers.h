@@ -26,6 +26,10 @@ PX_MUST_USE int px_peers_init(struct px_peers *p, struct px_table *table, size_t
 /* Closes all. */
 void px_peers_fini(struct px_peers *p);
 
+/* Close those that is_out says nothing more will come of; NULL: all. */
+void px_peers_forget(struct px_peers *p, bool (*is_out)(void *ctx, const struct px_conn *c),
+		     void *ctx);
+
 /* A datagram: its socket and peer, or NULL where there is no memory. */
 struct px_conn *px_peers_event(struct px_peers *p, const struct px_abi_event *h);
 

@@ -504,6 +504,17 @@ void px_table_advance(struct px_table *t, uint64_t now_ns)
 	px_peers_advance(&t->peers, now_ns);
 }
 
+void px_table_forget(struct px_table *t, bool (*is_out)(void *ctx, const struct px_conn *c),
+		     void *ctx)
+{
+	for (struct px_conn *c = t->age_first, *next; c; c = next) {
+		next = c->age_next;
+		if (is_out(ctx, c))
+			table_end(t, c);
+	}
+	px_peers_forget(&t->peers, is_out, ctx);
+}
+
 void px_table_fini(struct px_table *t)
 {
 	px_datagrams_flush(&t->datagrams);

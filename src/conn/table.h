@@ -45,8 +45,8 @@ struct px_table_options {
 	void (*on_close)(void *ctx, struct px_conn *c);	/* also at the end of the run */
 	void (*on_lost)(void *ctx, struct px_conn *c, uint64_t bytes);	/* bytes that never came */
 	/*
-	 * The first bytes of a connection are a TLS handshake, and no library is known that uses it.
-	 * Told once. May be NULL.
+	 * The first bytes of a connection are a TLS handshake, and no library is known that uses
+	 * it. Told once. May be NULL.
 	 */
 	void (*on_tls_seen)(void *ctx, struct px_conn *c);
 	/*
@@ -112,6 +112,13 @@ PX_MUST_USE int px_table_init(struct px_table *t, const struct px_table_options 
  * Ends every connection as if it had been closed now, which may still make records, and frees all.
  */
 void px_table_fini(struct px_table *t);
+
+/*
+ * The same for those connections that is_out says nothing more will come of, though they go on.
+ * What comes all the same begins anew, in the middle.
+ */
+void px_table_forget(struct px_table *t, bool (*is_out)(void *ctx, const struct px_conn *c),
+		     void *ctx);
 
 void px_table_event(struct px_table *t, const struct px_event *ev);
 
