@@ -189,7 +189,8 @@ struct px_abi_shared {
 	__u32 tls_seeks;	/* a TLS context was met whose socket is not used inside its library */
 	__u32 has_stopped;	/* nothing more is wanted of what cannot be taken off at once */
 	__u32 tls_begun;	/* a target has called a function of a TLS library: until then nobody looks for one */
-	__u32 unused[6];
+	__u32 has_chosen;	/* where all are targets until one is added: one was */
+	__u32 unused[5];
 };
 _Static_assert(sizeof(struct px_abi_shared) == 64, "px_abi_shared is shared with user space");
 
@@ -241,6 +242,8 @@ enum px_abi_turn {
 #define PX_TARGET_FOLLOWED 0x4	/* a child of one that is traced */
 #define PX_TARGET_COMM 0x8	/* its name is one that was asked for */
 #define PX_TARGET_EXE 0x10	/* its program is */
+#define PX_TARGET_ADDED 0x20	/* added while the trace ran, or a child of such a one: nothing else has to hold */
+#define PX_TARGET_OUT 0x40	/* taken out while the trace ran, whatever else holds */
 
 /*
  * Entry of the table of targets, by process id. An ended process stays in it until its sockets are
@@ -248,7 +251,7 @@ enum px_abi_turn {
  */
 struct px_abi_target {
 	__u32 flags;
-	__u32 reserved;
+	__u32 is_named;		/* by its own number: user space's note */
 	__u64 ended_ns;		/* CLOCK_MONOTONIC; 0: it lives */
 };
 _Static_assert(sizeof(struct px_abi_target) == 16, "px_abi_target is shared with user space");

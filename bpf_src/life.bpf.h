@@ -73,7 +73,10 @@ px_inline void px_count_targets(s32 more)
 px_inline u32 px_target_decide(u32 flags)
 {
 	flags &= ~PX_TARGET_ON;
-	if ((flags & PX_TARGET_NEEDS) == PX_TARGET_NEEDS || (flags & PX_TARGET_FOLLOWED))
+	if (flags & PX_TARGET_OUT)
+		return flags;
+	if ((flags & PX_TARGET_NEEDS) == PX_TARGET_NEEDS ||
+	    (flags & (PX_TARGET_FOLLOWED | PX_TARGET_ADDED)))
 		flags |= PX_TARGET_ON;
 	return flags;
 }
@@ -83,8 +86,10 @@ px_inline u32 px_target_inherit(u32 flags)
 {
 	u32 kept = flags & (PX_TARGET_COMM | PX_TARGET_EXE);
 
+	if (flags & PX_TARGET_OUT)
+		return 0;
 #ifdef PX_TARGET_FOLLOW
-	kept |= flags & (PX_TARGET_NAMED | PX_TARGET_FOLLOWED);
+	kept |= flags & (PX_TARGET_NAMED | PX_TARGET_FOLLOWED | PX_TARGET_ADDED);
 	if (!(PX_TARGET_NEEDS & PX_TARGET_NAMED) && (flags & PX_TARGET_ON))
 		kept |= PX_TARGET_FOLLOWED;
 #endif

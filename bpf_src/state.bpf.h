@@ -140,6 +140,7 @@ int px_sock_state(u64 *ctx)
 	u64 sk = ctx[0], key = px_ptr((void *)sk);
 	int was = (int)ctx[1], is = (int)ctx[2];
 	struct px_awaited *a = NULL;
+	u32 __attribute__((unused)) pid;
 	u8 kind = PX_ABI_CLOSE;
 	u16 flags = 0;
 	s32 result = 0;
@@ -160,6 +161,13 @@ int px_sock_state(u64 *ctx)
 		a = awaited.lookup(&key);
 		if (!a)
 			return 0;
+#ifdef PX_TARGET_LATER
+		pid = a->pid;
+		if (px_is_out(targets.lookup(&pid))) {
+			awaited.delete(&key);
+			return 0;
+		}
+#endif
 		if (was == PX_TCP_SYN_SENT) {
 			kind = PX_ABI_OPEN;
 			if (is != PX_TCP_ESTABLISHED)

@@ -32,6 +32,23 @@ static long (*px_under_cgroup)(void *map, u32 index) = (void *)37;
 			 index) == 1)
 #endif
 
+#ifdef PX_TARGET_LATER
+/* Was the process with this entry, or none, taken out, or left out when others were chosen? */
+px_inline int px_is_out(const struct px_abi_target *t)
+{
+	if (t)
+		return (t->flags & PX_TARGET_OUT) != 0;
+#ifdef PX_TARGET_UNCHOSEN
+	u32 zero = 0;
+	struct px_abi_shared *page = shared.lookup(&zero);
+
+	return page && page->has_chosen;
+#else
+	return 0;
+#endif
+}
+#endif
+
 /*
  * All that was asked for has to hold; what was not asked for is not compiled in. PX_PID_TEST(tgid)
  * compares with up to eight constants, PX_UID_TEST(uid) likewise; PX_CGROUP_TEST() asks for each
@@ -43,8 +60,16 @@ px_inline int px_is_target(u32 tgid)
 #ifdef PX_TARGET_MAP
 	struct px_abi_target *t = targets.lookup(&tgid);
 
+#ifdef PX_TARGET_LATER
+	if (t && t->flags & PX_TARGET_ADDED)
+		return 1;
+	if (px_is_out(t))
+		return 0;
+#endif
+#if PX_TARGET_NEEDS
 	if (!t || !(t->flags & PX_TARGET_ON))
 		return 0;
+#endif
 #endif
 #ifdef PX_PID_TEST
 	if (!PX_PID_TEST(tgid))

@@ -222,9 +222,9 @@ static void pipeline_watch_pids(struct px_pipeline *p)
 	}
 }
 
-static void pipeline_know(void *ctx, uint32_t pid)
+static void pipeline_know(void *ctx, const struct px_source_target *t)
 {
-	px_whose_of(ctx, pid, px_clock_mono_ns());
+	px_whose_of(ctx, t->pid, px_clock_mono_ns());
 }
 
 /* Look at those that are targets now, while we have the privilege to. */
@@ -234,8 +234,8 @@ static void pipeline_know_targets(struct px_pipeline *p)
 	if (!p->report.whose || p->opt->command) /* who waits to become that is still ourselves */
 		return;
 	for (size_t i = 0; i < p->opt->pids.count; i++)
-		pipeline_know(p->report.whose, p->opt->pids.pid[i]);
-	px_live_each_target(p->source, pipeline_know, p->report.whose);
+		px_whose_of(p->report.whose, p->opt->pids.pid[i], px_clock_mono_ns());
+	p->source->ops->targets(p->source, pipeline_know, p->report.whose);
 }
 
 /* Sleep until something is to be done, at most timeout_ns. */

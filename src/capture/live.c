@@ -3,15 +3,11 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -21,7 +17,9 @@
 #include "capture/attach.h"
 #include "capture/loader.h"
 #include "capture/perf.h"
-#include "capture/procs.h"
+#include "capture/look.h"
+#include "capture/old.h"
+#include "capture/roster.h"
 
 /* reader_asleep in the shared page; see px_submit() in bpf_src/ring.bpf.h. */
 enum { LIVE_AWAKE = 0, LIVE_ASLEEP = 1, LIVE_DOZING = 2 };
@@ -45,16 +43,9 @@ struct live {
 	struct px_abi_shared *shared;
 	uint64_t *counts;	/* a row per CPU, room for one counter */
 	size_t cpus;
-	uint64_t *old;		/* inodes of the targets' sockets when the probes were attached, sorted */
-	size_t old_count, old_room;
-	struct {
-		char *path;
-		uint64_t ino;
-	} groups[PX_CGROUPS_MAX];	/* control groups that are targets, by their place in the kernel's array */
-	size_t group_count;
-	bool has_table;		/* targets live in a table that the kernel side keeps */
-	uint32_t ended;		/* processes that had ended a tick ago */
-	unsigned int to_clean;	/* ticks until it has been clean for long enough */
+	struct px_old old;	/* sockets that the targets had when they became targets */
+	struct px_roster roster;
+	struct px_look *look;	/* or NULL */
 	uint64_t since_ns;	/* when all probes were attached; what came before was seen in part only */
 	/* for the length of a poll */
 	px_event_fn fn;
@@ -64,50 +55,6 @@ struct live {
 	bool sees_splice;	/* what leaves sockets by it, too */
 };
 
-static int live_compare(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* Add the sockets that process pid has open now to the list of old ones. */
-static void live_add_old(struct live *l, uint32_t pid)
-{
-	char path[64], target[64];
-	struct dirent *d;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "/proc/%u/fd", pid);
-	dir = opendir(path);
-	while (dir && (d = readdir(dir))) {
-		ssize_t n = readlinkat(dirfd(dir), d->d_name, target, sizeof(target) - 1);
-		uint64_t ino, *grown;
-
-		if (n <= 0)
-			continue;
-		target[n] = '\0';
-		if (sscanf(target, "socket:[%" SCNu64 "]", &ino) != 1)
-			continue;
-		if (l->old_count == l->old_room) {
-			l->old_room = l->old_room ? 2 * l->old_room : 64;
-			grown = realloc(l->old, l->old_room * sizeof(*l->old));
-			if (!grown)
-				break;
-			l->old = grown;
-		}
-		l->old[l->old_count++] = ino;
-	}
-	if (dir)
-		closedir(dir);
-}
-
-static bool live_add_old_of(void *ctx, const struct px_proc *p)
-{
-	live_add_old(ctx, p->pid);
-	return true;
-}
-
 /*
  * After attaching: a socket that is made in between is taken for an old one, never the other way
  * round.
@@ -116,25 +63,16 @@ static void live_list_old(struct live *l, const struct px_targets *t)
 {
 	if (l->loaded.probe == PX_PROBE_TRACEPOINT)
 		return;
-	if (t->pid_count && !t->follow) {
+	if (t->pid_count && !t->follow)
 		for (size_t i = 0; i < t->pid_count; i++)
-			live_add_old(l, t->pids[i]);
-	} else {
-		px_procs_each(live_add_old_of, l);	/* anybody may become a target, or hand a socket to one */
-	}
-	if (l->old_count)
-		qsort(l->old, l->old_count, sizeof(*l->old), live_compare);
+			px_old_add(&l->old, t->pids[i]);
+	else
+		px_old_add_all(&l->old);	/* anybody may become a target, or hand a socket to one */
 }
 
 static struct live *live_of(struct px_source *src)
 {
 	return (struct live *)src;
-}
-
-/* Did the socket exist when the probes were attached? */
-static bool live_is_old(const struct live *l, uint64_t ino)
-{
-	return bsearch(&ino, l->old, l->old_count, sizeof(*l->old), live_compare) != NULL;
 }
 
 /*
@@ -149,7 +87,7 @@ static void live_first_event(struct live *l, const struct px_event *ev)
 	struct px_event first = { &hdr, ev->data }, open;
 	bool is_server = hdr.flags & PX_ABI_F_ACCEPT, is_client = false;
 
-	if ((hdr.flags & PX_ABI_F_NEWPOS) && !live_is_old(l, hdr.sock_id))
+	if ((hdr.flags & PX_ABI_F_NEWPOS) && !px_old_has(&l->old, hdr.sock_id))
 		hdr.flags |= PX_ABI_F_START;
 	if (hdr.kind == PX_ABI_NAMES)
 		is_client =
@@ -200,6 +138,8 @@ static int live_take(void *ctx, const void *data, size_t size)
 		return 0;
 	}
 	if (ev.hdr->ts_ns < l->since_ns && ev.hdr->kind != PX_ABI_NAMES)	/* names are told once */
+		return 0;
+	if (!px_roster_wants(&l->roster, ev.hdr))
 		return 0;
 	if (ev.hdr->kind == PX_ABI_PROC && ev.hdr->flags & PX_ABI_F_TLS && l->watch) {
 		if (ev.hdr->sock_id)
@@ -352,9 +292,9 @@ static void live_free(struct px_source *src)
 		munmap(l->shared, (size_t)sysconf(_SC_PAGESIZE));
 	px_loaded_close(&l->loaded);
 	free(l->counts);
-	free(l->old);
-	for (size_t i = 0; i < l->group_count; i++)
-		free(l->groups[i].path);
+	px_old_fini(&l->old);
+	px_roster_fini(&l->roster);
+	px_look_stop(l->look);
 	free(l);
 }
 
@@ -365,10 +305,51 @@ static void live_free(struct px_source *src)
  */
 static bool live_is_new(struct px_source *src, uint64_t sock_id)
 {
-	const struct live *l = live_of(src);
+	struct live *l = live_of(src);
 
 	return (l->loaded.probe == PX_PROBE_KPROBE || l->loaded.probe == PX_PROBE_FENTRY) &&
-	       !live_is_old(l, sock_id);
+	       !px_old_has(&l->old, sock_id);
+}
+
+/*
+ * What a process that becomes a target has open now is older than its tracing; what moved on it
+ * before is not known.
+ */
+static int live_add_target(struct px_source *src, uint32_t pid, struct px_error *err)
+{
+	struct live *l = live_of(src);
+
+	if (l->is_stopped)
+		return px_error_set(err, PX_EXIT_USAGE, NULL, "the trace is over");
+	if (px_roster_add(&l->roster, pid, err) != 0)
+		return -1;
+	if (l->loaded.probe != PX_PROBE_TRACEPOINT)
+		l->old.misses |= !px_look_sockets(l->look, pid, px_old_note, &l->old);
+	return 0;
+}
+
+static int live_remove_target(struct px_source *src, uint32_t pid, struct px_error *err)
+{
+	if (live_of(src)->is_stopped)
+		return px_error_set(err, PX_EXIT_USAGE, NULL, "the trace is over");
+	return px_roster_remove(&live_of(src)->roster, pid, err);
+}
+
+static bool live_left_out(struct px_source *src, uint32_t pid, uint64_t sock_id)
+{
+	struct live *l = live_of(src);
+
+	if (!px_roster_is_out(&l->roster, pid))
+		return false;
+	/* Should it be a target again, its sockets are old ones that have to be told of anew. */
+	px_old_note(&l->old, sock_id);
+	bpf_map_delete_elem(l->loaded.maps[PX_MAP_MOVED], &sock_id);
+	return true;
+}
+
+static bool live_targets(struct px_source *src, px_source_target_fn fn, void *ctx)
+{
+	return px_roster_each(&live_of(src)->roster, fn, ctx);
 }
 
 static const struct px_source_ops live_ops = {
@@ -378,52 +359,15 @@ static const struct px_source_ops live_ops = {
 	.loss = live_loss,
 	.stop = live_stop,
 	.free = live_free,
+	.add_target = live_add_target,
+	.remove_target = live_remove_target,
+	.left_out = live_left_out,
+	.targets = live_targets,
 };
 
 bool px_live_targets_gone(const struct px_source *src)
 {
-	const struct live *l = (const struct live *)src;
-
-	return l->has_table && __atomic_load_n(&l->shared->targets, __ATOMIC_SEQ_CST) == 0;
-}
-
-void px_live_each_target(const struct px_source *src, void (*fn)(void *ctx, uint32_t pid),
-			 void *ctx)
-{
-	const struct live *l = (const struct live *)src;
-
-	if (l->has_table)
-		px_targets_each(l->loaded.maps[PX_MAP_TARGETS], fn, ctx);
-}
-
-/* A service that is restarted, for one, has a new control group at the old path. */
-static void live_renew_groups(struct live *l)
-{
-	struct stat st;
-
-	for (uint32_t i = 0; i < l->group_count; i++) {
-		int fd;
-
-		if (!l->groups[i].path || stat(l->groups[i].path, &st) < 0 ||
-		    st.st_ino == l->groups[i].ino)
-			continue;
-		fd = open(l->groups[i].path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (fd >= 0 && bpf_map_update_elem(l->loaded.maps[PX_MAP_CGROUPS], &i, &fd, 0) == 0)
-			l->groups[i].ino = st.st_ino;
-		if (fd >= 0)
-			close(fd);
-	}
-}
-
-static void live_keep_groups(struct live *l, const struct px_targets *t)
-{
-	struct stat st;
-
-	for (size_t i = 0; i < t->cgroup_count; i++) {
-		l->groups[i].path = t->cgroup_paths[i] ? strdup(t->cgroup_paths[i]) : NULL;
-		l->groups[i].ino = fstat(t->cgroups[i], &st) == 0 ? st.st_ino : 0;
-	}
-	l->group_count = t->cgroup_count;
+	return px_roster_is_gone(&((const struct live *)src)->roster);
 }
 
 /* Times of files are wall time, which somebody may set. */
@@ -454,18 +398,9 @@ int px_live_rest_fd(const struct px_source *src)
 void px_live_tick(struct px_source *src)
 {
 	struct live *l = live_of(src);
-	uint32_t ended = __atomic_load_n(&l->shared->ended, __ATOMIC_RELAXED);
 
-	/* An entry is taken out a second after its process has ended, so look again. */
-	live_renew_groups(l);
 	live_tell_time(l);
-	if (ended != l->ended)
-		l->to_clean = 3;
-	l->ended = ended;
-	if (!l->has_table || !l->to_clean)
-		return;
-	l->to_clean--;
-	px_targets_clean(l->loaded.maps[PX_MAP_TARGETS], px_clock_mono_ns());
+	px_roster_tick(&l->roster);
 }
 
 int px_live_control(struct px_source *src, uint64_t sock_id, const struct px_abi_control *ctl)
@@ -572,7 +507,6 @@ static void live_note(const struct px_load_request *req, const struct live *l, c
 	struct utsname host;
 	size_t n = 0;
 
-	memset(info, 0, sizeof(*info));
 	info->probe = l->loaded.probe;
 	info->transport = l->loaded.transport;
 	info->probes = px_links_count(&l->links);
@@ -617,28 +551,25 @@ int px_live_open(const struct px_live_options *opt, struct px_source **out,
 						    .eager = opt->tls_program != NULL,
 						    .program = opt->tls_program,
 						    .file = opt->tls_file };
-	size_t processes = 0;
 	char note[200];
 
 	if (!l)
 		return px_error_set(err, PX_EXIT_FAILED, NULL, "no memory");
 	l->src.ops = &live_ops;
 	px_links_init(&l->links);
+	if (t->later)
+		l->look = px_look_start();	/* before anything is open that would have to be closed in it */
+	memset(info, 0, sizeof(*info));
 	if (px_loader_run(&req, &l->loaded, err) < 0 || live_map(l, req.ring_bytes, err) < 0 ||
 	    px_attach(&l->loaded, &l->links, note, sizeof(note), err) < 0) {
 		live_free(&l->src);
 		return -1;
 	}
 	l->since_ns = px_clock_mono_ns();
-	if (px_targets_use_map(t))
-		processes =
-			px_targets_enroll(t, l->loaded.maps[PX_MAP_TARGETS], &l->shared->targets);
-	l->has_table = px_targets_change(t);
+	info->processes = px_roster_begin(&l->roster, t, &l->loaded, l->shared);
 	live_list_old(l, t);
-	live_keep_groups(l, t);
 	l->src.wall_offset_ns = live_wall_offset();
 	live_note(&req, l, note, info);
-	info->processes = processes;
 	if (opt->tls)
 		l->watch = px_tls_watch_start(&watch);
 	*out = &l->src;

@@ -90,13 +90,6 @@ struct px_tls_watch *px_live_tls(struct px_source *src);
 bool px_live_targets_gone(const struct px_source *src);
 
 /*
- * Call fn for each target that the table has now. There is none where whole groups, users or all
- * are traced.
- */
-void px_live_each_target(const struct px_source *src, void (*fn)(void *ctx, uint32_t pid),
-			 void *ctx);
-
-/*
  * To be called about once a second: forgets processes that ended, notices control groups that were
  * made anew.
  */

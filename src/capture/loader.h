@@ -23,6 +23,7 @@ enum px_map {
 	PX_MAP_GLOBS,	/* only with names of processes */
 	PX_MAP_EXES,	/* only with programs */
 	PX_MAP_CGROUPS,	/* only with control groups */
+	PX_MAP_MOVED,
 	PX_MAP_TAKEN,	/* only with perf: see bpf_src/perf.bpf.h */
 	PX_MAP_TURN,	/* by family, the program that tail calls go to; the kernel empties it when nobody holds it */
 	PX_MAP_BODY = PX_MAP_TURN + PX_FAMILIES,	/* the same for back end `fentry` */

@@ -148,6 +148,10 @@ static int flags_of_targets(struct px_child *c, const char **flags)
 	} else if (t->pid_count) {
 		flags[n++] = flags_number_test(c, "PX_PID_TEST", t->pids, t->pid_count);
 	}
+	if (t->later)
+		flags[n++] = "-DPX_TARGET_LATER";
+	if (t->unchosen)
+		flags[n++] = "-DPX_TARGET_UNCHOSEN";
 	if (t->follow)
 		flags[n++] = "-DPX_TARGET_FOLLOW";
 	if (c->req->tells_procs)

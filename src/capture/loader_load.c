@@ -21,7 +21,7 @@ static const char *const load_maps[PX_MAPS] = {
 	[PX_MAP_COUNTS] = "counts", [PX_MAP_SHARED] = "shared",	  [PX_MAP_CONTROL] = "control",
 	[PX_MAP_CALLS] = "calls",   [PX_MAP_TARGETS] = "targets", [PX_MAP_GLOBS] = "globs",
 	[PX_MAP_EXES] = "exes",	    [PX_MAP_TAKEN] = "taken",	  [PX_MAP_TURN] = "turn",
-	[PX_MAP_BODY] = "body",
+	[PX_MAP_BODY] = "body",	    [PX_MAP_MOVED] = "moved",
 };
 
 /*

@@ -3,6 +3,7 @@
 #ifndef PX_CAPTURE_SOURCE_H
 #define PX_CAPTURE_SOURCE_H
 
+#include "base/error.h"
 #include "capture/event.h"
 
 struct px_source;
@@ -22,6 +23,19 @@ struct px_source_loss {
 };
 
 #define PX_SOURCE_END 1
+
+/* A process that is traced, and how it became a target. */
+struct px_source_target {
+	uint32_t pid;
+	char comm[64];
+	enum px_target_how {
+		PX_TARGET_BY_NUMBER,	/* -p, or added */
+		PX_TARGET_BY_PARENT,	/* a child of one, that is followed */
+		PX_TARGET_BY_MATCH,	/* --comm, --exe */
+	} how;
+};
+
+typedef void (*px_source_target_fn)(void *ctx, const struct px_source_target *t);
 
 struct px_source_ops {
 	/*
@@ -43,6 +57,29 @@ struct px_source_ops {
 	 */
 	bool (*is_new)(struct px_source *src, uint64_t sock_id);
 	void (*free)(struct px_source *src);
+	/*
+	 * Who is traced, while it runs; all four are NULL where nobody is: with files.
+	 *
+	 * Make process pid a target, with what it forks where children are followed. Returns 0; -1
+	 * with err filled where it is none and does not become one. After it, and after
+	 * remove_target, poll once more what was under way; then ask left_out for each connection.
+	 */
+	int (*add_target)(struct px_source *src, uint32_t pid, struct px_error *err);
+	/*
+	 * The opposite. Returns 0; -1 with err filled where pid is no target, or will be one
+	 * always.
+	 */
+	int (*remove_target)(struct px_source *src, uint32_t pid, struct px_error *err);
+	/*
+	 * Is nothing more to come of this socket, because process pid, which used it last, is no
+	 * target any more? Then what was known of it is forgotten.
+	 */
+	bool (*left_out)(struct px_source *src, uint32_t pid, uint64_t sock_id);
+	/*
+	 * Call fn for each that is traced now and known by its number. False: these are not all,
+	 * for whole groups, users or all are traced.
+	 */
+	bool (*targets)(struct px_source *src, px_source_target_fn fn, void *ctx);
 };
 
 /* The head of every source; a source embeds it. */

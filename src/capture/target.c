@@ -172,6 +172,8 @@ int px_targets_resolve(const struct px_target_words *w, struct px_targets *t, st
 				  .pid_count = w->pid_count,
 				  .follow = w->follow,
 				  .is_watched = w->is_watched,
+				  .later = w->later,
+				  .unchosen = w->unchosen,
 				  .ends = w->ends,
 				  .pid_ns = px_ns_own_pids() };
 	for (size_t i = 0; i < w->comms.count && result == 0; i++)

@@ -24,6 +24,8 @@ struct px_target_words {
 	size_t pid_count;
 	bool follow;		/* children of these too */
 	bool is_watched;	/* their end has to be seen, whether or not they have children */
+	bool later;		/* others may be added, and these taken out, while the trace runs */
+	bool unchosen;		/* with later: all are targets until the first one is added */
 	struct px_words comms, exes, uids, cgroups, units, containers;
 	struct px_ends ends;
 };
@@ -32,7 +34,7 @@ struct px_targets {
 	const uint32_t *pids;	/* borrowed, or own_pids */
 	size_t pid_count;
 	uint32_t *own_pids;	/* members of a cgroup that the kernel side cannot ask about */
-	bool follow, is_watched;
+	bool follow, is_watched, later, unchosen;
 	struct px_glob comm;	/* end 0: any name */
 	struct px_exe exes[PX_WORDS_MAX];
 	size_t exe_count;
@@ -49,17 +51,17 @@ struct px_targets {
 
 #define PX_TARGET_PIDS_INLINE 8	/* this many are compiled in as constants */
 
-/* Do the targets live in a table, rather than in constants? */
-static inline bool px_targets_use_map(const struct px_targets *t)
+/* Does their table change as processes fork and run other programs? */
+static inline bool px_targets_change(const struct px_targets *t)
 {
-	return t->pid_count > PX_TARGET_PIDS_INLINE || t->comm.end || t->exe_count ||
+	return t->comm.end || t->exe_count || t->later ||
 	       ((t->follow || t->is_watched) && t->pid_count);
 }
 
-/* Does the table change as processes fork and run other programs? */
-static inline bool px_targets_change(const struct px_targets *t)
+/* Do the targets live in a table, rather than in constants? */
+static inline bool px_targets_use_map(const struct px_targets *t)
 {
-	return t->comm.end || t->exe_count || ((t->follow || t->is_watched) && t->pid_count);
+	return t->pid_count > PX_TARGET_PIDS_INLINE || px_targets_change(t);
 }
 
 /* The conditions that an entry of the table has to meet: PX_TARGET_ flags. */
@@ -86,7 +88,27 @@ size_t px_targets_enroll(const struct px_targets *t, int map, uint32_t *alive);
  */
 void px_targets_clean(int map, uint64_t now_ns);
 
-/* Call fn for each target in the table that has not ended. */
-void px_targets_each(int map, void (*fn)(void *ctx, uint32_t pid), void *ctx);
+struct px_abi_target;
+
+/* Call fn for each entry of the table whose process has not ended: not all are targets. */
+void px_targets_each(int map,
+		     void (*fn)(void *ctx, uint32_t pid, const struct px_abi_target *entry),
+		     void *ctx);
+
+/*
+ * Make process pid a target while the trace runs, and with follow what it has forked; what it will
+ * fork the kernel side enters. Returns how many became targets, 0 where pid was one already or is
+ * not there any more, or a negative errno: the table is full.
+ */
+PX_MUST_USE int px_targets_add(int map, uint32_t *alive, uint32_t pid, bool follow);
+
+/*
+ * Take process pid out, and with follow those of the table that it forked. An entry stays until its
+ * process ends. Returns how many were targets until now.
+ */
+size_t px_targets_remove(int map, uint32_t pid, bool follow);
+
+/* Is it a target of the table? Sets *is_out if it is one that was taken out. */
+bool px_targets_has(int map, uint32_t pid, bool *is_out);
 
 #endif

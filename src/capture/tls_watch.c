@@ -36,6 +36,17 @@ struct px_tls_watch {
 	bool has_ended;
 };
 
+/* What the tracer asks of the process that watches. */
+struct watch_asked {
+	enum watch_what {
+		WATCH_NOTHING,
+		WATCH_LOOK,	/* pid speaks TLS, and nobody saw the inside of it */
+		WATCH_SEEK,	/* a context was met that uses no socket itself */
+		WATCH_TARGET,	/* pid has been added to the table */
+	} what;
+	uint32_t pid;
+};
+
 /* A library that has been found and waits for the programs to be loaded. */
 struct watch_object {
 	struct px_tls_object o;
@@ -450,11 +461,11 @@ static bool watch_is_known(struct watch *w, uint32_t pid)
 	return false;
 }
 
-static void watch_target(void *ctx, uint32_t pid)
+static void watch_target(void *ctx, uint32_t pid, const struct px_abi_target *entry)
 {
 	struct watch *w = ctx;
 
-	if (!watch_is_known(w, pid))
+	if (entry->flags & PX_TARGET_ON && !watch_is_known(w, pid))
 		px_tls_scan_process(&w->scan, pid);
 }
 
@@ -509,13 +520,19 @@ static bool watch_may_look(struct watch *w, uint32_t pid)
 	return true;
 }
 
+/* All that can be found in process pid. */
+static void watch_texts(struct watch *w, uint32_t pid)
+{
+	px_tls_scan_process(&w->scan, pid);
+	px_tls_scan_texts(&w->scan, pid);
+}
+
 /* Process pid speaks TLS, and nobody saw the inside of it. */
 static void watch_look(struct watch *w, uint32_t pid)
 {
 	char stranger[200];
 
-	px_tls_scan_process(&w->scan, pid);
-	px_tls_scan_texts(&w->scan, pid);
+	watch_texts(w, pid);
 	if (px_tls_stranger(pid, stranger, sizeof(stranger)))
 		watch_say_of(w, PX_TLS_STRANGER, pid, stranger);
 }
@@ -525,24 +542,29 @@ static void watch_run(struct watch *w)
 {
 	bool has_table = px_targets_change(w->opt->request->targets);
 	struct pollfd p = { .fd = w->sock, .events = POLLIN };
-	uint32_t pid;
+	struct watch_asked asked = { .what = WATCH_NOTHING };
 
 	watch_begin(w);
 	for (;;) {
 		size_t links = w->link_count;
 
 		if (poll(&p, 1, has_table ? WATCH_TICK_MS : -1) > 0) {
-			if (recv(w->sock, &pid, sizeof(pid), 0) != (ssize_t)sizeof(pid))
+			if (recv(w->sock, &asked, sizeof(asked), 0) != (ssize_t)sizeof(asked))
 				return;
-			w->seeks |= pid == 0;
-			if (pid && watch_may_look(w, pid))
-				watch_look(w, pid);
+			w->seeks |= asked.what == WATCH_SEEK;
+			if (asked.what == WATCH_TARGET)
+				watch_texts(w, asked.pid);
+			if (asked.what == WATCH_LOOK && watch_may_look(w, asked.pid))
+				watch_look(w, asked.pid);
 		}
 		if (has_table)
 			watch_table(w);
 		watch_serve(w);
 		if (w->link_count != links)
 			watch_say(w, PX_TLS_ADDED, "");
+		if (asked.what == WATCH_TARGET)
+			watch_say_of(w, PX_TLS_LOOKED, asked.pid, "");
+		asked.what = WATCH_NOTHING;
 	}
 }
 
@@ -613,15 +635,27 @@ bool px_tls_watch_next(struct px_tls_watch *w, int timeout_ms, struct px_tls_not
 	return !w->has_ended;
 }
 
+static bool watch_ask(struct px_tls_watch *w, enum watch_what what, uint32_t pid)
+{
+	const struct watch_asked asked = { what, pid };
+
+	/* Where it cannot be sent it is busy, and will look at everything that is new. */
+	return send(w->sock, &asked, sizeof(asked), MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
+}
+
 void px_tls_watch_look(struct px_tls_watch *w, uint32_t pid)
 {
-	if (send(w->sock, &pid, sizeof(pid), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		return;	/* it is busy, and will look at everything that is new */
+	watch_ask(w, WATCH_LOOK, pid);
 }
 
 void px_tls_watch_seek(struct px_tls_watch *w)
 {
-	px_tls_watch_look(w, 0);
+	watch_ask(w, WATCH_SEEK, 0);
+}
+
+bool px_tls_watch_target(struct px_tls_watch *w, uint32_t pid)
+{
+	return !w->has_ended && watch_ask(w, WATCH_TARGET, pid);
 }
 
 void px_tls_watch_stop(struct px_tls_watch *w)

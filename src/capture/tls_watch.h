@@ -27,6 +27,7 @@ enum px_tls_note_kind {
 	PX_TLS_READY,	/* all that was found at the start has its probes: `probes` of them */
 	PX_TLS_ADDED,	/* one that was found later has them */
 	PX_TLS_FAILED,	/* text says what could not be had, and why */
+	PX_TLS_LOOKED,	/* process pid, that px_tls_watch_target() named, has its probes */
 	PX_TLS_STRANGER, /* text names what process pid encrypts with, whose inside nobody saw */
 };
 
@@ -51,12 +52,18 @@ PX_MUST_USE bool px_tls_watch_next(struct px_tls_watch *w, int timeout_ms, struc
  */
 void px_tls_watch_look(struct px_tls_watch *w, uint32_t pid);
 
+/*
+ * Process pid has become a target while the trace runs: PX_TLS_LOOKED follows. False: it does not,
+ * for nobody watches any more.
+ */
+PX_MUST_USE bool px_tls_watch_target(struct px_tls_watch *w, uint32_t pid);
+
 /* A context was met that uses no socket itself: have it found by what it encrypts. */
 void px_tls_watch_seek(struct px_tls_watch *w);
 
 /*
- * Take the probes off. Returns when they are, or after a moment: those that are perf events go one after
- * the other when this process has ended, and tell nothing any more.
+ * Take the probes off. Returns when they are, or after a moment: those that are perf events go one
+ * after the other when this process has ended, and tell nothing any more.
  */
 void px_tls_watch_stop(struct px_tls_watch *w);
 
