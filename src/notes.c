@@ -320,6 +320,9 @@ bool px_notes_tls(struct px_notes *n, struct px_tls_watch *w, bool wait, int64_t
 			px_log(PX_LOG_DEBUG, "TLS: %u probes", note.probes);
 			n->tls_ready = true;
 			break;
+		case PX_TLS_LOOKED:
+			n->tls_looked = note.pid;
+			break;
 		case PX_TLS_STRANGER:
 			px_log(PX_LOG_DEBUG, "TLS: %s is not looked into", note.text);
 			notes_stranger(n, &note);

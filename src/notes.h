@@ -31,6 +31,7 @@ struct px_notes {
 	char hidden_why[256];
 	size_t tls_probes;
 	bool tls_ready;
+	uint32_t tls_looked;	/* the target that was added last and has its probes in TLS libraries; 0: none */
 	bool told_spliced;	/* that bytes leave sockets in such a way, perhaps */
 	bool told_untied;	/* that there are messages of TLS without endpoints */
 	uint64_t hidden;	/* TLS connections of which the plaintext is not had */

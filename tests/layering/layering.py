@@ -35,9 +35,10 @@ PICTURE = {
     "choice": {"base", "record", "parsers", "conn", "cli", "filter", "sink", "tally/fields.h"},
     "notes": {"base", "capture", "conn", "sink", "cli", "report"},
     "outputs": {"base", "sink", "cli", "save"},
+    "aims": {"base", "capture", "cli", "conn", "report", "notes"},
     "pipeline": {"base", "record", "parsers", "stream", "capture", "decode", "match", "conn", "sink",
                  "cli", "filter", "report", "save", "sums", "command", "notes", "outputs", "choice", "database",
-                 "tables"},
+                 "tables", "aims"},
     "main": {"base", "record", "parsers", "sink", "cli", "filter", "tally", "pipeline", "command", "choice",
              "inspect", "capture"},
 }
