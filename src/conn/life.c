@@ -167,16 +167,22 @@ void px_life_finish(struct px_conn *c)
 	}
 }
 
-uint64_t px_life_response_end(const struct px_conn *c)
+uint64_t px_life_responses_end(const struct px_conn *c)
+{
+	enum px_role role = px_conn_role(c);
+
+	return role == PX_ROLE_UNKNOWN ? 0 :
+					 c->streams[px_dir_other(px_role_request_dir(role))].end;
+}
+
+bool px_life_is_whole(const struct px_conn *c)
 {
 	enum px_role role = px_conn_role(c);
 	enum px_dir dir;
-	uint64_t end;
 
 	if (!c->closed || c->was_reset || role == PX_ROLE_UNKNOWN)
-		return 0;
+		return false;
 	dir = px_dir_other(px_role_request_dir(role));
-	end = c->streams[dir].end;
 	/* What is told of this process's direction may leave open whether a FIN is counted. */
-	return c->streams[dir].eof || c->told_end[dir] + 1 >= end ? end : 0;
+	return c->is_tls || c->streams[dir].eof || c->told_end[dir] + 1 >= c->streams[dir].end;
 }

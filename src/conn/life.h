@@ -24,8 +24,11 @@ void px_life_tell_open(struct px_conn *c);
  */
 void px_life_finish(struct px_conn *c);
 
-/* Offset at which the responses of a closed connection end; 0: not known. */
-uint64_t px_life_response_end(const struct px_conn *c);
+/* Offset behind the responses, as far as they have come; 0: which direction they have is not known. */
+uint64_t px_life_responses_end(const struct px_conn *c);
+
+/* Of a closed connection: have the responses ended there? */
+bool px_life_is_whole(const struct px_conn *c);
 
 /* An event whose turn it is goes to who wants all of them (px_table_options.on_event). */
 static inline void px_life_show(struct px_conn *c, const struct px_event *ev, uint64_t pos)

@@ -260,7 +260,7 @@ static void table_end(struct px_table *t, struct px_conn *c)
 	if (c->closed)
 		px_life_finish(c);
 	px_decoder_finish(&c->decoder);
-	px_matcher_finish(&c->matcher, px_life_response_end(c));
+	px_matcher_finish(&c->matcher, px_life_responses_end(c), px_life_is_whole(c));
 	px_handshake_finish(c);
 	if (c->is_dropped)
 		px_control_end(c);
@@ -491,7 +491,7 @@ void px_table_advance(struct px_table *t, uint64_t now_ns)
 		} else {
 			px_order_advance(c, now_ns);
 			if (!c->held)
-				px_matcher_advance(&c->matcher, now_ns);
+				px_matcher_advance(&c->matcher, now_ns, px_life_responses_end(c));
 			table_update_waiting(c);
 		}
 		c = next;

@@ -7,6 +7,13 @@
  */
 #define MATCH_CLEAN_PAIRS 16
 
+/*
+ * Where nothing more is shown, undecided: so many turns make pairs, or a rest of this length behind
+ * fewer.
+ */
+#define MATCH_TURNS_AT_END 8
+#define MATCH_REST_AT_END_NS (20ull * 1000 * 1000)
+
 static void queue_push(struct px_match_queue *q, struct px_frame *f)
 {
 	f->next = NULL;
@@ -58,9 +65,8 @@ void px_matcher_fini(struct px_matcher *m)
 		px_frame_free(m->env->frames, f);
 	while ((f = queue_take(&m->responses, true, 0)) != NULL)
 		px_frame_free(m->env->frames, f);
-	px_frame_free(m->env->frames, m->held_request);
-	px_frame_free(m->env->frames, m->held_response);
-	m->held_request = m->held_response = NULL;
+	while ((f = queue_take(&m->held, true, 0)) != NULL)
+		px_frame_free(m->env->frames, f);
 }
 
 static void match_emit(struct px_matcher *m, struct px_frame *request, struct px_frame *response,
@@ -110,52 +116,140 @@ static void match_break(struct px_matcher *m)
 	match_flush(m, match_alone(m));
 }
 
-/* Those that follow the pair that was held, in both directions: what that is, they are. */
-static void match_following(struct px_matcher *m)
+/* What is held are pairs for certain, or nobody knows. */
+static void match_release(struct px_matcher *m, bool are_pairs)
 {
-	struct px_frame *response = m->responses.first, *request, *next;
+	struct px_frame *f, *response;
 
-	for (; response; response = next) {
-		next = response->next;
-		if (!response->follows)
+	while ((f = queue_take(&m->held, true, 0)) != NULL) {
+		if (f->kind == PX_FRAME_ONE_WAY) {
+			match_emit(m, f, NULL, 0);
 			continue;
-		request = queue_take(&m->requests, false, response->key - m->delta);
-		if (!request)
+		}
+		response = queue_take(&m->held, true, 0);
+		if (are_pairs) {
+			m->clean_pairs++;
+			match_pair(m, f, response);
 			continue;
-		match_pair(m, request, queue_take(&m->responses, false, response->key));
+		}
+		match_emit(m, f, NULL, match_alone(m) | PX_FLAG_NOREPLY);
+		match_emit(m, NULL, response, match_alone(m) | PX_FLAG_UNPAIRED);
 	}
 }
 
-/* What is held is a pair for certain, or nobody knows. */
-static void match_decide(struct px_matcher *m, bool is_pair)
+static void match_decide(struct px_matcher *m, bool are_pairs)
 {
-	struct px_frame *request = m->held_request, *response = m->held_response;
-
-	m->held_request = m->held_response = NULL;
-	if (is_pair) {
-		m->delta = response->key - request->key;
+	m->is_on_trial = false;
+	match_release(m, are_pairs);
+	if (are_pairs)
 		m->sync = PX_MATCH_SYNCED;
-		m->clean_pairs++;
-		match_pair(m, request, response);
-		match_following(m);
-		return;
-	}
-	match_emit(m, request, NULL, match_alone(m) | PX_FLAG_NOREPLY);
-	match_emit(m, NULL, response, match_alone(m) | PX_FLAG_UNPAIRED);
 }
 
-/* The next message tells whether the held ones are a pair. */
-static void match_weigh(struct px_matcher *m, const struct px_frame *f)
+static void match_hold(struct px_matcher *m, struct px_frame *f)
 {
-	const struct px_frame *last = m->responses.last ? m->responses.last : m->held_response;
-	bool is_pair = f->kind == PX_FRAME_REQUEST && f->first.has_peer_pos &&
-		       f->first.peer_pos == last->last.pos;
+	queue_push(&m->held, f);
+	/* Others need the memory, too: the halves go alone, and the trial goes on. */
+	if (m->env->frames->arenas.bytes_out > m->env->frames->arenas.bytes_max / 4 ||
+	    m->held.count > m->env->waiting_max)
+		match_release(m, false);
+}
 
-	match_decide(m, is_pair);
-	if (is_pair)
-		return;
+static void match_hold_pair(struct px_matcher *m, struct px_frame *request,
+			    struct px_frame *response)
+{
+	queue_push(&m->held, request);
+	match_hold(m, response);
+}
+
+/* The last request that was sent when the one before it had its answer, as far as one knows. */
+static struct px_frame *match_leader(const struct px_matcher *m)
+{
+	struct px_frame *leader = NULL;
+
+	for (struct px_frame *f = m->requests.first; f; f = f->next)
+		if (!f->follows)
+			leader = f;
+	return leader;
+}
+
+/* An answer cannot begin before anything of its question was there. */
+static bool match_is_possible(const struct px_frame *request, const struct px_frame *response)
+{
+	return !response->first.has_peer_pos || response->first.peer_pos > request->first.pos;
+}
+
+/* Was all answered long before this time? */
+static bool match_has_rested(const struct px_matcher *m, uint64_t now_ns)
+{
+	return !match_leader(m) && now_ns >= m->rested_ns + PX_MATCH_PATIENCE_NS;
+}
+
+/* It was no pair, nor were those behind it. */
+static void match_refute(struct px_matcher *m)
+{
+	match_decide(m, false);
 	m->sends_ahead = true;
 	match_break(m);
+}
+
+enum match_says { MATCH_SAYS_NOTHING, MATCH_SAYS_PAIRS, MATCH_SAYS_NONE };
+
+/* What a request that follows no other says of the pairs before it. */
+static enum match_says match_hear(struct px_matcher *m, const struct px_frame *f)
+{
+	if (match_leader(m) || !f->first.has_peer_pos) {
+		m->sends_ahead = true;
+		m->trial_turns = 0;
+		return MATCH_SAYS_NOTHING;
+	}
+	if (f->first.peer_pos != m->answered_to)
+		return MATCH_SAYS_NONE; /* all was answered, and more came */
+	if (match_has_rested(m, f->first.ts_ns) || ++m->trial_turns == PX_MATCH_TRIAL_TURNS)
+		return MATCH_SAYS_PAIRS;
+	return MATCH_SAYS_NOTHING;
+}
+
+/*
+ * A frame of a connection on trial: counted from the first pair on, until an answer that nobody
+ * asked for shows that it was none. False: the trial is over, and the frame not dealt with.
+ */
+static bool match_try(struct px_matcher *m, struct px_frame *f)
+{
+	bool is_request = f->kind == PX_FRAME_REQUEST;
+	enum match_says says = is_request && !f->follows ? match_hear(m, f) : MATCH_SAYS_NOTHING;
+	struct px_frame *other;
+
+	if (f->dir == m->response_dir) {
+		m->answered_to = f->last.pos;
+		m->rested_ns = f->last.ts_ns;
+	}
+	if (f->kind == PX_FRAME_ONE_WAY) {
+		match_hold(m, f);
+		return true;
+	}
+	if (says == MATCH_SAYS_PAIRS) {
+		match_decide(m, true);
+		return false;
+	}
+	other = is_request ? queue_take(&m->responses, false, f->key + m->delta)
+			   : queue_take(&m->requests, false, f->key - m->delta);
+	if (says == MATCH_SAYS_NONE || (!other && !is_request && !f->follows)) {
+		match_refute(m);
+		return false;
+	}
+	if (is_request)
+		m->asked_to = f->last.pos;
+	if (other)
+		match_hold_pair(m, is_request ? f : other, is_request ? other : f);
+	else
+		queue_push(is_request ? &m->requests : &m->responses, f);
+	if (other && !match_is_possible(is_request ? f : other, is_request ? other : f)) {
+		match_refute(m);
+	} else if (m->requests.count + m->responses.count > m->env->waiting_max) {
+		m->env->overflows++;
+		match_refute(m);
+	}
+	return true;
 }
 
 void px_matcher_gap(struct px_matcher *m, bool maybe_requests)
@@ -163,7 +257,7 @@ void px_matcher_gap(struct px_matcher *m, bool maybe_requests)
 	m->epoch++;
 	if (m->is_joined && !m->has_begun)
 		return; /* what went by is the rest of a message that had begun before us: we join behind it */
-	if (m->held_response)
+	if (m->is_on_trial)
 		match_decide(m, false);
 	m->had_sync = m->sync == PX_MATCH_SYNCED;
 	m->old_epoch = m->epoch - 1;
@@ -180,7 +274,7 @@ void px_matcher_gap(struct px_matcher *m, bool maybe_requests)
 
 void px_matcher_restart(struct px_matcher *m, uint32_t epoch)
 {
-	if (m->held_response) /* who changes the protocol waits for the answer to that */
+	if (m->is_on_trial) /* who changes the protocol waits for the answer to that */
 		match_decide(m, true);
 	match_flush(m, 0);
 	px_matcher_init(m, m->env, m->owner, false);
@@ -195,25 +289,25 @@ void px_matcher_join(struct px_matcher *m)
 	m->epoch = epoch;
 }
 
-void px_matcher_advance(struct px_matcher *m, uint64_t now_ns)
+void px_matcher_advance(struct px_matcher *m, uint64_t now_ns, uint64_t responses_end)
 {
-	if (m->held_response && now_ns >= m->held_response->last.ts_ns + PX_MATCH_PATIENCE_NS)
+	m->now_ns = now_ns;
+	if (m->is_on_trial && match_has_rested(m, now_ns) && responses_end == m->answered_to)
 		match_decide(m, true);
 }
 
-void px_matcher_finish(struct px_matcher *m, uint64_t response_end)
+void px_matcher_finish(struct px_matcher *m, uint64_t responses_end, bool is_end)
 {
 	/* What was left in the middle may have swallowed other answers. */
-	if (m->held_response)
-		match_decide(m, response_end == m->held_response->last.pos &&
-					!(m->held_response->flags & PX_FLAG_ABORTED));
-	match_flush(m, match_alone(m));
-}
+	bool is_whole = m->held.last && !(m->held.last->flags & PX_FLAG_ABORTED);
+	bool has_rested = m->trial_turns > 0 && m->now_ns >= m->rested_ns + MATCH_REST_AT_END_NS;
 
-/* An answer cannot begin before anything of its question was there. */
-static bool match_is_possible(const struct px_frame *request, const struct px_frame *response)
-{
-	return !response->first.has_peer_pos || response->first.peer_pos > request->first.pos;
+	if (m->is_on_trial)
+		match_decide(m, responses_end == m->answered_to &&
+					(m->trial_turns >= MATCH_TURNS_AT_END ||
+					 (!match_leader(m) &&
+					  (has_rested || (is_end && is_whole)))));
+	match_flush(m, match_alone(m));
 }
 
 /* While synced: the n-th answers the n-th, whichever was finished first. */
@@ -274,17 +368,6 @@ static void match_give_up(struct px_matcher *m)
 	match_emit(m, oldest, NULL, match_alone(m) | PX_FLAG_UNPAIRED);
 }
 
-/* The last request that was sent when the one before it had its answer, as far as one knows. */
-static struct px_frame *match_leader(const struct px_matcher *m)
-{
-	struct px_frame *leader = NULL;
-
-	for (struct px_frame *f = m->requests.first; f; f = f->next)
-		if (!f->follows)
-			leader = f;
-	return leader;
-}
-
 /* Behind a loss or a late start. */
 static void match_placed(struct px_matcher *m, struct px_frame *f)
 {
@@ -325,13 +408,15 @@ static void match_placed(struct px_matcher *m, struct px_frame *f)
 		other = queue_take(&m->requests, true, 0);
 		match_emit(m, other, NULL, match_alone(m) | PX_FLAG_NOREPLY);
 	}
-	(void)queue_take(&m->requests, true, 0);
 	if (m->is_joined) {
-		m->asked_to = request->last.pos;
-		m->held_request = request;
-		m->held_response = f;
+		m->is_on_trial = true;
+		m->trial_turns = 0;
+		m->delta = f->key - request->key;
+		m->response_dir = f->dir;
+		(void)match_try(m, f);
 		return;
 	}
+	(void)queue_take(&m->requests, true, 0);
 	if (++m->clean_pairs >= MATCH_CLEAN_PAIRS) {
 		if (request->epoch == f->epoch) { /* both counts began behind the loss */
 			m->delta = f->key - request->key;
@@ -396,17 +481,8 @@ static struct px_frame *match_take_old(struct px_matcher *m, const struct px_fra
 void px_matcher_frame(struct px_matcher *m, enum px_match how, struct px_frame *f)
 {
 	m->has_begun = true;
-	if (m->held_response && f->kind != PX_FRAME_ONE_WAY && f->follows) {
-		queue_push(f->kind == PX_FRAME_REQUEST ? &m->requests : &m->responses, f);
-		if (m->requests.count + m->responses.count > m->env->waiting_max) {
-			m->env->overflows++;
-			match_decide(m, false);
-			match_break(m);
-		}
+	if (m->is_on_trial && f->epoch == m->epoch && match_try(m, f))
 		return;
-	}
-	if (m->held_response && f->kind != PX_FRAME_ONE_WAY)
-		match_weigh(m, f);
 	if (f->kind == PX_FRAME_ONE_WAY || how == PX_MATCH_ONE_WAY) {
 		match_emit(m, f, NULL, 0);
 		return;

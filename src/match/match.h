@@ -9,14 +9,17 @@
  * that begins exactly there is the right one. A client is taken for such a one when it has done so
  * often enough in a row; until then nothing is paired behind a loss, and pairs of a connection
  * joined in the middle carry the flag mid_stream. A client that was seen to send ahead is not
- * paired again. (One that has exactly n > 1 requests under way at every moment since cannot be told
- * from one that waits.)
+ * paired again.
  *
  * Whoever joins behind two of three requests sent at once sees the third, and behind it the answer
- * to the first. So the first pair of a connection joined in the middle is held until something
- * speaks for it: the next request, sent when the answer and no more had come; the end of the
- * connection right behind the answer; PX_MATCH_PATIENCE_NS without another answer. Anything else,
- * and the two go alone.
+ * to the first; and where a server keeps pace, requests that were sent ahead and answers to earlier
+ * ones take turns, as those of a client that waits do. So a connection joined in the middle is on
+ * trial first: pairs are counted from the first one on, and held until something speaks for all of
+ * them: the connection was at rest, with everything answered, for PX_MATCH_PATIENCE_NS; its end,
+ * right behind the last answer; PX_MATCH_TRIAL_TURNS requests in a row that each waited for the
+ * answer to the one before it. An answer that nobody asked for speaks against them, or bytes in its
+ * place, and their halves go alone. (A client that keeps exactly n > 1 requests under way all the time, and for longer than
+ * that, cannot be told from one that waits.)
  */
 #ifndef PX_MATCH_MATCH_H
 #define PX_MATCH_MATCH_H
@@ -68,7 +71,12 @@ struct px_matcher {
 	uint64_t given_up;	/* synced: requests with smaller keys do not wait for their answers, */
 	uint32_t given_up_epoch; /* counted in this epoch */
 	struct px_match_queue requests, responses;
-	struct px_frame *held_request, *held_response;	/* the first pair behind a late start */
+	bool is_on_trial;	/* behind a late start: nobody knows yet whether pairs are pairs */
+	uint32_t trial_turns;	/* requests in a row, each sent when all before it had been answered */
+	uint64_t rested_ns;	/* when the last answer ended */
+	uint64_t now_ns;	/* of the last px_matcher_advance() */
+	enum px_dir response_dir;
+	struct px_match_queue held;	/* of them, in their order: a request and behind it its answer, or a one-way message */
 	bool had_sync;		/* before the last loss: these two are how it was synced then */
 	uint32_t old_epoch;
 	uint64_t old_delta;
@@ -76,6 +84,8 @@ struct px_matcher {
 
 /* Answers to requests that were sent at once come in less than this, as a rule. */
 #define PX_MATCH_PATIENCE_NS (500ull * 1000 * 1000)
+
+#define PX_MATCH_TRIAL_TURNS 32	/* more requests than are sent ahead by a client with which the server keeps pace */
 
 void px_matcher_init(struct px_matcher *m, struct px_match_env *env, void *owner, bool mid_stream);
 void px_matcher_fini(struct px_matcher *m);
@@ -101,16 +111,19 @@ void px_matcher_join(struct px_matcher *m);
 /* Whether px_matcher_advance() will have something to do later though no frame comes. */
 static inline bool px_matcher_is_waiting(const struct px_matcher *m)
 {
-	return m->held_response != NULL;
+	return m->held.first != NULL;
 }
 
-/* All frames up to this time (source clock) have been handed over. */
-void px_matcher_advance(struct px_matcher *m, uint64_t now_ns);
+/*
+ * All frames up to this time (source clock) have been handed over, and there are no responses
+ * behind this offset.
+ */
+void px_matcher_advance(struct px_matcher *m, uint64_t now_ns, uint64_t responses_end);
 
 /*
- * Nothing will follow: what waits goes alone. response_end: offset at which the responses are known
- * to end, 0 where that is not known.
+ * Nothing will follow: what waits goes alone. is_end: the connection is known to have ended there,
+ * and not only what we see of it.
  */
-void px_matcher_finish(struct px_matcher *m, uint64_t response_end);
+void px_matcher_finish(struct px_matcher *m, uint64_t responses_end, bool is_end);
 
 #endif

@@ -30,7 +30,7 @@ START_TEST(counted_from_now_on_is_not_seen_from_the_start)
 		      PX_ABI_F_NEWPOS | (sock_id == 11 ? PX_ABI_F_START : 0),
 		      PX_BYTES("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
 		answer(10, false);
-		ask();
+		px_table_advance(&table, now_ns += PX_MATCH_PATIENCE_NS);
 		ck_assert_uint_eq(seen.flags, sock_id == 11 ? 0 : PX_FLAG_MID_STREAM);
 	}
 	ck_assert_uint_eq(seen.paired, 2);
@@ -181,19 +181,70 @@ START_TEST(the_first_answer_is_not_taken_for_the_last_request_s)
 }
 END_TEST
 
-/* What proves that the two belong together: the client went on, or ended, or waited. */
+/*
+ * Nor is it where the server keeps pace with who sends ahead, so that requests and answers take
+ * turns: as soon as they do not, all that looked like pairs are none. `lag` answers are under way
+ * at any time.
+ */
+START_TEST(turns_are_no_proof)
+{
+	for (unsigned int lag = 1; lag < 4; lag++) {
+		for (unsigned int turns = 1; turns <= PX_MATCH_TRIAL_TURNS; turns++) {
+			unsigned int alone = seen.alone;
+
+			join();
+			for (unsigned int i = 0; i < turns; i++) {
+				if (i > 0)
+					ask();
+				answer(10 + i, false);
+				ck_assert_uint_eq(seen.alone, alone);
+			}
+			for (unsigned int i = 0; i < lag; i++)
+				answer(20, false);
+			close_conn(0);
+			ck_assert_uint_eq(seen.alone, alone + 2 * turns + lag);
+		}
+	}
+	ck_assert_uint_eq(seen.paired, 0);
+	sock_id = 9;
+}
+END_TEST
+
+/*
+ * What proves that all belong together: many turns, the end, or a rest, whether the clock tells of
+ * it or the next request. That requests are sent ahead later on is no matter.
+ */
 START_TEST(the_first_pair_waits_for_proof)
 {
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 5; i++) {
 		unsigned int paired = seen.paired;
 
 		join();
 		answer(10, false);
 		ck_assert_uint_eq(seen.paired, paired);
 		if (i == 0) {
-			ask();
+			for (unsigned int turns = 0; turns < PX_MATCH_TRIAL_TURNS; turns++) {
+				ck_assert_uint_eq(seen.paired, paired);
+				ask();
+				if (turns < PX_MATCH_TRIAL_TURNS - 1)
+					answer(10, false);
+			}
+			seen.paired -= PX_MATCH_TRIAL_TURNS - 1;
+			seen.flags = PX_FLAG_MID_STREAM; /* the later ones of so many have none */
 		} else if (i == 1) {
 			close_conn(0);
+		} else if (i == 2) {
+			now_ns += PX_MATCH_PATIENCE_NS;
+			ask();
+		} else if (i == 3) {
+			ask();
+			ask();
+			answer(10, false);
+			px_table_advance(&table, now_ns += PX_MATCH_PATIENCE_NS);
+			ck_assert_uint_eq(seen.paired, paired); /* one is under way */
+			answer(10, false);
+			px_table_advance(&table, now_ns += PX_MATCH_PATIENCE_NS);
+			seen.paired -= 2;
 		} else {
 			px_table_advance(&table, now_ns + PX_MATCH_PATIENCE_NS - 1);
 			ck_assert_uint_eq(seen.paired, paired);
@@ -358,6 +409,7 @@ int main(void)
 	tcase_add_test(tc, a_reset_within_the_first_call_is_of_the_same_connection);
 	tcase_add_test(tc, who_connects_again_opens_another_connection);
 	tcase_add_test(tc, the_first_answer_is_not_taken_for_the_last_request_s);
+	tcase_add_test(tc, turns_are_no_proof);
 	tcase_add_test(tc, the_first_pair_waits_for_proof);
 	tcase_add_test(tc, an_answer_keeps_its_request_across_a_loss);
 	tcase_add_test(tc, an_urgent_byte_is_passed);

@@ -43,6 +43,11 @@ def hides(tracer):
         raise Failed("a password is shown")
 
 
+def ended(rec):
+    """When a record's answer had come, in ns; those of an older connection are told later than those of another one."""
+    return rec["ts_us"] // 10**6 * 10**9 + int(rec["ts"][20:29]) + (rec["latency_ns"] or 0)
+
+
 @live()
 def languages(t):
     """psycopg2, asyncpg, pg of Ruby, lib/pq of Go, DBD::Pg, connected before the tracer comes; both ends of each"""
@@ -61,7 +66,7 @@ def languages(t):
         told = {name: client.go() for name, client in clients.items()}
     hides(tracer)
     # What waits for another connection looks again and again.
-    records = [r for r in tracer.messages() if "pg_stat_activity" not in str(r["req"])]
+    records = sorted((r for r in tracer.messages() if "pg_stat_activity" not in str(r["req"])), key=ended)
     seen = 0
     for name, client in clients.items():
         ours = [r for r in records if r["pid"] == client.pid]

@@ -414,7 +414,7 @@ def ends(t):
             for address, target in ((four, "/empty?4"), (six, "/empty?6"), (path, "/empty?u"), (four, "/proxy/small")):
                 with Client(address, account) as client:
                     client.ask("GET", target)
-                    if target.startswith("/proxy"):  # on a connection older than the tracer the first pair waits for this one
+                    if target.startswith("/proxy"):  # on a connection older than the tracer one pair alone is none at the end
                         client.ask("GET", target)
         return sorted((rec["role"], rec["target"], rec["req"].get("query") or "") for rec in tracer.messages())
     by4, by6, by_unix = (("server", "/empty", kind) for kind in "46u")
