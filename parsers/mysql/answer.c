@@ -27,7 +27,8 @@ static void answer_learn(struct mysql_state *st, struct mysql_msg *m, struct mys
 	if (!s)
 		return;
 	s->sql_cut = p->sql_cut;
-	s->is_provisional = st->is_joined && !st->is_in_step;
+	s->is_provisional =
+		st->is_joined && (st->sends_ahead || st->waits < MYSQL_WAITS_MAX);
 	mysql_stmt_set_columns(st, s, &r->first);
 }
 
@@ -201,7 +202,7 @@ static struct mysql_msg *answer_begin(struct mysql_state *st, const struct mysql
 			m->rep.has_stmt = st->has_last;
 			m->rep.stmt_id = st->last_stmt;
 			s = st->has_last ? mysql_stmt_find(st, st->last_stmt) : NULL;
-			m->rep.has_param_count = s && !s->is_provisional;
+			m->rep.has_param_count = s != NULL;
 			m->rep.param_count = s ? s->param_count : 0;
 		}
 	}

@@ -90,10 +90,12 @@ static void request_use_stmt(struct mysql_state *st, struct mysql_msg *m, struct
 		if (!st->has_last)
 			return;
 		r->stmt_id = st->last_stmt;
+		r->is_last = true;
 	}
 	s = mysql_stmt_find(st, r->stmt_id);
-	if (!s || s->is_provisional)
+	if (!s)
 		return;
+	r->is_provisional = s->is_provisional;
 	r->has_param_count = true;
 	r->param_count = s->param_count;
 	r->lost_long = s->lost_long;
@@ -258,6 +260,27 @@ static bool request_has_stmt(unsigned int command)
 	       command == MYSQL_COM_STMT_FETCH || command == MYSQL_COM_STMT_BULK_EXECUTE;
 }
 
+/*
+ * Joined: did the client wait for the answer to the command before this one? Once may be by chance,
+ * where it sends ahead and the server keeps pace; that often in a row is not.
+ */
+static void request_was_awaited(struct mysql_state *st, const struct mysql_pending *p)
+{
+	bool waited = st->pending_count == 1 && p->has_answer_pos && st->has_reply_end &&
+		      p->answer_pos == st->reply_end;
+
+	if (waited) {
+		st->is_in_step = true;
+		if (st->waits < MYSQL_WAITS_MAX)
+			st->waits++;
+	} else if (st->pending_count > 1 || st->has_reply_end) {
+		st->sends_ahead = true;
+	}
+	st->has_reply_end = false;
+	if (waited && st->waits == MYSQL_WAITS_MAX && !st->sends_ahead)
+		mysql_stmt_settle(st, true);
+}
+
 /* The first packet's header and HEAD bytes of its payload are there. False: it is no command. */
 static bool request_begin(const struct px_parse_ctx *ctx, struct px_bytes in, uint32_t len,
 			  unsigned int command, struct px_frame *out)
@@ -275,15 +298,8 @@ static bool request_begin(const struct px_parse_ctx *ctx, struct px_bytes in, ui
 		p->command = (uint16_t)command;
 		p->has_answer_pos = out->first.has_peer_pos;
 		p->answer_pos = out->first.peer_pos;
-		if (st->is_joined && st->has_reply_end && p->has_answer_pos &&
-		    st->pending_count == 1) {
-			bool waited = p->answer_pos == st->reply_end;
-
-			if (!st->is_in_step)
-				mysql_stmt_settle(st, waited);
-			st->is_in_step |= waited;
-			st->has_reply_end = false;
-		}
+		if (st->is_joined)
+			request_was_awaited(st, p);
 	}
 	out->msg = m;
 	out->kind = p ? PX_FRAME_REQUEST : PX_FRAME_ONE_WAY;

@@ -112,6 +112,12 @@ static void describe_x(struct px_bytes b)
 		memset((char *)(uintptr_t)b.ptr, 'X', b.len);
 }
 
+/* What is provisional is so for a pair: the matcher has found which answer is whose. */
+static bool describe_is_pair(const struct describe *d)
+{
+	return d->ex->request && d->ex->response;
+}
+
 /* Connection attributes: pairs of length-encoded strings. */
 static void describe_pairs(struct describe *d, struct px_bytes b)
 {
@@ -202,7 +208,7 @@ static void describe_params(struct describe *d, const struct mysql_msg *m)
 	const struct mysql_request *r = &m->req;
 	struct px_record *rec = d->rec;
 	uint16_t count = r->param_count;
-	bool is_known = r->has_param_count;
+	bool is_known = r->has_param_count && (!r->is_provisional || describe_is_pair(d));
 
 	/* The statement prepared last, whose number came behind this request. */
 	if (!is_known && answer && answer->rep.has_param_count && answer->rep.has_stmt) {
@@ -289,6 +295,7 @@ static void describe_request(struct describe *d)
 	struct px_bytes command = px_bytes_str(name ? name : "UNKNOWN");
 	bool is_executed = m->command == MYSQL_COM_QUERY || m->command == MYSQL_COM_STMT_EXECUTE ||
 			   m->command == MYSQL_COM_STMT_BULK_EXECUTE;
+	bool is_known = !r->is_provisional || describe_is_pair(d);
 
 	rec->has_req = true;
 	px_record_str(rec, PX_F_OP, command);
@@ -300,7 +307,7 @@ static void describe_request(struct describe *d)
 		mysql_summary_add(&d->sum, px_bytes_starts(command, PX_BYTES("STMT_")) ?
 						   px_bytes_sub(command, 5, SIZE_MAX) :
 						   command);
-	if (r->has_stmt) {
+	if (r->has_stmt && (is_known || !r->is_last)) {
 		const struct mysql_msg *answer = d->ex->response ? d->ex->response->msg : NULL;
 		uint32_t id = r->stmt_id;
 
@@ -332,7 +339,7 @@ static void describe_request(struct describe *d)
 		mysql_summary_add(&d->sum, table);
 	}
 	describe_attributes(d, m);
-	if (r->has_sql) {
+	if (r->has_sql && is_known) {
 		describe_sql(d, m, is_executed);
 		mysql_summary_sql(&d->sum, d->sql, m->command != MYSQL_COM_QUERY);
 	}
@@ -372,7 +379,13 @@ static void describe_value_int(struct px_object *o, struct px_value *v, unsigned
 	v[member].i = (int64_t)i;
 }
 
-static void describe_result(struct px_object *o, struct px_value *v, const struct mysql_result *res)
+static bool describe_has_columns(const struct describe *d, const struct mysql_result *res)
+{
+	return res->has_columns && (!res->is_provisional || describe_is_pair(d));
+}
+
+static void describe_result(const struct describe *d, struct px_object *o, struct px_value *v,
+			    const struct mysql_result *res)
 {
 	o->values = v;
 	describe_value_str(o, v, R_KIND, describe_kind(res->kind));
@@ -392,7 +405,7 @@ static void describe_result(struct px_object *o, struct px_value *v, const struc
 	if (res->kind == MYSQL_RESULTSET) {
 		if (res->is_whole)
 			describe_value_int(o, v, R_ROWS, res->rows);
-		if (res->has_columns) {
+		if (describe_has_columns(d, res)) {
 			o->has |= 1u << R_COLUMNS;
 			v[R_COLUMNS].is_null = false;
 			v[R_COLUMNS].list.items = res->columns;
@@ -418,7 +431,7 @@ static void describe_results(struct describe *d, const struct mysql_reply *r)
 	if (!objects || !values)
 		return;
 	for (size_t i = 0; i < r->result_count; i++)
-		describe_result(&objects[i], values + i * R_COUNT, describe_at_result(r, i));
+		describe_result(d, &objects[i], values + i * R_COUNT, describe_at_result(r, i));
 	px_record_put_objects(d->rec, F_RESULTS, objects, r->result_count);
 }
 
@@ -486,7 +499,8 @@ static void describe_response(struct describe *d)
 	}
 	if (res->kind == MYSQL_RESULTSET && res->is_whole)
 		px_record_put_int(rec, F_ROWS, (int64_t)res->rows);
-	if ((res->kind == MYSQL_RESULTSET || res->kind == MYSQL_PREPARED) && res->has_columns) {
+	if ((res->kind == MYSQL_RESULTSET || res->kind == MYSQL_PREPARED) &&
+	    describe_has_columns(d, res)) {
 		px_record_place(rec, F_COLUMNS)->list.items = res->columns;
 		px_record_place(rec, F_COLUMNS)->list.count = res->kept;
 	}

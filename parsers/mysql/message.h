@@ -73,6 +73,7 @@ enum mysql_com {
 #define MYSQL_STATUS_MORE_RESULTS 0x0008
 #define MYSQL_STATUS_CURSOR_EXISTS 0x0040
 
+#define MYSQL_WAITS_MAX 32	/* that often in a row it is no chance that a client waited */
 #define MYSQL_STMT_LAST 0xffffffffu	/* MariaDB: the statement prepared last */
 
 enum mysql_kind { MYSQL_KIND_NONE, MYSQL_OK, MYSQL_ERR, MYSQL_RESULTSET, MYSQL_PREPARED, MYSQL_EOF, MYSQL_TEXT, MYSQL_STREAM };
@@ -83,6 +84,7 @@ struct mysql_result {
 	bool is_whole;		/* its end was seen */
 	bool has_warnings;
 	bool has_columns;	/* columns[] are all there are */
+	bool is_provisional;	/* and are those of a provisional statement */
 	uint16_t code;		/* ERR */
 	uint16_t warnings;
 	char sqlstate[5];
@@ -107,6 +109,8 @@ struct mysql_request {
 	uint16_t param_count;
 	bool has_stmt;		/* stmt_id means something */
 	bool has_param_count;	/* the statement is known */
+	bool is_provisional;	/* what is known of it is true if this has an answer */
+	bool is_last;		/* stmt_id is that of the statement prepared last */
 	bool has_sql;
 	bool sql_cut;		/* there was more of it than is kept */
 	bool is_bulk;
@@ -219,6 +223,8 @@ struct mysql_state {
 	bool is_infile;		/* packets of the client are the contents of a file */
 	bool has_last;		/* last_stmt */
 	bool is_in_step;	/* joined: the client was seen to wait for an answer */
+	bool sends_ahead;	/* joined: or not to */
+	uint8_t waits;		/* joined: how often it was, up to MYSQL_WAITS_MAX */
 	bool is_zip;		/* what follows is compressed */
 	uint8_t eof;		/* enum mysql_eof */
 	uint64_t caps;		/* that both sides have */
@@ -322,7 +328,11 @@ struct mysql_stmt {
 	uint32_t size;		/* bytes in all */
 	uint16_t param_count, column_count;
 	bool sql_cut, has_sql;
-	bool is_provisional;	/* learnt from an answer that may be another one's */
+	/*
+	 * Learnt from an answer that may be another one's. The matcher has the last word on that:
+	 * of a joined connection it hands on pairs only if all its answers were their own.
+	 */
+	bool is_provisional;
 	bool has_types;
 	bool lost_long;
 	uint8_t long_count;

@@ -128,6 +128,7 @@ static void mysql_reset(void *state)
 	mysql_stmt_doubt(st);
 	st->is_joined = true;
 	st->is_in_step = st->has_reply_end = st->has_last_end = false;
+	st->waits = 0;
 	st->is_auth = st->is_infile = st->has_last = false;
 	if (!st->has_caps)
 		st->is_zip = st->has_parsed = false; /* what was thought may have been the fault */

@@ -144,7 +144,7 @@ static void reply_known_columns(struct mysql_state *st, struct mysql_msg *m, str
 	struct mysql_stmt *s = m->rep.has_stmt ? mysql_stmt_find(st, m->rep.stmt_id) : NULL;
 	struct px_cur c;
 
-	if (!s || s->is_provisional || !s->columns || s->column_count != res->column_count)
+	if (!s || !s->columns || s->column_count != res->column_count)
 		return;
 	c = px_cur_of(px_arena_copy(arena, px_bytes_of(s->columns, s->columns_len), NULL));
 	res->columns = px_arena_alloc(arena, s->column_count * sizeof(*res->columns));
@@ -153,6 +153,7 @@ static void reply_known_columns(struct mysql_state *st, struct mysql_msg *m, str
 	while (res->kept < s->column_count)
 		res->columns[res->kept++] = px_cur_take(&c, px_cur_le16(&c));
 	res->has_columns = !c.ran_short;
+	res->is_provisional = s->is_provisional;
 }
 
 /*
