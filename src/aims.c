@@ -74,36 +74,61 @@ static void aims_await_tls(struct px_aims *a, uint32_t pid)
 	a->notes->tls_looked = 0;
 }
 
+static int aims_add(struct px_aims *a, uint32_t pid, struct px_error *err)
+{
+	char exe[PX_SOURCE_EXE_MAX];
+
+	if (a->source->ops->add_target(a->source, pid, exe, err) != 0)
+		return -1;
+	if (a->report->whose)
+		px_whose_tell(a->report->whose, pid, exe, px_clock_mono_ns());
+	aims_note(a, pid, "is a target from now on");
+	return 0;
+}
+
+static int aims_remove(struct px_aims *a, uint32_t pid, struct px_error *err)
+{
+	if (a->source->ops->remove_target(a->source, pid, err) != 0)
+		return -1;
+	aims_note(a, pid, "is no target any more");
+	return 0;
+}
+
+/* One after the other, up to the first that cannot be done; *done says how many. */
+static int aims_change(struct px_aims *a, const struct px_pids *pids, size_t *done,
+		       int (*change)(struct px_aims *a, uint32_t pid, struct px_error *err),
+		       struct px_error *err)
+{
+	int result = 0;
+
+	for (*done = 0; *done < pids->count; ++*done) {
+		result = change(a, pids->pid[*done], err);
+		if (result != 0)
+			break;
+	}
+	if (*done > 0)
+		aims_settle(a);
+	return result;
+}
+
 int px_aims_add(struct px_aims *a, const struct px_pids *pids, struct px_error *err)
 {
+	size_t done;
+	int result;
+
 	if (aims_check_live(a, err) != 0 || px_host_check_pids(pids, "", err) != 0)
 		return -1;
-	for (size_t i = 0; i < pids->count; i++) {
-		if (a->source->ops->add_target(a->source, pids->pid[i], err) != 0)
-			return -1;
-		if (a->report->whose)
-			px_whose_of(a->report->whose, pids->pid[i], px_clock_mono_ns());
-		aims_note(a, pids->pid[i], "is a target from now on");
-	}
-	aims_settle(a);
-	for (size_t i = 0; i < pids->count; i++)
+	result = aims_change(a, pids, &done, aims_add, err);
+	for (size_t i = 0; i < done; i++)
 		aims_await_tls(a, pids->pid[i]);
-	return 0;
+	return result;
 }
 
 int px_aims_remove(struct px_aims *a, const struct px_pids *pids, struct px_error *err)
 {
-	int result = aims_check_live(a, err);
-	size_t done = 0;
+	size_t done;
 
-	while (result == 0 && done < pids->count) {
-		result = a->source->ops->remove_target(a->source, pids->pid[done], err);
-		if (result == 0)
-			aims_note(a, pids->pid[done++], "is no target any more");
-	}
-	if (done > 0)
-		aims_settle(a);
-	return result;
+	return aims_check_live(a, err) != 0 ? -1 : aims_change(a, pids, &done, aims_remove, err);
 }
 
 bool px_aims_each(const struct px_aims *a, px_source_target_fn fn, void *ctx)

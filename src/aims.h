@@ -24,8 +24,9 @@ struct px_aims {
  * now on. Comes back when all is set up, also in TLS libraries: that may take a second, in which
  * the trace goes on.
  *
- * Returns 0; -1 with err filled, then none is added that was not one already: no such process, not
- * a live trace, -a.
+ * Returns 0; -1 with err filled: one of them is not there (then none is added), or is a target
+ * already (then those before it in the list are added); it is not a live trace; all are traced
+ * (-a).
  */
 PX_MUST_USE int px_aims_add(struct px_aims *a, const struct px_pids *pids, struct px_error *err);
 

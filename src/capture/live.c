@@ -315,7 +315,8 @@ static bool live_is_new(struct px_source *src, uint64_t sock_id)
  * What a process that becomes a target has open now is older than its tracing; what moved on it
  * before is not known.
  */
-static int live_add_target(struct px_source *src, uint32_t pid, struct px_error *err)
+static int live_add_target(struct px_source *src, uint32_t pid, char exe[PX_SOURCE_EXE_MAX],
+			   struct px_error *err)
 {
 	struct live *l = live_of(src);
 
@@ -323,8 +324,7 @@ static int live_add_target(struct px_source *src, uint32_t pid, struct px_error 
 		return px_error_set(err, PX_EXIT_USAGE, NULL, "the trace is over");
 	if (px_roster_add(&l->roster, pid, err) != 0)
 		return -1;
-	if (l->loaded.probe != PX_PROBE_TRACEPOINT)
-		l->old.misses |= !px_look_sockets(l->look, pid, px_old_note, &l->old);
+	l->old.misses |= !px_look_at(l->look, pid, exe, px_old_note, &l->old);
 	return 0;
 }
 

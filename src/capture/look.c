@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -40,14 +41,28 @@ static void look_found(void *ctx, uint64_t ino)
 		look_send(b);
 }
 
+static void look_exe(uint32_t pid, char exe[PX_SOURCE_EXE_MAX])
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%u/exe", pid);
+	memset(exe, 0, PX_SOURCE_EXE_MAX);
+	if (readlink(path, exe, PX_SOURCE_EXE_MAX) == PX_SOURCE_EXE_MAX)	/* cut, maybe */
+		memset(exe, 0, PX_SOURCE_EXE_MAX);
+}
+
 /* The process that looks; its only descriptor is the socket. */
 static void look_run(void)
 {
 	struct look_batch batch = { .count = 0 };
+	char exe[PX_SOURCE_EXE_MAX];
 	uint32_t pid;
 
-	/* An answer that ends in an odd byte: it could not be had. */
+	/* The program, then the sockets; an odd byte in their place: they could not be had. */
 	while (recv(STDIN_FILENO, &pid, sizeof(pid), 0) == (ssize_t)sizeof(pid)) {
+		look_exe(pid, exe);
+		if (send(STDIN_FILENO, exe, sizeof(exe), MSG_NOSIGNAL) < 0)
+			break;
 		if (px_old_each(pid, look_found, &batch))
 			look_send(&batch);
 		else if (send(STDIN_FILENO, "", 1, MSG_NOSIGNAL) < 0)
@@ -98,15 +113,19 @@ void px_look_stop(struct px_look *l)
 	free(l);
 }
 
-bool px_look_sockets(struct px_look *l, uint32_t pid, void (*fn)(void *ctx, uint64_t ino),
-		     void *ctx)
+bool px_look_at(struct px_look *l, uint32_t pid, char exe[PX_SOURCE_EXE_MAX],
+		void (*fn)(void *ctx, uint64_t ino), void *ctx)
 {
 	uint64_t inos[LOOK_BATCH];
 	ssize_t n = sizeof(inos);
 
-	if (!l)
+	if (!l) {
+		look_exe(pid, exe);
 		return px_old_each(pid, fn, ctx);
-	if (send(l->sock, &pid, sizeof(pid), MSG_NOSIGNAL) < 0)
+	}
+	exe[0] = '\0';
+	if (send(l->sock, &pid, sizeof(pid), MSG_NOSIGNAL) < 0 ||
+	    recv(l->sock, exe, PX_SOURCE_EXE_MAX, 0) != PX_SOURCE_EXE_MAX)
 		return false;
 	while (n == (ssize_t)sizeof(inos)) {
 		n = recv(l->sock, inos, sizeof(inos), 0);

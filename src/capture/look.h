@@ -6,7 +6,7 @@
 #ifndef PX_CAPTURE_LOOK_H
 #define PX_CAPTURE_LOOK_H
 
-#include "base/bytes.h"
+#include "capture/source.h"
 
 struct px_look;
 
@@ -15,10 +15,11 @@ struct px_look *px_look_start(void);
 void px_look_stop(struct px_look *l);
 
 /*
- * Call fn for each socket (its inode number) that process pid has open now. Without who looks
- * (NULL) the caller's own privileges have to do. False: they could not be had.
+ * The program of process pid, as a text that is empty where it cannot be had; and call fn for each
+ * socket (its inode number) that the process has open now. Without who looks (NULL) the caller's
+ * own privileges have to do. False: sockets could not be listed.
  */
-PX_MUST_USE bool px_look_sockets(struct px_look *l, uint32_t pid,
-				 void (*fn)(void *ctx, uint64_t ino), void *ctx);
+PX_MUST_USE bool px_look_at(struct px_look *l, uint32_t pid, char exe[PX_SOURCE_EXE_MAX],
+			    void (*fn)(void *ctx, uint64_t ino), void *ctx);
 
 #endif

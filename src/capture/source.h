@@ -23,6 +23,7 @@ struct px_source_loss {
 };
 
 #define PX_SOURCE_END 1
+#define PX_SOURCE_EXE_MAX 256	/* of a program's path, with the 0 at its end */
 
 /* A process that is traced, and how it became a target. */
 struct px_source_target {
@@ -60,11 +61,13 @@ struct px_source_ops {
 	/*
 	 * Who is traced, while it runs; all four are NULL where nobody is: with files.
 	 *
-	 * Make process pid a target, with what it forks where children are followed. Returns 0; -1
-	 * with err filled where it is none and does not become one. After it, and after
-	 * remove_target, poll once more what was under way; then ask left_out for each connection.
+	 * Make process pid a target, with what it forks where children are followed. exe becomes
+	 * its program, or empty where that is not known. Returns 0; -1 with err filled where it
+	 * does not become one. After it, and after remove_target, poll once more what was under
+	 * way; then ask left_out for each connection.
 	 */
-	int (*add_target)(struct px_source *src, uint32_t pid, struct px_error *err);
+	int (*add_target)(struct px_source *src, uint32_t pid, char exe[PX_SOURCE_EXE_MAX],
+			  struct px_error *err);
 	/*
 	 * The opposite. Returns 0; -1 with err filled where pid is no target, or will be one
 	 * always.

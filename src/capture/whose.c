@@ -125,6 +125,17 @@ static void whose_look(struct whose_entry *e)
 	px_whose_read(px_bytes_of(e->text, n > 0 ? (size_t)n : 0), &e->place);
 }
 
+void px_whose_tell(struct px_whose *w, uint32_t pid, const char *exe, uint64_t ts_ns)
+{
+	struct whose_entry *e;
+
+	if (!px_whose_of(w, pid, ts_ns) || !*exe)
+		return;
+	e = w->slots[pid % WHOSE_SLOTS];
+	snprintf(e->exe, sizeof(e->exe), "%s", exe);
+	e->place.exe = px_bytes_str(e->exe);
+}
+
 const struct px_whose_place *px_whose_of(struct px_whose *w, uint32_t pid, uint64_t ts_ns)
 {
 	struct whose_entry **slot = &w->slots[pid % WHOSE_SLOTS], *e = *slot;

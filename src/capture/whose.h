@@ -25,6 +25,12 @@ void px_whose_free(struct px_whose *w);
 const struct px_whose_place *px_whose_of(struct px_whose *w, uint32_t pid, uint64_t ts_ns);
 
 /*
+ * Process pid is about to be told of, and runs exe, which somebody with that right has found out;
+ * "": not known.
+ */
+void px_whose_tell(struct px_whose *w, uint32_t pid, const char *exe, uint64_t ts_ns);
+
+/*
  * What the text of a /proc/PID/cgroup says: the group of version 2, else systemd's own hierarchy.
  * The views are into text, which stays as it is.
  */

@@ -137,6 +137,55 @@ START_TEST(an_answer_that_went_by_unseen_is_told)
 }
 END_TEST
 
+static bool is_of_nine(void *ctx, const struct px_conn *c)
+{
+	++*(unsigned int *)ctx;
+	return c->sock_id == 9;
+}
+
+/* Its process is no target any more: what waits goes alone, and other connections go on. */
+START_TEST(those_that_nothing_more_comes_of_are_forgotten)
+{
+	unsigned int asked = 0;
+
+	ask();
+	sock_id = 10;
+	event(PX_ABI_OPEN, PX_DIR_OUT, 0, PX_BYTES(""));
+	ask();
+	px_table_forget(&table, is_of_nine, &asked);
+	ck_assert_uint_eq(asked, 2);
+	ck_assert_uint_eq(table.conn_count, 1);
+	ck_assert_uint_eq(seen.alone, 1);
+	ck_assert_uint_eq(seen.flags & PX_FLAG_NOREPLY, PX_FLAG_NOREPLY);
+	answer(10, false);
+	ck_assert_uint_eq(seen.paired, 1);
+	ck_assert_uint_eq(seen.alone, 1);
+	sock_id = 9;
+}
+END_TEST
+
+/* A target again: the same socket, and nobody knows what passed meanwhile. */
+START_TEST(what_comes_all_the_same_begins_in_the_middle)
+{
+	unsigned int asked = 0;
+
+	ask();
+	answer(10, false);
+	ck_assert_uint_eq(seen.flags, 0);
+	px_table_forget(&table, is_of_nine, &asked);
+	pos[PX_DIR_OUT] += 1000;
+	pos[PX_DIR_IN] += 5000;
+	for (int i = 0; i < 2; i++) {
+		ask();
+		answer(10, false);
+	}
+	px_table_advance(&table, now_ns += 1000000000);
+	ck_assert_uint_eq(seen.paired, 3);
+	ck_assert_uint_eq(seen.alone, 0);
+	ck_assert_uint_eq(seen.flags & PX_FLAG_MID_STREAM, PX_FLAG_MID_STREAM);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("life");
@@ -149,6 +198,8 @@ int main(void)
 	tcase_add_test(tc, an_end_that_was_not_read_makes_no_whole_answer);
 	tcase_add_test(tc, an_unknown_end_makes_no_whole_answer);
 	tcase_add_test(tc, an_answer_that_went_by_unseen_is_told);
+	tcase_add_test(tc, those_that_nothing_more_comes_of_are_forgotten);
+	tcase_add_test(tc, what_comes_all_the_same_begins_in_the_middle);
 	suite_add_tcase(suite, tc);
 	return px_suite_run(suite);
 }

@@ -173,6 +173,25 @@ START_TEST(of_packets)
 }
 END_TEST
 
+static bool is_of_port_1000(void *ctx, const struct px_conn *c)
+{
+	(void)ctx;
+	return c->remote_port == 1000;
+}
+
+/* Their process is no target any more. */
+START_TEST(forgotten)
+{
+	datagram(1, PX_DIR_IN, 1000, 40, 0);
+	datagram(1, PX_DIR_IN, 1001, 40, 0);
+	px_table_forget(&table, is_of_port_1000, NULL);
+	ck_assert_uint_eq(seen.closed, 1);
+	ck_assert_uint_eq(seen.remote_port, 1000);
+	datagram(1, PX_DIR_OUT, 1001, 96, 0);
+	ck_assert_uint_eq(seen.opened, 2);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("peers");
@@ -183,6 +202,7 @@ int main(void)
 	tcase_add_test(tc, another_socket);
 	tcase_add_test(tc, bounded);
 	tcase_add_test(tc, of_packets);
+	tcase_add_test(tc, forgotten);
 	suite_add_tcase(suite, tc);
 	return px_suite_run(suite);
 }
