@@ -49,6 +49,17 @@ static bool file_folder_is_of(const char *path, uid_t uid)
 	return stat(folder, &st) == 0 && st.st_uid == uid;
 }
 
+/* What is new belongs to the user behind sudo where its folder does. fd: opened, of path. */
+static void file_give(int fd, const char *path)
+{
+	uid_t uid;
+	gid_t gid;
+
+	/* Failing is harmless: it stays root's. */
+	if (file_sudo_user(&uid, &gid) && file_folder_is_of(path, uid) && fchown(fd, uid, gid) != 0)
+		return;
+}
+
 static const char *file_why_not(const struct stat *st)
 {
 	uid_t sudo_uid;
@@ -66,8 +77,6 @@ static const char *file_why_not(const struct stat *st)
 
 int px_file_create(const char *path, struct px_error *err)
 {
-	uid_t uid;
-	gid_t gid;
 	struct stat st;
 	const char *why;
 	bool is_new = true;
@@ -97,10 +106,7 @@ int px_file_create(const char *path, struct px_error *err)
 		goto fail;
 	}
 	if (is_new) {
-		/* Failing is harmless: the file stays root's. */
-		if (file_sudo_user(&uid, &gid) && file_folder_is_of(path, uid) &&
-		    fchown(fd, uid, gid) != 0)
-			return fd;
+		file_give(fd, path);
 		return fd;
 	}
 	why = file_why_not(&st);
@@ -117,6 +123,35 @@ int px_file_create(const char *path, struct px_error *err)
 fail:
 	close(fd);
 	return -1;
+}
+
+static int file_make_folder(const char *path)
+{
+	int fd;
+
+	if (mkdir(path, 0700) != 0)
+		return errno == EEXIST ? 0 : -errno;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	file_give(fd, path);
+	close(fd);
+	return 0;
+}
+
+int px_file_make_folders(const char *path)
+{
+	char *name = strdup(path);
+	int rc = name ? 0 : -ENOMEM;
+
+	for (char *slash = name ? strchr(name + 1, '/') : NULL; slash && !rc;
+	     slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		rc = file_make_folder(name);
+		*slash = '/';
+	}
+	free(name);
+	return rc;
 }
 
 int px_file_write(int fd, struct px_bytes b)

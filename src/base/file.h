@@ -17,6 +17,12 @@
  */
 PX_MUST_USE int px_file_create(const char *path, struct px_error *err);
 
+/*
+ * Make the folders that path, a full one, goes through and that are not there: for us alone, and
+ * the user's behind sudo where the one above is theirs. Returns 0 or -errno.
+ */
+PX_MUST_USE int px_file_make_folders(const char *path);
+
 /* Write all of b, also where write() takes it in parts. Returns 0 or -errno. */
 PX_MUST_USE int px_file_write(int fd, struct px_bytes b);
 

@@ -13,6 +13,7 @@ static const char log_erase[] = "\r\033[K";
 
 static enum px_log_level log_level = PX_LOG_NOTE;
 static bool log_has_progress;
+static void (*log_beside)(bool is_before);
 
 struct log_line {
 	size_t len;
@@ -85,6 +86,11 @@ static void line_write(const struct log_line *line)
 		return; /* nowhere left to complain */
 }
 
+void px_log_beside(void (*fn)(bool is_before))
+{
+	log_beside = fn;
+}
+
 static void log_text(const char *text)
 {
 	struct log_line line = { 0 };
@@ -97,7 +103,11 @@ static void log_text(const char *text)
 	if (line.len == sizeof(line.text))
 		line.len--;
 	line_add(&line, "\n", 1);
+	if (log_beside)
+		log_beside(true);
 	line_write(&line);
+	if (log_beside)
+		log_beside(false);
 }
 
 void px_log(enum px_log_level level, const char *fmt, ...)

@@ -33,6 +33,12 @@ PX_PRINTF(2, 3) void px_log(enum px_log_level level, const char *fmt, ...);
 void px_log_warn_line(const char *line);
 
 /*
+ * Somebody else shows something on the terminal, a prompt for one: fn is called before and after
+ * each message. NULL: nobody any more.
+ */
+void px_log_beside(void (*fn)(bool is_before));
+
+/*
  * A line that replaces the one before it, for as long as something takes; NULL erases it, and so
  * does the next message. Shown only where standard error is a terminal and notes are shown.
  */
