@@ -15,6 +15,7 @@
  * enough that it takes a moment only. It is not forced to the disk sooner: a killed writer loses
  * nothing by that.
  */
+_Static_assert(PX_TABLES_PAGE == 8192 && PX_TABLES_LOG_PAGES == 2000, "said to SQLite here");
 static const char file_pragmas[] = "PRAGMA page_size=8192;"
 				   "PRAGMA journal_mode=WAL;"
 				   "PRAGMA synchronous=NORMAL;"

@@ -7,6 +7,10 @@
 
 #include "base/error.h"
 
+/* Bytes of a page, and how many of them the log has before they go into the file, unless told. */
+#define PX_TABLES_PAGE 8192
+#define PX_TABLES_LOG_PAGES 2000
+
 /*
  * Make the file as px_file_create() does, emptied, and open it as a database that others can read
  * while it is written; path NULL: a temporary one. Returns 0, or -1 with err filled.

@@ -12,7 +12,8 @@
 
 struct query {
 	const struct px_answer_options *opt;
-	bool was_interrupted;
+	struct px_tables *tables;
+	bool was_interrupted, is_behind;
 	char denied[128];	/* what the last statement must not do; empty: nothing */
 };
 
@@ -77,7 +78,8 @@ static int query_progress(void *ctx)
 
 	if (q->opt && q->opt->is_interrupted && q->opt->is_interrupted(q->opt->ctx))
 		q->was_interrupted = true;
-	return q->was_interrupted;
+	q->is_behind |= px_tables_is_behind(q->tables);
+	return q->was_interrupted || q->is_behind;
 }
 
 static int query_failed(struct px_tables *t, const struct query *q, enum px_exit code,
@@ -87,10 +89,12 @@ static int query_failed(struct px_tables *t, const struct query *q, enum px_exit
 				   "columns: PRAGMA table_info(http)";
 
 	if (q->was_interrupted)
-		return px_error_set(err, PX_EXIT_INTERRUPTED, NULL, "--sql: interrupted");
+		return px_error_set(err, PX_EXIT_INTERRUPTED, NULL, "interrupted");
+	if (q->is_behind)
+		return px_error_set(err, PX_EXIT_FAILED, NULL, "%s", px_tables_behind);
 	if (q->denied[0])
-		return px_error_set(err, code, NULL, "--sql: %s", q->denied);
-	return px_error_set(err, code, code == PX_EXIT_USAGE ? hint : NULL, "--sql: %s",
+		return px_error_set(err, code, NULL, "%s", q->denied);
+	return px_error_set(err, code, code == PX_EXIT_USAGE ? hint : NULL, "%s",
 			    sqlite3_errmsg(px_tables_db(t)));
 }
 
@@ -137,7 +141,7 @@ static int query_next(struct px_tables *t, struct query *q, const char **sql, sq
 
 int px_tables_check(struct px_tables *t, const char *sql, struct px_error *err)
 {
-	struct query q = { .opt = NULL };
+	struct query q = { .tables = t };
 	sqlite3_stmt *stmt;
 	size_t count = 0;
 	int rc;
@@ -152,7 +156,7 @@ int px_tables_check(struct px_tables *t, const char *sql, struct px_error *err)
 		rc = px_error_set(
 			err, PX_EXIT_USAGE,
 			"write it as: --sql 'SELECT op, target, ms(latency_ns) FROM http'",
-			"--sql: there is no query");
+			"there is no query");
 	return rc;
 }
 
@@ -173,13 +177,15 @@ static int query_run(struct px_tables *t, struct query *q, sqlite3_stmt *stmt, s
 int px_tables_query(struct px_tables *t, const char *sql, const struct px_answer_options *opt,
 		    struct px_error *err)
 {
-	struct query q = { .opt = opt };
+	struct query q = { .opt = opt, .tables = t };
 	struct px_answer a;
 	sqlite3_stmt *stmt;
 	bool is_first = true;
 	int rc;
 
 	px_answer_init(&a, opt);
+	if (px_tables_settle(t, err) != 0)
+		return -1;
 	query_begin(t, &q);
 	while ((rc = query_next(t, &q, &sql, &stmt, err)) == 0 && stmt) {
 		if (!is_first && opt->format != PX_ANSWER_JSON)
@@ -194,6 +200,6 @@ int px_tables_query(struct px_tables *t, const char *sql, const struct px_answer
 	query_end(t);
 	px_answer_fini(&a);
 	if (rc == -ENOMEM || rc == -ENOBUFS)
-		return px_error_set(err, PX_EXIT_FAILED, NULL, "--sql: out of memory");
+		return px_error_set(err, PX_EXIT_FAILED, NULL, "out of memory");
 	return rc;
 }

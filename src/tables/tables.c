@@ -18,6 +18,8 @@
 #define TABLES_TEXT_KEPT ((size_t)1 << 20)	/* a buffer that grew beyond this is given back */
 #define TABLES_MADE_MAX (PX_COMMON_COUNT + PX_PROTO_FIELDS_MAX)
 
+#define KEEP_SHARE 4	/* of what is kept, the part that the log may take */
+
 /* A table that rows go into. */
 struct table {
 	const struct px_schema_table *def;
@@ -37,6 +39,7 @@ struct made {
 struct px_tables {
 	struct px_sink base;
 	sqlite3 *db;
+	sqlite3 *reader;		/* for queries; NULL: db serves for them, too */
 	char *name;			/* for messages */
 	char *command;
 	struct table fixed[PX_SCHEMA_FIXED_COUNT];
@@ -52,12 +55,35 @@ struct px_tables {
 	size_t made_count;
 	struct px_json_key common_keys[PX_COMMON_COUNT];
 	uint64_t refused;
+	uint64_t keep_bytes, gone;	/* how much is kept, 0: all; messages that had to go */
 	char error[256];		/* what ended this output; empty: nothing did */
 };
 
 sqlite3 *px_tables_db(struct px_tables *t)
 {
-	return t->db;
+	return t->reader ? t->reader : t->db;
+}
+
+void px_tables_keep(struct px_tables *t, uint64_t bytes)
+{
+	t->keep_bytes = bytes;
+	if (bytes)
+		px_keep_log(t->db, bytes / KEEP_SHARE);
+}
+
+bool px_tables_is_behind(struct px_tables *t)
+{
+	return t->keep_bytes && px_keep_log_size(t->db) > t->keep_bytes / KEEP_SHARE;
+}
+
+uint64_t px_tables_gone(const struct px_tables *t)
+{
+	return t->gone;
+}
+
+bool px_tables_is_complete(const char *sql)
+{
+	return sqlite3_complete(sql);
 }
 
 uint64_t px_tables_refused(const struct px_tables *t)
@@ -236,6 +262,9 @@ static int tables_commit(struct px_tables *t)
 	if (rc == SQLITE_BUSY)
 		return 0; /* a reader of the log's end: at the next call */
 	t->is_open = false;
+	if (!rc && t->keep_bytes &&
+	    px_keep_size(t->db) > t->keep_bytes - t->keep_bytes / KEEP_SHARE)
+		t->gone += px_keep_forget(t->db, t->groups, t->group_count);
 	return rc;
 }
 
@@ -423,6 +452,29 @@ fail:
 	return -1;
 }
 
+int px_tables_settle(struct px_tables *t, struct px_error *err)
+{
+	if (t->reader && px_tables_finish(t, err) != 0)
+		return -1;
+	/* Nobody reads now: a log that grew too long can go into the file. */
+	if (px_tables_is_behind(t))
+		sqlite3_wal_checkpoint_v2(t->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	return 0;
+}
+
+int px_tables_read_apart(struct px_tables *t, struct px_error *err)
+{
+	const char *path = sqlite3_db_filename(t->db, "main");
+
+	if (sqlite3_open_v2(path, &t->reader,
+			    SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX,
+			    NULL) == SQLITE_OK &&
+	    px_functions_register(t->reader) == SQLITE_OK)
+		return 0;
+	return px_error_set(err, PX_EXIT_FAILED, NULL, "%s: %s", t->name,
+			    sqlite3_errmsg(t->reader));
+}
+
 int px_tables_finish(struct px_tables *t, struct px_error *err)
 {
 	if (!t->error[0] && tables_commit(t) == 0 && !t->is_open)
@@ -444,6 +496,7 @@ void px_tables_free(struct px_tables *t)
 		px_json_key_fini(&t->common_keys[i]);
 	sqlite3_finalize(t->begin);
 	sqlite3_finalize(t->commit);
+	sqlite3_close(t->reader);
 	sqlite3_close(t->db);
 	px_buf_fini(&t->json.buf);
 	free(t->defs);

@@ -30,6 +30,31 @@ PX_MUST_USE int px_tables_new(const char *path, const struct px_field_group *gro
 #define PX_TABLES_OPEN_MS 50
 struct px_sink *px_tables_sink(struct px_tables *t);
 
+/*
+ * From now on queries have a connection of their own, with a view of what is there when each
+ * begins: records may go on coming while one runs. Not for temporary tables. Returns 0, or -1 with
+ * err filled.
+ */
+PX_MUST_USE int px_tables_read_apart(struct px_tables *t, struct px_error *err);
+
+/*
+ * Let the oldest messages go so that the file with its log takes no more than so many bytes; 0:
+ * never. What it has taken already is used again, and not given back. px_tables_gone(): how many
+ * went.
+ */
+void px_tables_keep(struct px_tables *t, uint64_t bytes);
+uint64_t px_tables_gone(const struct px_tables *t);
+
+/*
+ * A copy of all rows in a file of its own, made as with px_tables_new(). is_interrupted() is asked
+ * all the time, and the trace may go on in it. Returns 0, or -1 with err filled.
+ */
+PX_MUST_USE int px_tables_save(struct px_tables *t, const char *path,
+			       bool (*is_interrupted)(void *ctx), void *ctx, struct px_error *err);
+
+/* Does sql end a statement? A ';' within quotes or a comment does not. */
+bool px_tables_is_complete(const char *sql);
+
 /* All records have come: complete the file. Returns 0, or -1 with err filled. */
 PX_MUST_USE int px_tables_finish(struct px_tables *t, struct px_error *err);
 
