@@ -4,6 +4,7 @@
 #include "tally/fields.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,6 +16,13 @@ bool px_choice_has_datagrams(const struct px_choice *c)
 		if (c->parsers[i]->has_datagrams)
 			return true;
 	return false;
+}
+
+bool px_choice_needs_details(const struct px_choice *c, const struct px_options *o)
+{
+	if ((c->filter && px_filter_wants_details(c->filter)) || px_options_tables(o))
+		return true;
+	return px_options_print(o) && (o->json || o->verbose || o->dump || o->fields);
 }
 
 size_t px_choice_groups(struct px_field_group *groups, size_t max)
@@ -172,6 +180,19 @@ static void choice_narrow(const struct px_filter *f, struct px_options *o)
 	o->all = false;
 }
 
+/* -i eth0, out of habit: the first word of the expression. */
+static bool choice_is_interface(const char *expression)
+{
+	char name[IF_NAMESIZE];
+	size_t len = strcspn(expression, " "), letters = strspn(expression, "abcdefghijklmnopqrstuvwxyz");
+
+	if (len == 0 || len >= sizeof(name))
+		return false;
+	snprintf(name, sizeof(name), "%.*s", (int)len, expression);
+	return strcmp(name, "any") == 0 || if_nametoindex(name) != 0 ||
+	       (letters && letters < len && name[len - 1] >= '0' && name[len - 1] <= '9');
+}
+
 static int choice_filter(struct px_choice *c, struct px_options *o, struct px_error *err)
 {
 	struct px_field_group groups[PX_FILTER_PROTOCOLS_MAX];
@@ -191,6 +212,11 @@ static int choice_filter(struct px_choice *c, struct px_options *o, struct px_er
 		rc = px_filter_new(px_buf_bytes(&text), o->expression_file, groups, count,
 				   &c->filter, err);
 	px_buf_fini(&text);
+	if (rc && o->interactive && choice_is_interface(o->expression))
+		return px_error_set(
+			err, PX_EXIT_USAGE,
+			"try: pxtrace -p PID, or pxtrace -i -p PID; pgrep -a NAME and ss -tnp find the PID",
+			"-i is a shell: pxtrace has no interfaces to choose from, it looks at processes");
 	if (rc || !c->filter)
 		return rc ? -1 : 0;
 	if (!o->read_file)

@@ -29,6 +29,9 @@ struct px_choice {
 PX_MUST_USE int px_choice_init(struct px_choice *c, struct px_options *o, struct px_error *err);
 void px_choice_fini(struct px_choice *c);
 
+/* Does anybody look at more of a message than its text line shows? */
+bool px_choice_needs_details(const struct px_choice *c, const struct px_options *o);
+
 /* Whether one of the protocols that are asked travels in datagrams. */
 bool px_choice_has_datagrams(const struct px_choice *c);
 

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -12,6 +14,7 @@
 #include "tables/query.h"
 
 #define DATABASE_COMMAND_MAX ((size_t)64 << 10)
+#define DATABASE_PATH_MAX (PX_DATABASE_FOLDER + 32)
 #define DATABASE_WAIT_MS 100	/* for who reads the answer, between two looks at signals */
 
 /* Could a shell take it for more than one word, or for something else? */
@@ -55,25 +58,79 @@ static int command_line(struct px_buf *out, const struct px_options *opt)
 	return rc;
 }
 
+/*
+ * Queries and records need a connection each, and so a file: in a folder that nobody else can look
+ * into.
+ */
+static int database_make_folder(struct px_database *d, char *path, size_t size,
+				struct px_error *err)
+{
+	const char *place = getenv("TMPDIR");
+
+	if (!place || *place != '/')
+		place = "/var/tmp";
+	if (snprintf(d->folder, sizeof(d->folder), "%s/pxtrace-XXXXXX", place) <
+		    (int)sizeof(d->folder) &&
+	    mkdtemp(d->folder)) {
+		snprintf(path, size, "%s/records.db", d->folder);
+		return 0;
+	}
+	d->folder[0] = '\0';
+	return px_error_set(err, PX_EXIT_FAILED, "name a folder: TMPDIR=/where/there/is/room",
+			    "%s: no folder for the tables: %s", place, strerror(errno));
+}
+
+static void database_remove_folder(struct px_database *d)
+{
+	static const char *const names[] = { "records.db", "records.db-wal", "records.db-shm" };
+	char path[DATABASE_PATH_MAX];
+
+	if (!d->folder[0])
+		return;
+	for (size_t i = 0; i < PX_COUNT(names); i++) {
+		snprintf(path, sizeof(path), "%s/%s", d->folder, names[i]);
+		unlink(path);
+	}
+	rmdir(d->folder);
+}
+
+/* What is wrong with --sql. Returns the exit code. */
+static int database_bad_query(const struct px_error *err)
+{
+	px_log(PX_LOG_ERROR, "--sql: %s%s%s", err->cause, err->cure[0] ? "\n" : "", err->cure);
+	return (int)err->code;
+}
+
 int px_database_open(struct px_database *d, const struct px_options *opt,
 		     const struct px_choice *choice)
 {
 	struct px_buf command = px_buf_of(DATABASE_COMMAND_MAX);
+	const char *path = opt->sqlite_file;
 	struct px_error err;
+	char own[DATABASE_PATH_MAX];
 	int rc;
 
 	*d = (struct px_database){ .opt = opt };
 	if (!px_options_tables(opt))
 		return PX_EXIT_OK;
+	if (opt->interactive && !path) {
+		if (database_make_folder(d, own, sizeof(own), &err) != 0) {
+			px_error_print(&err);
+			return (int)err.code;
+		}
+		path = own;
+	}
 	/* A line that is too long is kept as far as it goes. */
 	if (command_line(&command, opt) == -ENOMEM)
 		rc = px_error_set(&err, PX_EXIT_FAILED, NULL, "out of memory");
 	else
-		rc = px_tables_new(opt->sqlite_file, choice->tables, choice->table_count,
+		rc = px_tables_new(path, choice->tables, choice->table_count,
 				   px_buf_bytes(&command), &d->tables, &err);
 	px_buf_fini(&command);
-	if (!rc && opt->sql)
-		rc = px_tables_check(d->tables, opt->sql, &err);
+	if (!rc && opt->sql && px_tables_check(d->tables, opt->sql, &err) != 0)
+		return database_bad_query(&err);
+	if (!rc && opt->interactive)
+		rc = px_tables_read_apart(d->tables, &err);
 	if (!rc)
 		return PX_EXIT_OK;
 	px_error_print(&err);
@@ -136,8 +193,7 @@ static int database_answer(struct px_database *d, struct px_out *out, int fd, in
 		return PX_EXIT_INTERRUPTED;
 	if (rc != -1) /* of the output: whoever has it looks after it */
 		return PX_EXIT_OK;
-	px_error_print(&err);
-	return (int)err.code;
+	return database_bad_query(&err);
 }
 
 int px_database_conclude(struct px_database *d, struct px_out *out, int fd, int signal_fd)
@@ -162,5 +218,6 @@ int px_database_conclude(struct px_database *d, struct px_out *out, int fd, int 
 void px_database_close(struct px_database *d)
 {
 	px_tables_free(d->tables);
+	database_remove_folder(d);
 	d->tables = NULL;
 }

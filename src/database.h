@@ -10,9 +10,12 @@
 #include "sink/out.h"
 #include "tables/tables.h"
 
+#define PX_DATABASE_FOLDER 256
+
 struct px_database {
 	const struct px_options *opt;
 	struct px_tables *tables;	/* NULL: nobody wants them */
+	char folder[PX_DATABASE_FOLDER];		/* of the file of -i without --sqlite, ours alone; empty: there is none */
 };
 
 /*

@@ -362,8 +362,9 @@ const char *px_notes_hidden(struct px_notes *n, const struct px_conn *c, int64_t
 
 void px_notes_banner(const struct px_notes *n, const char *targets, size_t probes)
 {
-	px_log(PX_LOG_NOTE, "tracing %s%s, %zu probes (%s); Ctrl-C to end", targets, n->tls,
-	       probes + n->tls_probes, n->probe);
+	px_log(PX_LOG_NOTE, "tracing %s%s, %zu probes (%s); %s", targets, n->tls,
+	       probes + n->tls_probes, n->probe,
+	       n->opt->interactive ? ".help, and .quit to end" : "Ctrl-C to end");
 }
 
 void px_notes_begin(struct px_notes *n, const char *probe, const char *transport)

@@ -8,7 +8,6 @@
 #include "cli/term.h"
 #include "sink/sink_columns.h"
 #include "sink/sink_json.h"
-#include "sink/sink_text.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -62,12 +61,11 @@ static int outputs_open_save(struct px_outputs *o, bool is_live)
 	return -1;
 }
 
-static struct px_sink *outputs_make_sink(struct px_outputs *o)
+struct px_text_options px_outputs_text(const struct px_options *opt, int fd)
 {
-	const struct px_options *opt = o->opt;
-	struct px_text_options text = {
-		.width = px_term_width(o->fd),
-		.colour = px_term_color(opt->color, o->fd),
+	return (struct px_text_options){
+		.width = px_term_width(fd),
+		.colour = px_term_color(opt->color, fd),
 		.wide = opt->is_wide,
 		.verbosity = opt->verbose,
 		.time_style = (enum px_time_style)opt->time_style,
@@ -76,7 +74,12 @@ static struct px_sink *outputs_make_sink(struct px_outputs *o)
 		.hex = opt->dump == 'x',
 		.hex_ascii = opt->dump == 'X',
 	};
+}
 
+static struct px_sink *outputs_make_sink(struct px_outputs *o)
+{
+	const struct px_options *opt = o->opt;
+	struct px_text_options text = px_outputs_text(opt, o->fd);
 	struct px_sink *json;
 
 	if (opt->json) {

@@ -8,6 +8,7 @@
 #include "sink/out.h"
 #include "sink/pick.h"
 #include "sink/sink.h"
+#include "sink/sink_text.h"
 
 struct px_outputs {
 	const struct px_options *opt;
@@ -18,6 +19,9 @@ struct px_outputs {
 	struct px_save *save;	/* -w, or NULL */
 	int fd;			/* where records go */
 };
+
+/* How lines look that are printed on fd. */
+struct px_text_options px_outputs_text(const struct px_options *opt, int fd);
 
 /*
  * Open all that the options ask for; pick: the fields that are shown, NULL for all; files of -w get

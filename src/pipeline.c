@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/ns.h"
 #include "capture/live.h"
 #include "cli/privilege.h"
 #include "cli/term.h"
@@ -11,10 +12,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define MS 1000000ull
@@ -28,6 +26,7 @@
 #define PIPELINE_DRAIN_NS (1000 * MS)	/* for what is under way when the run ends */
 #define PIPELINE_ONCE_NS (250 * MS)	/* two SIGINTs so close are one: timeout(1) sends it to us and to our group */
 #define PIPELINE_GONE_NS (10 * MS)	/* an ending process closes its sockets within this time */
+#define PIPELINE_FDS 7			/* that a sleep waits for, beside processes; the last is the shell's */
 #define PIPELINE_SILENCE_NS (5000 * MS)	/* then say why there is nothing to see */
 
 int px_pipeline_signals(void)
@@ -184,6 +183,8 @@ static void pipeline_signals(struct px_pipeline *p)
 			continue;
 		switch (si.ssi_signo) {
 		case SIGINT:
+			if (px_talk_interrupt(&p->talk))
+				break;
 			if (!p->interrupted_ns) {
 				p->interrupted_ns = px_clock_mono_ns();
 				pipeline_stop(p, "interrupted");
@@ -198,27 +199,13 @@ static void pipeline_signals(struct px_pipeline *p)
 			break;
 		case SIGWINCH:
 			px_outputs_resize(&p->outputs);
+			px_talk_resize(&p->talk);
 			break;
 		default:
 			pipeline_stop(p, "terminated");
+			px_talk_stop(&p->talk);
 			break;
 		}
-	}
-}
-
-static void pipeline_watch_pids(struct px_pipeline *p)
-{
-	const struct px_pids *pids = &p->opt->pids;
-
-	if (!p->is_live || pids->count == 0 || p->ends_with_targets)
-		return;
-	p->pid_fds = malloc(pids->count * sizeof(*p->pid_fds));
-	if (!p->pid_fds)
-		return;
-	p->pid_count = pids->count;
-	for (size_t i = 0; i < pids->count; i++) {
-		p->pid_fds[i] = (int)syscall(SYS_pidfd_open, pids->pid[i], 0);
-		p->pids_left += p->pid_fds[i] >= 0;
 	}
 }
 
@@ -243,45 +230,29 @@ static void pipeline_sleep(struct px_pipeline *p, uint64_t timeout_ns, bool is_a
 {
 	struct timespec ts = { .tv_sec = (time_t)(timeout_ns / 1000000000ull),
 			       .tv_nsec = (long)(timeout_ns % 1000000000ull) };
-	struct pollfd few[12], *fds = few;
-	nfds_t count = 0;
-	size_t first_pid;
+	struct px_tls_watch *tls = p->is_live ? px_live_tls(p->source) : NULL;
+	struct pollfd fds[PIPELINE_FDS + PX_PIDS_MAX];
+	bool is_partial = p->banner && !p->is_whole;
+	const struct pollfd own[PIPELINE_FDS] = {
+		{ p->signal_fd, POLLIN, 0 },
+		{ is_armed ? p->source->fd : -1, POLLIN, 0 },
+		{ px_out_fd_wants_write(p->outputs.out), POLLOUT, 0 },
+		{ p->outputs.save ? px_save_fd_wants_write(p->outputs.save) : -1, POLLOUT, 0 },
+		{ is_partial ? px_live_rest_fd(p->source) : -1, POLLIN, 0 },
+		{ tls ? px_tls_watch_fd(tls) : -1, POLLIN, 0 },
+		{ px_talk_fd(&p->talk), POLLIN, 0 },
+	};
 
-	if (p->pid_count + 7 > PX_COUNT(few)) {
-		fds = malloc((p->pid_count + 7) * sizeof(*fds));
-		if (!fds)
-			return;
+	memcpy(fds, own, sizeof(own));
+	px_watched_fill(&p->watched, fds + PIPELINE_FDS);
+	if (ppoll(fds, PIPELINE_FDS + p->watched.count, &ts, NULL) > 0) {
+		if (px_watched_look(&p->watched, fds + PIPELINE_FDS))
+			pipeline_stop(p, "target exited");
+		if (fds[PIPELINE_FDS - 1].revents)
+			px_talk_read(&p->talk);
 	}
-	fds[count++] = (struct pollfd){ .fd = p->signal_fd, .events = POLLIN };
-	if (is_armed && p->source->fd >= 0)
-		fds[count++] = (struct pollfd){ .fd = p->source->fd, .events = POLLIN };
-	if (px_out_fd_wants_write(p->outputs.out) >= 0)
-		fds[count++] = (struct pollfd){ .fd = px_out_fd_wants_write(p->outputs.out),
-						.events = POLLOUT };
-	if (p->outputs.save && px_save_fd_wants_write(p->outputs.save) >= 0)
-		fds[count++] = (struct pollfd){ .fd = px_save_fd_wants_write(p->outputs.save),
-						.events = POLLOUT };
-	if (p->banner && !p->is_whole)
-		fds[count++] =
-			(struct pollfd){ .fd = px_live_rest_fd(p->source), .events = POLLIN };
-	if (p->is_live && px_live_tls(p->source))
-		fds[count++] = (struct pollfd){ .fd = px_tls_watch_fd(px_live_tls(p->source)),
-						.events = POLLIN };
-	first_pid = count;
-	for (size_t i = 0; i < p->pid_count; i++)
-		fds[count++] = (struct pollfd){ .fd = p->pid_fds[i], .events = POLLIN };
-	if (ppoll(fds, count, &ts, NULL) > 0) {
-		for (size_t i = 0; i < p->pid_count; i++) {
-			if (p->pid_fds[i] < 0 || !fds[first_pid + i].revents)
-				continue;
-			close(p->pid_fds[i]);
-			p->pid_fds[i] = -1;
-			if (--p->pids_left == 0)
-				pipeline_stop(p, "target exited");
-		}
-	}
-	if (fds != few)
-		free(fds);
+	if (px_talk_is_over(&p->talk))
+		pipeline_stop(p, "shell ended");
 }
 
 /* What those who look into TLS libraries have to say. */
@@ -307,6 +278,7 @@ static void pipeline_tick(struct px_pipeline *p, uint64_t now_ns)
 		px_notes_tell_spliced(&p->notes, loss.sees_splice, pipeline_wall(p));
 	if (now_ns - p->started_ns > PIPELINE_SILENCE_NS)
 		px_notes_explain(&p->notes, &loss, pipeline_wall(p));
+	px_talk_tick(&p->talk);
 }
 
 static void pipeline_flush_save(struct px_pipeline *p, bool is_calm)
@@ -399,25 +371,53 @@ static void pipeline_complete(struct px_pipeline *p, bool wait)
 		pipeline_banner(p);
 }
 
-static void pipeline_loop(struct px_pipeline *p)
+/* Take in what there is, and look at all that may end the run. Returns how many events came. */
+static size_t pipeline_round(struct px_pipeline *p)
 {
 	size_t count;
+	int result = pipeline_drain(p, &count);
+	uint64_t now = px_clock_mono_ns();
 
+	if (result == PX_SOURCE_END) {
+		pipeline_await_reader(p, 0);
+		pipeline_stop(p, "end of file");
+	} else if (result < 0) {
+		px_log(PX_LOG_ERROR, "%s",
+		       p->source->error[0] ? p->source->error : strerror(-result));
+		pipeline_stop(p, "failed");
+	}
+	if (!p->is_live || p->stop_reason)
+		return count;
+	pipeline_complete(p, false);
+	if (count > 0)
+		p->last_event_ns = now;
+	if (now - p->last_tick_ns > PIPELINE_IDLE_NS)
+		pipeline_tick(p, now);
+	if (p->opt->duration_ns && now - p->started_ns >= p->opt->duration_ns)
+		pipeline_stop(p, "duration");
+	if (p->ends_with_targets)
+		pipeline_look_for_targets(p, now);
+	return count;
+}
+
+/* For the shell, while what was typed is done. */
+static void pipeline_turn(void *ctx)
+{
+	struct px_pipeline *p = ctx;
+
+	if (p->is_live && !p->stop_reason)
+		pipeline_round(p);
+	pipeline_signals(p);
+}
+
+static void pipeline_loop(struct px_pipeline *p)
+{
 	while (!p->stop_reason) {
-		int result = pipeline_drain(p, &count);
+		size_t count = pipeline_round(p);
 		uint64_t now = px_clock_mono_ns(), calm;
 
-		if (result == PX_SOURCE_END) {
-			pipeline_await_reader(p, 0);
-			pipeline_stop(p, "end of file");
+		if (p->stop_reason)
 			break;
-		}
-		if (result < 0) {
-			px_log(PX_LOG_ERROR, "%s",
-			       p->source->error[0] ? p->source->error : strerror(-result));
-			pipeline_stop(p, "failed");
-			break;
-		}
 		if (!p->is_live) {
 			if (now - p->last_tick_ns > PIPELINE_IDLE_NS) {
 				p->last_tick_ns = now;
@@ -428,18 +428,7 @@ static void pipeline_loop(struct px_pipeline *p)
 			pipeline_signals(p);
 			continue;
 		}
-		pipeline_complete(p, false);
-		if (count > 0)
-			p->last_event_ns = now;
 		calm = now - p->last_event_ns;
-		if (now - p->last_tick_ns > PIPELINE_IDLE_NS)
-			pipeline_tick(p, now);
-		if (p->opt->duration_ns && now - p->started_ns >= p->opt->duration_ns)
-			pipeline_stop(p, "duration");
-		if (p->ends_with_targets)
-			pipeline_look_for_targets(p, now);
-		if (p->stop_reason)
-			break;
 		if (count >= PIPELINE_BATCH) {
 			/* more is there: go on */
 		} else if (calm < PIPELINE_CALM_NS || px_table_is_waiting(&p->table) ||
@@ -456,6 +445,18 @@ static void pipeline_loop(struct px_pipeline *p)
 		pipeline_signals(p);
 		if (count == 0)
 			pipeline_hear_tls(p);
+	}
+}
+
+/* The trace is over, and the user is not. */
+static void pipeline_talk(struct px_pipeline *p)
+{
+	if (p->is_live && px_talk_fd(&p->talk) >= 0)
+		px_log(PX_LOG_NOTE, "the trace is over (%s), the shell is not", p->stop_reason);
+	while (px_talk_fd(&p->talk) >= 0) {
+		px_talk_tick(&p->talk);
+		pipeline_sleep(p, PIPELINE_IDLE_NS, false);
+		pipeline_signals(p);
 	}
 }
 
@@ -483,18 +484,11 @@ static void pipeline_finish(struct px_pipeline *p)
 /* Of what root may do, what is needed until the end. */
 static unsigned int pipeline_keeps(const struct px_pipeline *p)
 {
-	bool keeps_files = p->opt->file_size || p->opt->file_period_s || p->opt->sqlite_file;
+	const struct px_options *o = p->opt;
+	bool later = o->file_size || o->file_period_s || o->sqlite_file || o->interactive;
 
-	return (keeps_files ? PX_KEEP_FILES : 0) |
+	return (later ? PX_KEEP_FILES : 0) |
 	       (p->command && p->command->is_other_user ? PX_KEEP_KILL : 0);
-}
-
-/* The number of our own network namespace, 0 if unknown. */
-static uint32_t pipeline_netns(void)
-{
-	struct stat st;
-
-	return stat("/proc/self/ns/net", &st) == 0 ? (uint32_t)st.st_ino : 0;
 }
 
 static int pipeline_open_table(struct px_pipeline *p, const struct px_run_info *info)
@@ -523,7 +517,7 @@ static int pipeline_open_table(struct px_pipeline *p, const struct px_run_info *
 		table.on_control = pipeline_control;
 		table.on_dropped = pipeline_dropped;
 		table.on_tls_seen = pipeline_tls_seen;
-		table.own_netns = pipeline_netns();
+		table.own_netns = px_ns_own_net();
 		table.only_role = opt->ends.role;
 	}
 	table.marks_start = info->probe && strcmp(info->probe, "sock") == 0;
@@ -577,14 +571,6 @@ static int pipeline_conclude(struct px_pipeline *p)
 	return code == PX_EXIT_OK && found_none ? PX_EXIT_FAILED : code;
 }
 
-/* Does anybody look at more of a message than its text line shows? */
-static bool pipeline_needs_details(const struct px_options *opt, const struct px_filter *filter)
-{
-	if ((filter && px_filter_wants_details(filter)) || px_options_tables(opt))
-		return true;
-	return px_options_print(opt) && (opt->json || opt->verbose || opt->dump || opt->fields);
-}
-
 /* The kinds of records that are printed. */
 static unsigned int pipeline_printed(const struct px_options *opt)
 {
@@ -615,7 +601,7 @@ int px_pipeline_run(const struct px_options *opt, struct px_source *source,
 	px_report_init(&p.report, !opt->json && !opt->fields, opt->no_redact);
 	p.report.record.redact_literals = opt->redact_literals;
 	p.report.filter = info->choice->filter;
-	p.report.record.no_details = !pipeline_needs_details(opt, p.report.filter);
+	p.report.record.no_details = !px_choice_needs_details(info->choice, opt);
 	p.report.count_max = opt->count;
 	p.report.wall_offset_ns = source->wall_offset_ns;
 	if (pipeline_open_table(&p, info) != 0) {
@@ -633,13 +619,28 @@ int px_pipeline_run(const struct px_options *opt, struct px_source *source,
 	}
 	if (p.outputs.sink)
 		px_report_add(&p.report, p.outputs.sink, pipeline_printed(opt));
+	if (opt->interactive) {
+		const struct px_talk_trace trace = { .opt = opt,
+						     .choice = info->choice,
+						     .tables = p.database.tables,
+						     .report = &p.report,
+						     .table = &p.table,
+						     .out = p.outputs.out,
+						     .stop_reason = &p.stop_reason,
+						     .turn = pipeline_turn,
+						     .ctx = &p };
+
+		if (px_talk_init(&p.talk, &trace) != 0)
+			goto out_sums;
+	}
 	if (p.database.tables)
 		px_report_add(&p.report, px_tables_sink(p.database.tables), PX_REPORT_ALL);
 	if (px_sums_are_wanted(&p.sums))
 		px_report_add(&p.report, &p.sums.base, PX_REPORT_MESSAGES);
 	if (p.is_live)
 		pipeline_know_targets(&p);
-	pipeline_watch_pids(&p);
+	if (p.is_live && !p.ends_with_targets)
+		px_watched_init(&p.watched, &opt->pids);
 	rc = p.is_live ? px_privilege_drop(pipeline_keeps(&p)) : 0;
 	if (rc)
 		px_log(PX_LOG_WARN, "privileges are not given up: %s", strerror(-rc));
@@ -656,6 +657,8 @@ int px_pipeline_run(const struct px_options *opt, struct px_source *source,
 		goto out_pids;
 	}
 
+	if (opt->interactive && p.is_live && px_talk_begin(&p.talk) != 0)
+		goto out_pids;
 	pipeline_loop(&p);
 	if (p.banner) /* it was over sooner */
 		pipeline_banner(&p);
@@ -667,20 +670,20 @@ int px_pipeline_run(const struct px_options *opt, struct px_source *source,
 
 		source->ops->loss(source, &loss);
 		px_notes_explain(&p.notes, &loss, pipeline_wall(&p));
+		if (px_log_shows(PX_LOG_DEBUG))
+			px_notes_control(&p.notes, &loss);
 	}
-	if (p.is_live && px_log_shows(PX_LOG_DEBUG)) {
-		struct px_source_loss loss = { 0 };
-
-		source->ops->loss(source, &loss);
-		px_notes_control(&p.notes, &loss);
-	}
+	/* A file has been read when the first question comes. */
+	if (opt->interactive && !p.is_live && px_talk_begin(&p.talk) != 0)
+		goto out_pids;
+	pipeline_talk(&p);
 	code = pipeline_conclude(&p);
+	if (code == PX_EXIT_OK)
+		code = p.talk.code;
 out_pids:
-	for (size_t i = 0; i < p.pid_count; i++)
-		if (p.pid_fds[i] >= 0)
-			close(p.pid_fds[i]);
-	free(p.pid_fds);
+	px_watched_fini(&p.watched);
 out_sums:
+	px_talk_fini(&p.talk);
 	px_database_close(&p.database);
 	px_sums_fini(&p.sums);
 out_outputs:

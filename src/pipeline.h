@@ -13,6 +13,8 @@
 #include "outputs.h"
 #include "report.h"
 #include "sums.h"
+#include "talk.h"
+#include "watched.h"
 
 struct px_pipeline {
 	const struct px_options *opt;
@@ -23,9 +25,9 @@ struct px_pipeline {
 	struct px_sums sums;
 	struct px_database database;
 	struct px_notes notes;
+	struct px_talk talk;	/* -i */
 	int signal_fd;
-	int *pid_fds;		/* of the processes named with -p, -1 once they are gone */
-	size_t pid_count, pids_left;
+	struct px_watched watched;	/* of those that were named with -p */
 	struct px_command *command;	/* under trace, or NULL */
 	bool is_live;
 	const char *banner;	/* whom to name when everything is set up; NULL: it was done */

@@ -191,6 +191,8 @@ void px_report_exchange(struct px_report *r, struct px_conn *c, const struct px_
 	px_record_flags(rec, flags | rec->flags);
 	is_error = px_record_has(rec, PX_F_OK) && !rec->common[PX_F_OK].b;
 	c->errors += is_error;
+	if (r->is_paused)
+		return;
 	if (!report_is_wanted(r)) {
 		r->filtered++;
 		return;

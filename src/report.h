@@ -30,6 +30,7 @@ struct px_report {
 	unsigned int kinds;		/* that somebody gets */
 	int64_t wall_offset_ns;
 	struct px_filter *filter;	/* whose records come out; NULL: all */
+	bool is_paused;			/* no messages come out */
 	uint64_t count_max;	/* messages after which the run ends; 0: never */
 
 	struct px_whose *whose;	/* what processes are of; NULL: that is not told */

@@ -14,3 +14,10 @@ uint32_t px_ns_own_pids(void)
 		       ? (uint32_t)ns.st_ino
 		       : 0;
 }
+
+uint32_t px_ns_own_net(void)
+{
+	struct stat ns;
+
+	return stat("/proc/self/ns/net", &ns) == 0 ? (uint32_t)ns.st_ino : 0;
+}

@@ -10,4 +10,7 @@
  */
 uint32_t px_ns_own_pids(void);
 
+/* The number of our network namespace; 0 if unknown. */
+uint32_t px_ns_own_net(void);
+
 #endif

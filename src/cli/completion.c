@@ -2,11 +2,6 @@
 /* Completion for bash, zsh and fish, made of the table of options and the names of fields. */
 #include "cli/options.h"
 
-static bool option_is_real(const struct px_option *opt)
-{
-	return opt->group != PX_GROUP_HABIT;
-}
-
 /* The words of a kind of value, each behind one blank. */
 static void names_print(FILE *out, const struct px_completion_names *names, enum px_complete what)
 {
@@ -87,15 +82,15 @@ void px_completion_bash(FILE *out, const struct px_completion_names *names)
 {
 	fputs(bash_head, out);
 	for (const struct px_option *opt = px_options_table; opt->letter || opt->name; opt++)
-		if (option_is_real(opt) && opt->value)
+		if (opt->value)
 			bash_value(out, opt, names);
 	fputs("\tesac\n\tlocal options='", out);
 	for (const struct px_option *opt = px_options_table; opt->letter || opt->name; opt++) {
 		const char *between = opt == px_options_table ? "" : " ";
 
-		if (option_is_real(opt) && opt->name)
+		if (opt->name)
 			fprintf(out, "%s--%s", between, opt->name);
-		else if (option_is_real(opt))
+		else
 			fprintf(out, "%s-%c", between, opt->letter);
 	}
 	fputs("'\n", out);
@@ -176,9 +171,9 @@ void px_completion_zsh(FILE *out, const struct px_completion_names *names)
 	      "_pxtrace()\n{\n\t_arguments -s -S",
 	      out);
 	for (const struct px_option *opt = px_options_table; opt->letter || opt->name; opt++) {
-		if (option_is_real(opt) && opt->letter)
+		if (opt->letter)
 			zsh_form(out, opt, false, names);
-		if (option_is_real(opt) && opt->name)
+		if (opt->name)
 			zsh_form(out, opt, true, names);
 	}
 	fputs("\n}\n_pxtrace \"$@\"\n", out);
@@ -232,8 +227,6 @@ void px_completion_fish(FILE *out, const struct px_completion_names *names)
 	      "complete -c pxtrace -f\n",
 	      out);
 	for (const struct px_option *opt = px_options_table; opt->letter || opt->name; opt++) {
-		if (!option_is_real(opt))
-			continue;
 		fputs("complete -c pxtrace", out);
 		if (opt->letter)
 			fprintf(out, " -s %c", opt->letter);

@@ -12,6 +12,7 @@ static const char help_head[] =
 	"       pxtrace [options] [expression] -- COMMAND [ARG...]\n"
 	"       pxtrace [options] -a [expression]\n"
 	"       pxtrace [options] -r FILE [expression]\n"
+	"       pxtrace -i [options] [expression]\n"
 	"\n"
 	"Shows the HTTP, SQL, Redis and DNS messages that pass the sockets of a\n"
 	"process, as they happen, in TLS or not.\n";
@@ -37,6 +38,7 @@ static const char help_tail[] =
 	"  sudo pxtrace -p 4242 --duration 30s -jo trace.json\n"
 	"  pxtrace -r capture.pcapng                 what a packet capture holds\n"
 	"  sudo pxtrace -p 4242 -w trace.pcapng      packets, for Wireshark or -r\n"
+	"  sudo pxtrace -i -p 4242                   a shell: SQL on what comes\n"
 	"\n"
 	"The manual, pxtrace(8), explains every option, column and key.\n";
 
@@ -46,7 +48,8 @@ static const char *const group_titles[] = {
 	[PX_GROUP_LIMITS] = "Limits",
 	[PX_GROUP_TEXT] = "Text",     [PX_GROUP_FORMAT] = "Output",   [PX_GROUP_FILES] = "Packet files",
 	[PX_GROUP_EXPORT] = "Export",
-	[PX_GROUP_SAFETY] = "Safety", [PX_GROUP_MISC] = "Other",      [PX_GROUP_HABIT] = "",
+	[PX_GROUP_SHELL] = "Shell",
+	[PX_GROUP_SAFETY] = "Safety", [PX_GROUP_MISC] = "Other",
 };
 /* clang-format on */
 
@@ -111,7 +114,7 @@ static void help_option(FILE *out, const struct px_option *opt)
 void px_help_print(FILE *out)
 {
 	fputs(help_head, out);
-	for (enum px_group group = 0; group < PX_GROUP_HABIT; group++) {
+	for (enum px_group group = 0; group < PX_GROUP_COUNT; group++) {
 		fprintf(out, "\n%s:\n", px_group_title(group));
 		for (const struct px_option *opt = px_options_table; opt->letter || opt->name;
 		     opt++)

@@ -122,10 +122,6 @@ static int option_store(const struct px_option *opt, int code, const char *text,
 {
 	int reason;
 
-	if (opt->group == PX_GROUP_HABIT)
-		return px_error_set(err, PX_EXIT_USAGE,
-				    "try: pxtrace -p PID; pgrep -a NAME and ss -tnp find the PID",
-				    "-%c: %s", opt->letter, opt->help);
 	if (!text)
 		text = opt->left_out;
 	reason = opt->kind->read(opt, text, (char *)out + opt->offset);
@@ -288,6 +284,10 @@ static int options_check_target(struct px_options *o, struct px_error *err)
 				    o->read_file ? "-r"
 				    : o->all	 ? "-a"
 						 : "-p");
+	if (o->command && o->interactive)
+		return px_error_set(err, PX_EXIT_USAGE,
+				    "start it in another terminal: pxtrace -i --comm NAME sees it",
+				    "-i and a command exclude each other: both would read what is typed");
 	if (o->run_as && !o->command)
 		return px_error_set(
 			err, PX_EXIT_USAGE,
@@ -327,6 +327,16 @@ static int options_check_files(const struct px_options *o, struct px_error *err)
 	if (o->sql && o->fields)
 		return px_error_set(err, PX_EXIT_USAGE, "name them in the query: SELECT ts, comm",
 				    "--sql and --fields exclude each other");
+	if (o->interactive && (o->sql || o->output_file || o->summary_only || o->fields))
+		return px_error_set(err, PX_EXIT_USAGE, "ask in the shell: SELECT ...; .save FILE",
+				    "-i and %s exclude each other",
+				    o->sql	      ? "--sql"
+				    : o->output_file  ? "-o"
+				    : o->summary_only ? "--summary-only"
+						      : "--fields");
+	if (o->interactive && o->read_file && strcmp(o->read_file, "-") == 0)
+		return px_error_set(err, PX_EXIT_USAGE, "name a file: pxtrace -i -r FILE",
+				    "the shell reads standard input itself");
 	if (!o->write_file &&
 	    ((o->print && !o->sql) || rotates || o->file_count || o->file_command))
 		return px_error_set(err, PX_EXIT_USAGE, "name a file: -w FILE.pcapng",

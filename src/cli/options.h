@@ -110,6 +110,7 @@ struct px_options {
 
 	const char *map_file;		/* --map: ends in .dot or .mmd; NULL: none */
 	const char *sqlite_file;	/* --sqlite; NULL: none */
+	bool interactive;		/* -i */
 	const char *sql;		/* --sql: what is asked of the tables; NULL: nothing */
 
 	bool no_redact;
@@ -146,19 +147,19 @@ static inline bool px_options_choose(const struct px_options *o)
  */
 static inline bool px_options_print(const struct px_options *o)
 {
-	return o->print || (!o->sql && (!o->write_file || o->output_file));
+	return o->print || (!o->sql && !o->interactive && (!o->write_file || o->output_file));
 }
 
 /* Is anything written to standard output, or to the file of -o? */
 static inline bool px_options_write(const struct px_options *o)
 {
-	return px_options_print(o) || o->sql;
+	return px_options_print(o) || o->sql || o->interactive;
 }
 
 /* Are there tables of records? */
 static inline bool px_options_tables(const struct px_options *o)
 {
-	return o->sqlite_file || o->sql;
+	return o->sqlite_file || o->sql || o->interactive;
 }
 
 /*
@@ -192,9 +193,10 @@ enum px_group {
 	PX_GROUP_FORMAT,
 	PX_GROUP_FILES,
 	PX_GROUP_EXPORT,
+	PX_GROUP_SHELL,
 	PX_GROUP_SAFETY,
 	PX_GROUP_MISC,
-	PX_GROUP_HABIT,	/* not options: letters that people type out of habit, and get an answer */
+	PX_GROUP_COUNT,
 };
 
 enum px_complete {

@@ -355,6 +355,8 @@ const struct px_option px_options_table[] = {
 	{ 0,   "sqlite",   "FILE",         PX_GROUP_EXPORT, "write the records into FILE, an SQLite database", &kind_file, OPT(sqlite_file) },
 	{ 0,   "sql",      "QUERY",        PX_GROUP_EXPORT, "at the end, print what QUERY finds in the tables of records, instead of messages", &kind_sql, OPT(sql) },
 
+	{ 'i', "interactive", NULL,        PX_GROUP_SHELL, "a shell on the tables of records, while the trace goes on: SQL, and .help", &kind_flag, OPT(interactive) },
+
 	{ 0,   "no-redact", NULL,          PX_GROUP_SAFETY, "show passwords, tokens and cookies as they are", &kind_flag, OPT(no_redact) },
 	{ 0,   "redact-literals", NULL,    PX_GROUP_SAFETY, "hide literals in SQL and values of parameters, too", &kind_flag, OPT(redact_literals) },
 
@@ -368,7 +370,6 @@ const struct px_option px_options_table[] = {
 	{ 'h', "help",     NULL,           PX_GROUP_MISC, "print this", &kind_action, OPT(action), .min = PX_ACTION_HELP },
 	{ 'V', "version",  NULL,           PX_GROUP_MISC, "print the version", &kind_action, OPT(action), .min = PX_ACTION_VERSION },
 
-	{ 'i', NULL,       NULL,           PX_GROUP_HABIT, "pxtrace has no interfaces to choose from: it looks at processes" },
 	{ 0 },
 };
 /* clang-format on */

@@ -17,7 +17,7 @@ COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _pxtrace; printf '%s\n' "${COMPREPLY[
 # what is typed, as bash cuts it into words -> some of what is offered, and something that is not
 CASES = [
     (["pxtrace", "--pr"], ["--probe"], "--pid"),
-    (["pxtrace", "-"], ["--json", "-v", "-o", "--list-fields"], "-i"),
+    (["pxtrace", "-"], ["--json", "-v", "-o", "--list-fields", "--interactive"], "-i"),
     (["pxtrace", "--probe", ""], ["auto", "sock", "tracepoint", "kprobe", "fentry"], "--json"),
     (["pxtrace", "--probe", "=", "k"], ["kprobe"], "auto"),
     (["pxtrace", "--color", "="], ["auto", "always", "never"], "="),

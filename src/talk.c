@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "talk.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "cli/term.h"
+#include "outputs.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#define TALK_KEEP ((uint64_t)256 << 20)
+
+static void talk_turn(void *ctx)
+{
+	struct px_talk *t = ctx;
+
+	t->trace.turn(t->trace.ctx);
+}
+
+static void talk_pause(void *ctx, bool is_paused)
+{
+	struct px_talk *t = ctx;
+
+	t->trace.report->is_paused = is_paused;
+}
+
+/* An expression as the shell has it; *out is NULL for none. */
+static int talk_expression(struct px_bytes expr, struct px_filter **out, struct px_error *err)
+{
+	struct px_field_group groups[PX_FILTER_PROTOCOLS_MAX];
+	size_t count = px_choice_groups(groups, PX_COUNT(groups));
+
+	*out = NULL;
+	return expr.len ? px_filter_new(expr, NULL, groups, count, out, err) : 0;
+}
+
+static int talk_tail(void *ctx, struct px_bytes expr, bool is_on, struct px_error *err)
+{
+	struct px_talk *t = ctx;
+	struct px_filter *filter;
+
+	if (!is_on) {
+		px_tail_end(&t->tail);
+		return 0;
+	}
+	if (*t->trace.stop_reason)
+		return px_error_set(err, PX_EXIT_USAGE, NULL,
+				    ".tail: nothing comes any more: the trace is over");
+	if (talk_expression(expr, &filter, err) != 0)
+		return -1;
+	px_tail_begin(&t->tail, filter);
+	return 0;
+}
+
+static int talk_filter(void *ctx, struct px_bytes expr, struct px_error *err)
+{
+	struct px_talk *t = ctx;
+	struct px_filter *filter;
+
+	if (talk_expression(expr, &filter, err) != 0)
+		return -1;
+	px_filter_free(t->filter);
+	t->filter = filter;
+	t->trace.report->filter = filter;
+	return 0;
+}
+
+static int talk_stats(void *ctx, struct px_buf *out)
+{
+	struct px_talk *t = ctx;
+	const struct px_report *r = t->trace.report;
+	uint64_t gone = px_tables_gone(t->trace.tables);
+	char size[PX_ARG_TEXT];
+	int rc;
+
+	rc = px_buf_printf(out,
+			   "%llu messages, %llu errors, %llu connections, %llu events lost, "
+			   "%llu streams not understood\n",
+			   (unsigned long long)r->messages, (unsigned long long)r->errors,
+			   (unsigned long long)t->trace.table->stats.conns_seen,
+			   (unsigned long long)r->lost_events,
+			   (unsigned long long)t->trace.table->stats.not_understood);
+	if (!rc && gone)
+		rc = px_buf_printf(out, "%llu messages had to go: no more than %s are kept\n",
+				   (unsigned long long)gone, px_arg_size_text(t->keep_bytes, size));
+	if (!rc && (*t->trace.stop_reason || r->is_paused))
+		rc = px_buf_printf(out,
+				   *t->trace.stop_reason ? "the trace is over: %s\n" : "paused\n",
+				   *t->trace.stop_reason);
+	return rc;
+}
+
+static uint64_t talk_kept(void *ctx)
+{
+	return ((struct px_talk *)ctx)->keep_bytes;
+}
+
+static void talk_keep(void *ctx, uint64_t bytes)
+{
+	struct px_talk *t = ctx;
+
+	t->keep_bytes = bytes;
+	px_tables_keep(t->trace.tables, bytes);
+}
+
+int px_talk_init(struct px_talk *t, const struct px_talk_trace *trace)
+{
+	const struct px_text_options text = px_outputs_text(trace->opt, STDOUT_FILENO);
+
+	*t = (struct px_talk){ .trace = *trace };
+	if (px_tail_init(&t->tail, trace->out, &text) != 0) {
+		px_log(PX_LOG_ERROR, "out of memory");
+		return -1;
+	}
+	px_report_add(trace->report, &t->tail.base, PX_REPORT_MESSAGES);
+	/* A file that somebody wants to have is whole. */
+	talk_keep(t, trace->opt->sqlite_file ? 0 : TALK_KEEP);
+	return 0;
+}
+
+int px_talk_begin(struct px_talk *t)
+{
+	static const struct px_shell_ops ops = { .turn = talk_turn,
+						 .pause = talk_pause,
+						 .filter = talk_filter,
+						 .tail = talk_tail,
+						 .stats = talk_stats,
+						 .kept = talk_kept,
+						 .keep = talk_keep };
+	const struct px_options *o = t->trace.opt;
+	const struct px_shell_options opt = {
+		.tables = t->trace.tables,
+		.groups = t->trace.choice->tables,
+		.group_count = t->trace.choice->table_count,
+		.format = o->json			      ? PX_ANSWER_JSON
+			  : o->format == PX_FORMAT_OPTION_CSV ? PX_ANSWER_CSV
+							      : PX_ANSWER_TABLE,
+		.is_wide = o->is_wide,
+		.is_live = !o->read_file,
+		.in = STDIN_FILENO,
+		.out = STDOUT_FILENO,
+		.ops = &ops,
+		.ctx = t,
+	};
+	struct px_error err;
+
+	if (px_shell_new(&opt, &t->shell, &err) == 0)
+		return 0;
+	px_error_print(&err);
+	return -1;
+}
+
+void px_talk_tick(struct px_talk *t)
+{
+	char size[PX_ARG_TEXT];
+
+	if (!t->keep_bytes || t->told_gone || !px_tables_gone(t->trace.tables))
+		return;
+	t->told_gone = true;
+	px_log(PX_LOG_WARN, "from now on the oldest messages go: no more than %s are kept (.keep)",
+	       px_arg_size_text(t->keep_bytes, size));
+}
+
+int px_talk_fd(const struct px_talk *t)
+{
+	return t->shell ? px_shell_fd(t->shell) : -1;
+}
+
+void px_talk_read(struct px_talk *t)
+{
+	px_shell_read(t->shell);
+}
+
+bool px_talk_is_over(struct px_talk *t)
+{
+	return t->shell && px_shell_is_over(t->shell, &t->code);
+}
+
+bool px_talk_interrupt(struct px_talk *t)
+{
+	if (t->shell)
+		px_shell_interrupt(t->shell);
+	return t->shell != NULL;
+}
+
+void px_talk_stop(struct px_talk *t)
+{
+	if (t->shell)
+		px_shell_stop(t->shell);
+}
+
+void px_talk_resize(struct px_talk *t)
+{
+	if (t->tail.text)
+		px_sink_text_set_width(t->tail.text, px_term_width(STDOUT_FILENO));
+	if (t->shell)
+		px_shell_resize(t->shell);
+}
+
+void px_talk_fini(struct px_talk *t)
+{
+	px_shell_free(t->shell);
+	t->shell = NULL;
+	px_filter_free(t->filter);
+	px_tail_fini(&t->tail);
+}
