@@ -170,6 +170,8 @@ static int main_live(const struct px_options *o, const struct px_choice *choice,
 		.pid_count = command_pid ? 1 : o->pids.count,
 		.is_watched = command_pid != 0,
 		.follow = px_options_follow(o),
+		.later = o->interactive && (!o->all || o->unchosen),
+		.unchosen = o->interactive && o->all && o->unchosen,
 		.comms = o->comms,
 		.exes = o->exes,
 		.uids = o->uids,
@@ -224,7 +226,7 @@ static int main_live(const struct px_options *o, const struct px_choice *choice,
 	run.transport = px_transport_name(info.transport);
 	run.banner = targets;
 	run.probes = info.probes;
-	run.ends_with_targets = (t.follow || t.is_watched) && t.pid_count;
+	run.ends_with_targets = (t.follow || t.is_watched || t.later) && t.pid_count;
 	run.command = command_pid ? command : NULL;
 	px_targets_fini(&t);
 	return px_pipeline_run(o, source, &run, signal_fd);

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "cli/term.h"
 #include "outputs.h"
+#include "sink/escape.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -16,6 +17,62 @@ static void talk_turn(void *ctx)
 	struct px_talk *t = ctx;
 
 	t->trace.turn(t->trace.ctx);
+}
+
+static struct px_aims talk_aims(struct px_talk *t)
+{
+	return (struct px_aims){ .source = t->trace.source,
+				 .table = t->trace.table,
+				 .report = t->trace.report,
+				 .notes = t->trace.notes,
+				 .turn = t->trace.turn,
+				 .ctx = t->trace.ctx };
+}
+
+static int talk_target(void *ctx, const struct px_pids *pids, bool is_added, struct px_error *err)
+{
+	struct px_talk *t = ctx;
+	struct px_aims aims = talk_aims(t);
+
+	if (*t->trace.stop_reason)
+		return px_error_set(err, PX_EXIT_USAGE, NULL, "the trace is over");
+	return is_added ? px_aims_add(&aims, pids, err) : px_aims_remove(&aims, pids, err);
+}
+
+struct talk_list {
+	struct px_buf *out;
+	int rc;
+};
+
+static void talk_list_target(void *ctx, const struct px_source_target *target)
+{
+	static const char *const how[] = { [PX_TARGET_BY_NUMBER] = "",
+					   [PX_TARGET_BY_PARENT] = ", a child",
+					   [PX_TARGET_BY_MATCH] = ", by its name" };
+	struct talk_list *list = ctx;
+	int rc;
+
+	/* The name of a process is whatever it likes. */
+	rc = px_term_append(list->out, px_bytes_str(target->comm), 0, PX_TERM_ROOM_ALL, NULL);
+	if (!rc)
+		rc = px_buf_printf(list->out, "[%u]%s\n", target->pid, how[target->how]);
+	if (!list->rc)
+		list->rc = rc;
+}
+
+static int talk_targets(void *ctx, struct px_buf *out)
+{
+	struct px_talk *t = ctx;
+	struct px_aims aims = talk_aims(t);
+	struct talk_list list = { .out = out };
+	bool is_all;
+
+	if (t->trace.opt->read_file)
+		return px_buf_printf(out, "%s\n", t->trace.opt->read_file);
+	is_all = px_aims_each(&aims, talk_list_target, &list);
+	if (!list.rc && !is_all)
+		list.rc = px_buf_printf(out, "and whoever the command line chose\n");
+	return list.rc;
 }
 
 static void talk_pause(void *ctx, bool is_paused)
@@ -122,6 +179,8 @@ int px_talk_init(struct px_talk *t, const struct px_talk_trace *trace)
 int px_talk_begin(struct px_talk *t)
 {
 	static const struct px_shell_ops ops = { .turn = talk_turn,
+						 .target = talk_target,
+						 .targets = talk_targets,
 						 .pause = talk_pause,
 						 .filter = talk_filter,
 						 .tail = talk_tail,

@@ -3,6 +3,7 @@
 #ifndef PX_TALK_H
 #define PX_TALK_H
 
+#include "aims.h"
 #include "choice.h"
 #include "conn/table.h"
 #include "report.h"
@@ -17,7 +18,9 @@ struct px_talk_trace {
 	const struct px_choice *choice;
 	struct px_tables *tables;
 	struct px_report *report;
-	const struct px_table *table;
+	struct px_table *table;
+	struct px_source *source;
+	struct px_notes *notes;
 	struct px_out *out;	/* standard output */
 	const char *const *stop_reason;	/* points to why the trace is over; to NULL: it goes on */
 	/* One round: events, signals, outputs. */

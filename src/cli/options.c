@@ -296,7 +296,8 @@ static int options_check_target(struct px_options *o, struct px_error *err)
 	if (o->follow && o->no_follow)
 		return px_error_set(err, PX_EXIT_USAGE, "give one of them",
 				    "-f and --no-follow exclude each other");
-	o->all |= !o->read_file && !is_named && !o->command;
+	o->unchosen = !o->all && !o->read_file && !is_named && !o->command;
+	o->all |= o->unchosen;
 	return 0;
 }
 

@@ -69,6 +69,7 @@ struct px_options {
 	char **command;			/* to be run under trace, ended by NULL; NULL: none */
 	const char *run_as;		/* -u: who it runs as; NULL: the user behind sudo */
 	bool all;			/* the whole host: set too where nothing was named */
+	bool unchosen;			/* all, because nobody was named */
 	struct px_ends ends;		/* which of their connections */
 	char expression[PX_EXPRESSION_MAX];	/* which messages are wanted; "": all */
 	const char *expression_file;	/* -F: it is in there; "-" is standard input */

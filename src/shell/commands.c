@@ -14,6 +14,7 @@
 #define TOP_MS 1000 /* between two looks */
 #define TAIL_MS 1000
 #define COMMAND_PATH_MAX 4096
+#define COMMAND_LIST_MAX 8192 /* of process ids */
 
 /* As in the text line: one end of a connection, and who asks. */
 #define COMMANDS_END(end)                                                                          \
@@ -78,6 +79,40 @@ static void command_conns(struct px_shell *s, struct px_bytes args)
 					 "remote") " AS remote, "
 						   "type AS state, messages AS n, errors "
 						   "FROM connections ORDER BY ts DESC LIMIT 100");
+}
+
+/* The next word of *text, which is moved behind it. */
+static struct px_bytes next_word(struct px_bytes *text)
+{
+	size_t end = px_bytes_find(*text, 0, ' ');
+	struct px_bytes word = px_bytes_sub(*text, 0, end);
+
+	*text = px_bytes_trim(px_bytes_sub(*text, end, SIZE_MAX));
+	return word;
+}
+
+static void command_target(struct px_shell *s, struct px_bytes args)
+{
+	struct px_pids pids = { 0 };
+	struct px_error err;
+	char list[COMMAND_LIST_MAX];
+	struct px_bytes word = next_word(&args);
+	bool is_added = !px_bytes_eq(word, PX_BYTES("remove"));
+
+	if (!word.len) {
+		if (s->opt.ops->targets(s->opt.ctx, &s->shown) != 0)
+			s->shown.len = 0;
+		return;
+	}
+	if (!is_added)
+		word = next_word(&args);
+	snprintf(list, sizeof(list), "%.*s", (int)args.len, args.len ? args.ptr : "");
+	if (!px_bytes_eq(word, PX_BYTES("-p")) || args.len >= sizeof(list) ||
+	    px_arg_pids(list, &pids) != 0)
+		px_shell_fail(s, PX_EXIT_USAGE,
+			      ".target takes processes: .target -p 4242, .target remove -p 4242");
+	else if (s->opt.ops->target(s->opt.ctx, &pids, is_added, &err) != 0)
+		px_shell_error(s, &err);
 }
 
 /* A terminal that gives each key at once, and does not show it. False: there is none. */
@@ -305,6 +340,7 @@ const struct px_shell_command px_shell_commands[] = {
 	{ ".map",      "",        "who talks to whom", PX_SHELL_NO_WORDS, command_map },
 	{ ".stats",    "",        "what was seen, lost and kept", PX_SHELL_NO_WORDS, command_stats },
 	{ ".filter",   "[EXPR]",  "take only such messages: .filter http and status >= 500", PX_SHELL_EXPRESSION, command_filter },
+	{ ".target",   "[[remove] -p PID]", "who is traced; trace it too, or no longer", PX_SHELL_NO_WORDS, command_target },
 	{ ".pause",    "",        "take no messages", PX_SHELL_NO_WORDS, command_pause },
 	{ ".resume",   "",        "take them again", PX_SHELL_NO_WORDS, command_resume },
 	{ ".keep",     "[SIZE]",  "how much is kept; then the oldest messages go", PX_SHELL_NO_WORDS, command_keep },

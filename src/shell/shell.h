@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "cli/args.h"
 #include "record/field.h"
 #include "tables/query.h"
 
@@ -19,6 +20,10 @@ struct px_shell;
 struct px_shell_ops {
 	/* One round: events, signals, outputs. */
 	void (*turn)(void *ctx);
+	/* Trace these processes, too, or no longer. */
+	int (*target)(void *ctx, const struct px_pids *pids, bool is_added, struct px_error *err);
+	/* Append a line for each process that is traced. Returns 0, -ENOBUFS or -ENOMEM. */
+	int (*targets)(void *ctx, struct px_buf *out);
 	/* Take no more messages in, or again. */
 	void (*pause)(void *ctx, bool is_paused);
 	/* From now on only messages that expr lets pass; "": all. */
