@@ -27,8 +27,7 @@ static void answer_learn(struct mysql_state *st, struct mysql_msg *m, struct mys
 	if (!s)
 		return;
 	s->sql_cut = p->sql_cut;
-	s->is_provisional =
-		st->is_joined && (st->sends_ahead || st->waits < MYSQL_WAITS_MAX);
+	s->is_provisional = st->is_joined && st->waits < MYSQL_WAITS_MAX;
 	mysql_stmt_set_columns(st, s, &r->first);
 }
 

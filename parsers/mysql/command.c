@@ -271,14 +271,14 @@ static void request_was_awaited(struct mysql_state *st, const struct mysql_pendi
 
 	if (waited) {
 		st->is_in_step = true;
-		if (st->waits < MYSQL_WAITS_MAX)
-			st->waits++;
-	} else if (st->pending_count > 1 || st->has_reply_end) {
-		st->sends_ahead = true;
+		if (st->waits < MYSQL_WAITS_MAX && ++st->waits == MYSQL_WAITS_MAX)
+			mysql_stmt_settle(st, true);
+	} else if (st->pending_count > 1) {
+		st->waits = 0;
+	} else if (st->has_reply_end) {
+		mysql_joined_doubt(st);
 	}
 	st->has_reply_end = false;
-	if (waited && st->waits == MYSQL_WAITS_MAX && !st->sends_ahead)
-		mysql_stmt_settle(st, true);
 }
 
 /* The first packet's header and HEAD bytes of its payload are there. False: it is no command. */

@@ -7,6 +7,13 @@
 
 #define JOINED_LOOK 1024	/* bytes of a compressed packet that say whether it is one */
 
+void mysql_joined_doubt(struct mysql_state *st)
+{
+	mysql_stmt_settle(st, false);
+	st->has_last = false;
+	st->waits = 0;
+}
+
 /*
  * Commands whose answers began before these bytes, and not right behind an answer that we know,
  * have had theirs unseen.
@@ -19,6 +26,7 @@ static struct mysql_pending *joined_first(const struct px_parse_ctx *ctx)
 	while (p && !st->is_in_step && p->has_answer_pos && p->answer_pos < ctx->pos &&
 	       !(st->has_last_end && st->last_end == ctx->pos)) {
 		mysql_pending_pop(st);
+		mysql_joined_doubt(st);
 		p = mysql_pending_first(st);
 	}
 	return p;
@@ -68,6 +76,7 @@ bool mysql_joined_begins(const struct px_parse_ctx *ctx, struct px_bytes in, boo
 	enum mysql_fit fit;
 
 	if (!is_request && !p) { /* the rest of an answer whose command was not seen */
+		mysql_joined_doubt(st);
 		*res = px_parse_skip(in.len);
 		return false;
 	}
@@ -75,8 +84,10 @@ bool mysql_joined_begins(const struct px_parse_ctx *ctx, struct px_bytes in, boo
 		uint64_t ahead = p->answer_pos > ctx->pos ? p->answer_pos - ctx->pos : 0;
 
 		*res = px_parse_skip(ahead < in.len ? (size_t)ahead : in.len);
-		if (ahead > 0)
+		if (ahead > 0) {
+			mysql_joined_doubt(st);
 			return false;
+		}
 		begins_here = true;
 	}
 	if (begins_here && joined_knows_zip(st))

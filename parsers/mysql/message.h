@@ -223,8 +223,7 @@ struct mysql_state {
 	bool is_infile;		/* packets of the client are the contents of a file */
 	bool has_last;		/* last_stmt */
 	bool is_in_step;	/* joined: the client was seen to wait for an answer */
-	bool sends_ahead;	/* joined: or not to */
-	uint8_t waits;		/* joined: how often it was, up to MYSQL_WAITS_MAX */
+	uint8_t waits;		/* joined: how often in a row, up to MYSQL_WAITS_MAX */
 	bool is_zip;		/* what follows is compressed */
 	uint8_t eof;		/* enum mysql_eof */
 	uint64_t caps;		/* that both sides have */
@@ -363,6 +362,9 @@ struct px_parse_result mysql_reply_parse(const struct px_parse_ctx *ctx, struct 
 					 struct px_frame *out);
 
 /* joined.c: late starts and losses */
+
+/* An answer went by that nobody known asked for: those before it may have been others' as well. */
+void mysql_joined_doubt(struct mysql_state *st);
 
 /*
  * Does a message, or the compressed packet around it, begin with these bytes? True, or *res says
