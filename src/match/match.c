@@ -8,10 +8,8 @@
 #define MATCH_CLEAN_PAIRS 16
 
 /*
- * Where nothing more is shown, undecided: so many turns make pairs, or a rest of this length behind
- * fewer.
+ * A rest that is enough where nothing more is shown, undecided: what comes later is told by nobody.
  */
-#define MATCH_TURNS_AT_END 8
 #define MATCH_REST_AT_END_NS (20ull * 1000 * 1000)
 
 static void queue_push(struct px_match_queue *q, struct px_frame *f)
@@ -128,7 +126,7 @@ static void match_release(struct px_matcher *m, bool are_pairs)
 		}
 		response = queue_take(&m->held, true, 0);
 		if (are_pairs) {
-			m->clean_pairs++;
+			m->clean_pairs += !m->sends_ahead;
 			match_pair(m, f, response);
 			continue;
 		}
@@ -217,29 +215,34 @@ static bool match_try(struct px_matcher *m, struct px_frame *f)
 {
 	bool is_request = f->kind == PX_FRAME_REQUEST;
 	enum match_says says = is_request && !f->follows ? match_hear(m, f) : MATCH_SAYS_NOTHING;
-	struct px_frame *other;
+	bool is_one_way = f->kind == PX_FRAME_ONE_WAY, is_unasked;
+	struct px_frame *other = NULL;
 
+	is_unasked = f->dir == m->response_dir &&
+		     (is_one_way ? (f->flags & PX_FLAG_UNPAIRED) != 0 : !f->follows);
+	if (says != MATCH_SAYS_NOTHING) {
+		match_decide(m, says == MATCH_SAYS_PAIRS);
+		return false;
+	}
+	if (!is_one_way)
+		other = is_request ? queue_take(&m->responses, false, f->key + m->delta)
+				   : queue_take(&m->requests, false, f->key - m->delta);
+	if (!other && is_unasked) {
+		if (f->first.has_peer_pos && f->first.peer_pos > m->asked_to)
+			match_decide(m, false); /* but by a request that was lost */
+		else
+			match_refute(m);
+		return false;
+	}
 	if (f->dir == m->response_dir) {
 		m->answered_to = f->last.pos;
 		m->rested_ns = f->last.ts_ns;
-	}
-	if (f->kind == PX_FRAME_ONE_WAY) {
-		match_hold(m, f);
-		return true;
-	}
-	if (says == MATCH_SAYS_PAIRS) {
-		match_decide(m, true);
-		return false;
-	}
-	other = is_request ? queue_take(&m->responses, false, f->key + m->delta)
-			   : queue_take(&m->requests, false, f->key - m->delta);
-	if (says == MATCH_SAYS_NONE || (!other && !is_request && !f->follows)) {
-		match_refute(m);
-		return false;
-	}
-	if (is_request)
+	} else {
 		m->asked_to = f->last.pos;
-	if (other)
+	}
+	if (is_one_way)
+		match_hold(m, f);
+	else if (other)
 		match_hold_pair(m, is_request ? f : other, is_request ? other : f);
 	else
 		queue_push(is_request ? &m->requests : &m->responses, f);
@@ -303,10 +306,8 @@ void px_matcher_finish(struct px_matcher *m, uint64_t responses_end, bool is_end
 	bool has_rested = m->trial_turns > 0 && m->now_ns >= m->rested_ns + MATCH_REST_AT_END_NS;
 
 	if (m->is_on_trial)
-		match_decide(m, responses_end == m->answered_to &&
-					(m->trial_turns >= MATCH_TURNS_AT_END ||
-					 (!match_leader(m) &&
-					  (has_rested || (is_end && is_whole)))));
+		match_decide(m, responses_end == m->answered_to && !match_leader(m) &&
+					(has_rested || (is_end && is_whole)));
 	match_flush(m, match_alone(m));
 }
 
@@ -357,7 +358,9 @@ static void match_counted(struct px_matcher *m, struct px_frame *f)
 	}
 }
 
-/* Too many wait. Which answers are theirs who wait no longer is known as long as all are counted. */
+/*
+ * Too many wait. Which answers are theirs who wait no longer is known as long as all are counted.
+ */
 static void match_give_up(struct px_matcher *m)
 {
 	struct px_frame *oldest = queue_take(&m->requests, true, 0);
@@ -408,7 +411,7 @@ static void match_placed(struct px_matcher *m, struct px_frame *f)
 		other = queue_take(&m->requests, true, 0);
 		match_emit(m, other, NULL, match_alone(m) | PX_FLAG_NOREPLY);
 	}
-	if (m->is_joined) {
+	if (m->is_joined || (m->clean_pairs < MATCH_CLEAN_PAIRS && request->epoch == f->epoch)) {
 		m->is_on_trial = true;
 		m->trial_turns = 0;
 		m->delta = f->key - request->key;
@@ -417,7 +420,8 @@ static void match_placed(struct px_matcher *m, struct px_frame *f)
 		return;
 	}
 	(void)queue_take(&m->requests, true, 0);
-	if (++m->clean_pairs >= MATCH_CLEAN_PAIRS) {
+	if (m->clean_pairs >= MATCH_CLEAN_PAIRS) {
+		m->clean_pairs++;
 		if (request->epoch == f->epoch) { /* both counts began behind the loss */
 			m->delta = f->key - request->key;
 			m->sync = PX_MATCH_SYNCED;

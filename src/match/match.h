@@ -6,20 +6,21 @@
  * In order, the n-th response answers the n-th request as long as nothing was lost. Behind a loss,
  * or joined in the middle, counting does not help. What is looked at then is where the response
  * direction stood when a request was sent: of a client that waits for each answer, the response
- * that begins exactly there is the right one. A client is taken for such a one when it has done so
- * often enough in a row; until then nothing is paired behind a loss, and pairs of a connection
- * joined in the middle carry the flag mid_stream. A client that was seen to send ahead is not
- * paired again.
+ * that begins exactly there is the right one. But whoever joins behind two of three requests sent
+ * at once sees the third, and behind it the answer to the first; and where a server keeps pace,
+ * requests that were sent ahead and answers to earlier ones take turns, as those of a client that
+ * waits do.
  *
- * Whoever joins behind two of three requests sent at once sees the third, and behind it the answer
- * to the first; and where a server keeps pace, requests that were sent ahead and answers to earlier
- * ones take turns, as those of a client that waits do. So a connection joined in the middle is on
- * trial first: pairs are counted from the first one on, and held until something speaks for all of
- * them: the connection was at rest, with everything answered, for PX_MATCH_PATIENCE_NS; its end,
- * right behind the last answer; PX_MATCH_TRIAL_TURNS requests in a row that each waited for the
- * answer to the one before it. An answer that nobody asked for speaks against them, or bytes in its
- * place, and their halves go alone. (A client that keeps exactly n > 1 requests under way all the time, and for longer than
- * that, cannot be told from one that waits.)
+ * So there the connection is on trial first: pairs are counted from the first one on, and held
+ * until something speaks for all of them: the connection was at rest, with everything answered, for
+ * PX_MATCH_PATIENCE_NS; its end, right behind the last answer; PX_MATCH_TRIAL_TURNS requests in a
+ * row that each waited for the answer to the one before it. An answer that nobody asked for speaks
+ * against them, or bytes in its place, and their halves go alone. (A client that keeps exactly n >
+ * 1 requests under way all the time, and for longer than that, cannot be told from one that waits.)
+ *
+ * A client that waited often enough, as far as one knows, is paired by place at once behind a loss;
+ * one that was seen to send ahead is not paired there again. Pairs of a connection joined in the
+ * middle carry the flag mid_stream until it has waited so often.
  */
 #ifndef PX_MATCH_MATCH_H
 #define PX_MATCH_MATCH_H
@@ -71,7 +72,7 @@ struct px_matcher {
 	uint64_t given_up;	/* synced: requests with smaller keys do not wait for their answers, */
 	uint32_t given_up_epoch; /* counted in this epoch */
 	struct px_match_queue requests, responses;
-	bool is_on_trial;	/* behind a late start: nobody knows yet whether pairs are pairs */
+	bool is_on_trial;	/* nobody knows yet whether pairs are pairs */
 	uint32_t trial_turns;	/* requests in a row, each sent when all before it had been answered */
 	uint64_t rested_ns;	/* when the last answer ended */
 	uint64_t now_ns;	/* of the last px_matcher_advance() */
