@@ -44,6 +44,7 @@ px_inline void px_fill(struct px_abi_event *h, const struct px_sock *s, u8 kind,
 	h->syscall_nr = 0xffff;
 	px_fill_process(h);
 	px_fill_sock(h, s, typed);
+	px_meet(s->sk);
 }
 
 /*

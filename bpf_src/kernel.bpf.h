@@ -73,6 +73,16 @@ px_inline u64 px_forget(u64 v, u64 noise)
 	return v;
 }
 
+/*
+ * The low half of an address, as a number: one that the verifier knows the type of is not to be
+ * reckoned with, and this makes it forget what it was.
+ */
+px_inline u32 px_low(u64 p)
+{
+	asm volatile("%0 = le32 %0" : "+r"(p));
+	return (u32)p;
+}
+
 /* A constant that the loader puts in: the direction of the program's hook. */
 px_inline u32 px_patched_dir(void)
 {

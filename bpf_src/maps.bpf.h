@@ -27,6 +27,39 @@ struct px_moved {
 BPF_TABLE("lru_hash", u64, struct px_moved, moved, PX_MOVED_MAX);
 
 /*
+ * Sockets that something was told of, by a hash of struct sock: what the network does to any other
+ * is nobody's business. Never emptied, so that none is missing; one that is there for another's sake
+ * costs an event that user space has no connection for.
+ */
+#define PX_MET_SLOTS 65536
+struct px_met {
+	u8 is_met[PX_MET_SLOTS];	/* bytes, since they can be set without a lock */
+};
+BPF_ARRAY(met, struct px_met, 1);
+
+px_inline u32 px_met_slot(u64 sk)
+{
+	return px_low(sk) * 0x9e3779b1u >> 16;
+}
+
+px_inline void px_meet(u64 sk)
+{
+	u32 zero = 0, slot = px_met_slot(sk);
+	struct px_met *m = met.lookup(&zero);
+
+	if (m && !m->is_met[slot])
+		m->is_met[slot] = 1;
+}
+
+px_inline int px_has_met(u64 sk)
+{
+	u32 zero = 0;
+	struct px_met *m = met.lookup(&zero);
+
+	return m && m->is_met[px_met_slot(sk)];
+}
+
+/*
  * Whose socket it is that connects, or has sent its FIN: the outcome is known in interrupt context,
  * where no process is, and the end after the socket has lost its inode.
  */

@@ -153,7 +153,8 @@ int px_sock_state(u64 *ctx)
 		if (is == PX_TCP_CLOSE)
 			flags = PX_ABI_F_RESET;
 		if (!px_is_target(px_current_id() >> 32) &&
-		    (!flags || PX_LOAD(u8, sk, PX_OFF_sock_sk_shutdown) == PX_SHUTDOWN_BOTH))
+		    (!flags || !px_has_met(px_ptr((void *)sk)) ||
+		     PX_LOAD(u8, sk, PX_OFF_sock_sk_shutdown) == PX_SHUTDOWN_BOTH))
 			return 0;
 	} else {
 		if (was != PX_TCP_SYN_SENT && is != PX_TCP_CLOSE)

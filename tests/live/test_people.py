@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -13,7 +14,7 @@ import time
 from harness.raw import Client
 from harness.registry import live
 from harness.servers import LIVE, PYTHON, Nginx, Skip, c_binary
-from harness.tracer import SLOW, binary
+from harness.tracer import SLOW, Failed, binary
 
 
 class Asker:
@@ -166,9 +167,22 @@ def foreign_calls_are_told(t):
             t.expect(text.startswith("bytes move by io_uring, asynchronous I/O or 32-bit system calls only"), f"{name}: {text}")
 
 
+def reset_elsewhere():
+    """A connection between two that nobody traces ends by a reset, which the network does: no process is there to be asked about."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as one, listener.accept()[0] as other:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        one.close()
+        other.settimeout(10)
+        try:
+            other.recv(1)
+        except ConnectionResetError:
+            return
+        raise Failed("no reset came")
+
+
 @live(probes=False)
 def kernel_decides_filters(t):
-    """of what a filter's port, host, role or pid leaves out the kernel side tells nothing, not even that there was something"""
+    """of what a filter's port, host, role or pid leaves out the kernel side tells nothing, not even that there was something; nor of resets of others"""
     server = t.start(Nginx(t.folder))
     port, host = server.address[1], server.address[0]
     idle = subprocess.Popen(["/bin/sleep", "100"], start_new_session=True)
@@ -182,6 +196,7 @@ def kernel_decides_filters(t):
                 client.ask("GET", "/small")
                 client.ask("GET", "/missing")
                 client.ask("GET", "/page")
+            reset_elsewhere()
         records = tracer.read()
         t.expect(records[0]["filter"] == expression, records[0])
         t.expect(records[-1]["messages"] == messages, f"{expression}: {records[-1]}")
