@@ -403,7 +403,8 @@ int px_options_parse(int argc, char **argv, struct px_options *out, struct px_er
 
 void px_options_warn(const struct px_options *o, void (*say)(const char *line))
 {
-	if (o->follow && !o->command && !o->pids.count && !o->comms.count && !o->exes.count)
+	if (o->follow && !o->command && !o->pids.count && !o->comms.count && !o->exes.count &&
+	    !o->interactive)
 		say("-f changes nothing here: it goes with -p, --comm and --exe");
 	if (o->no_redact)
 		say("redaction is off: passwords, tokens and cookies are shown as they are");
