@@ -34,8 +34,6 @@ static int talk_target(void *ctx, const struct px_pids *pids, bool is_added, str
 	struct px_talk *t = ctx;
 	struct px_aims aims = talk_aims(t);
 
-	if (*t->trace.stop_reason)
-		return px_error_set(err, PX_EXIT_USAGE, NULL, "the trace is over");
 	return is_added ? px_aims_add(&aims, pids, err) : px_aims_remove(&aims, pids, err);
 }
 

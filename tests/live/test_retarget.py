@@ -247,6 +247,38 @@ def chosen(t):
     shell.end()
 
 
+@live()
+def matched(t):
+    """--comm or --uid: added are also others, whatever they are; of those that match by name one is taken out"""
+    server, one = t.start(Nginx(t.folder)), t.start(RawServer(t.folder))
+
+    def ask():
+        for address, url in ((server.address, "/small"), (one.address, "/bytes/10")):
+            with Client(address, t.account) as client:
+                client.ask("GET", url)
+    shell = Script(t, None, "--comm", "nginx", f"port {server.address[1]} or port {one.address[1]}")
+    ask()
+    shell.messages(1)
+    shell.add(*one.pids)
+    ask()
+    t.expect(sorted(row["comm"] for row in shell.messages(3)) == ["nginx", "nginx", "python3"], f"{shell.messages()}")
+    said = shell.say(".target")
+    t.expect(all(f"nginx[{pid}], by its name" in said for pid in server.pids) and f"python3[{one.pids[0]}]" in said, f"{said}")
+    shell.remove(*server.pids)
+    ask()
+    t.expect([row["comm"] for row in shell.messages(4)].count("python3") == 2 and len(shell.messages()) == 4, f"{shell.messages()}")
+    shell.end()
+
+    shell = Script(t, None, "--uid", "nobody")
+    shell.add(*one.pids)
+    ask()
+    t.expect([row["comm"] for row in shell.messages(1)] == ["python3"], f"{shell.messages()}")
+    shell.remove(*one.pids)
+    ask()
+    t.expect(len(shell.messages()) == 1, f"{shell.messages()}")
+    shell.end()
+
+
 @live(probes=False)
 def refused(t):
     """.target says why not: no such process, -a, none of the targets"""
@@ -257,6 +289,10 @@ def refused(t):
              ([other.pid], (), f".target -p {other.pid}", f"process {other.pid} is a target already", 5),
              (None, ("-a",), f".target -p {other.pid}", "all processes are traced already", 2),
              (None, ("-a",), f".target remove -p {other.pid}", "all processes are traced", 2)]
+    shell = Script(t, [other.pid], "--duration", "1s")
+    shell.wait(lambda: "the trace is over" in "\n".join(shell.say(".stats")), "the trace does not end")
+    errors, status = shell.refused(f".target -p {os.getpid()}")
+    t.expect(status == 2 and any("the trace is over" in said for said in errors), f"{errors}")
     for pids, args, line, wanted, code in cases:
         errors, status = Script(t, pids, *args).refused(line)
         t.expect(status == code and any(wanted in said for said in errors), f"{line}: status {status}: {errors}")

@@ -142,6 +142,7 @@ def as_a_script(program, tape, folder):
     check(out == "a\n1\n" and err == 'pxtrace: near "SELEC": syntax error\n', f"a fault ends it: {out!r} {err!r}")
     run(".nosuch\n", 2)
     check("8 messages" in run(".stats\n")[0], "statistics")
+    check("not a live trace" in run(".target -p 1\n", 2)[1], "a file has no processes to add")
     saved = folder / "saved.db"
     run(f".save {saved}\n")
     check(stat.S_IMODE(saved.stat().st_mode) == 0o600, "the copy can be read by others")
