@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "database.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -80,17 +81,17 @@ static int database_make_folder(struct px_database *d, char *path, size_t size,
 			    "%s: no folder for the tables: %s", place, strerror(errno));
 }
 
+/* With all that we have put into it. */
 static void database_remove_folder(struct px_database *d)
 {
-	static const char *const names[] = { "records.db", "records.db-wal", "records.db-shm" };
-	char path[DATABASE_PATH_MAX];
+	DIR *folder = d->folder[0] ? opendir(d->folder) : NULL;
+	const struct dirent *entry;
 
-	if (!d->folder[0])
+	if (!folder)
 		return;
-	for (size_t i = 0; i < PX_COUNT(names); i++) {
-		snprintf(path, sizeof(path), "%s/%s", d->folder, names[i]);
-		unlink(path);
-	}
+	while ((entry = readdir(folder)))
+		unlinkat(dirfd(folder), entry->d_name, 0); /* . and .. stay */
+	closedir(folder);
 	rmdir(d->folder);
 }
 
@@ -113,13 +114,12 @@ int px_database_open(struct px_database *d, const struct px_options *opt,
 	*d = (struct px_database){ .opt = opt };
 	if (!px_options_tables(opt))
 		return PX_EXIT_OK;
-	if (opt->interactive && !path) {
-		if (database_make_folder(d, own, sizeof(own), &err) != 0) {
-			px_error_print(&err);
-			return (int)err.code;
-		}
-		path = own;
+	if (opt->interactive && database_make_folder(d, own, sizeof(own), &err) != 0) {
+		px_error_print(&err);
+		return (int)err.code;
 	}
+	if (opt->interactive && !path)
+		path = own;
 	/* A line that is too long is kept as far as it goes. */
 	if (command_line(&command, opt) == -ENOMEM)
 		rc = px_error_set(&err, PX_EXIT_FAILED, NULL, "out of memory");
@@ -130,7 +130,7 @@ int px_database_open(struct px_database *d, const struct px_options *opt,
 	if (!rc && opt->sql && px_tables_check(d->tables, opt->sql, &err) != 0)
 		return database_bad_query(&err);
 	if (!rc && opt->interactive)
-		rc = px_tables_read_apart(d->tables, &err);
+		rc = px_tables_read_apart(d->tables, &err) || px_tables_remember(d->tables, &err);
 	if (!rc)
 		return PX_EXIT_OK;
 	px_error_print(&err);

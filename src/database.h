@@ -15,7 +15,7 @@
 struct px_database {
 	const struct px_options *opt;
 	struct px_tables *tables;	/* NULL: nobody wants them */
-	char folder[PX_DATABASE_FOLDER];		/* of the file of -i without --sqlite, ours alone; empty: there is none */
+	char folder[PX_DATABASE_FOLDER];	/* of -i, ours alone; empty: there is none */
 };
 
 /*

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Parse the options, open the source, run the pipeline; nothing else. */
+#include "base/file.h"
 #include "base/log.h"
 #include "capture/live.h"
 #include "capture/replay.h"
@@ -16,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static void main_list_protocols(void)
@@ -103,24 +103,15 @@ static void main_targets(const struct px_options *o, size_t processes, char *tex
 			 processes == 1 ? "" : "es");
 }
 
-/* Writing to the file that is read would empty it first. */
-static bool main_is_same_file(const char *one, const char *other)
-{
-	struct stat a, b;
-
-	return stat(one, &a) == 0 && stat(other, &b) == 0 && S_ISREG(a.st_mode) &&
-	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
-}
-
 static int main_replay(const struct px_options *o, const struct px_choice *choice, int signal_fd)
 {
 	struct px_run_info run = { .choice = choice };
 	struct px_source *source;
 	struct px_error err;
 
-	if ((o->write_file && main_is_same_file(o->read_file, o->write_file)) ||
-	    (o->output_file && main_is_same_file(o->read_file, o->output_file)) ||
-	    (o->sqlite_file && main_is_same_file(o->read_file, o->sqlite_file))) {
+	if ((o->write_file && px_file_is_same(o->read_file, o->write_file)) ||
+	    (o->output_file && px_file_is_same(o->read_file, o->output_file)) ||
+	    (o->sqlite_file && px_file_is_same(o->read_file, o->sqlite_file))) {
 		px_log(PX_LOG_ERROR, "%s: cannot be read and written at once", o->read_file);
 		return PX_EXIT_USAGE;
 	}
@@ -188,8 +179,8 @@ static int main_live(const struct px_options *o, const struct px_choice *choice,
 		.transport = transports[o->transport],
 		.ring_bytes = (size_t)o->buffer_size,
 		.snaplen = o->snaplen > UINT32_MAX ? UINT32_MAX : (uint32_t)o->snaplen,
-		.datagrams = o->write_file || with_conns || px_choice_has_datagrams(choice),
-		.datagram_max = o->write_file			  ? PX_LIVE_DATAGRAM
+		.datagrams = px_options_packets(o) || with_conns || px_choice_has_datagrams(choice),
+		.datagram_max = px_options_packets(o)		  ? PX_LIVE_DATAGRAM
 				: px_choice_has_datagrams(choice) ? PX_LIVE_DATAGRAM_MESSAGE
 								  : 0,
 		.ends = with_conns,

@@ -12,6 +12,8 @@
 #include <errno.h>
 #include <unistd.h>
 
+#define OUTPUTS_PACKET_FILES 8	/* the latest packets are in so many; then the oldest is written anew */
+
 static int outputs_open_out(struct px_outputs *o)
 {
 	const struct px_options *opt = o->opt;
@@ -41,6 +43,18 @@ static int outputs_open_out(struct px_outputs *o)
 	return rc;
 }
 
+static int outputs_save(struct px_outputs *o, struct px_save_options *save, bool is_live)
+{
+	struct px_error err;
+
+	save->no_redact = o->opt->no_redact;
+	save->wall_ns = is_live ? px_clock_wall_ns() : 0;
+	if (px_save_new(save, &o->save, &err) == 0)
+		return 0;
+	px_error_print(&err);
+	return -1;
+}
+
 static int outputs_open_save(struct px_outputs *o, bool is_live)
 {
 	const struct px_options *opt = o->opt;
@@ -50,15 +64,24 @@ static int outputs_open_save(struct px_outputs *o, bool is_live)
 		.period_s = opt->file_period_s,
 		.file_count = opt->file_count,
 		.command = opt->file_command,
-		.no_redact = opt->no_redact,
-		.wall_ns = is_live ? px_clock_wall_ns() : 0,
 	};
-	struct px_error err;
 
-	if (!opt->write_file || px_save_new(&save, &o->save, &err) == 0)
-		return 0;
-	px_error_print(&err);
-	return -1;
+	return opt->write_file ? outputs_save(o, &save, is_live) : 0;
+}
+
+int px_outputs_keep_packets(struct px_outputs *o, const char *path, uint64_t bytes, bool is_live)
+{
+	struct px_save_options save = { .path = path,
+					.size_max = bytes / OUTPUTS_PACKET_FILES,
+					.file_count = OUTPUTS_PACKET_FILES };
+
+	return o->opt->write_file ? 0 : outputs_save(o, &save, is_live);
+}
+
+void px_outputs_limit_packets(struct px_outputs *o, uint64_t bytes)
+{
+	if (o->save && !o->opt->write_file)
+		px_save_limit(o->save, bytes / OUTPUTS_PACKET_FILES);
 }
 
 struct px_text_options px_outputs_text(const struct px_options *opt, int fd)
@@ -155,7 +178,9 @@ bool px_outputs_finish_save(struct px_outputs *o, int timeout_ms)
 		px_log(PX_LOG_WARN,
 		       "%llu bytes of packets were not written: the reader was too slow",
 		       (unsigned long long)stats.dropped_bytes);
-	if (strcmp(o->opt->write_file, "-") != 0 && stats.files == 1)
+	if (!o->opt->write_file)
+		; /* nobody asked for them */
+	else if (strcmp(o->opt->write_file, "-") != 0 && stats.files == 1)
 		px_log(PX_LOG_NOTE, "%s: %llu packets, %llu bytes", px_save_path(o->save),
 		       (unsigned long long)stats.packets, (unsigned long long)stats.bytes);
 	else if (stats.files > 1)

@@ -32,6 +32,15 @@ PX_MUST_USE int px_outputs_open(struct px_outputs *o, const struct px_options *o
 				struct px_pick *pick, bool is_live);
 
 /*
+ * Where there is no -w: keep the latest packets in files whose names begin with path, which is
+ * borrowed, of no more than so many bytes together. Returns 0, or -1 when it has been said why they cannot be kept.
+ */
+PX_MUST_USE int px_outputs_keep_packets(struct px_outputs *o, const char *path, uint64_t bytes,
+					bool is_live);
+/* From now on so many; where there is -w nothing changes. */
+void px_outputs_limit_packets(struct px_outputs *o, uint64_t bytes);
+
+/*
  * Write what -w has gathered; is_calm: no more is there for now. Returns 0, or why the run has to
  * end: a reason for the stop record.
  */

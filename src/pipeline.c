@@ -511,7 +511,7 @@ static int pipeline_open_table(struct px_pipeline *p, const struct px_run_info *
 	table.on_open = pipeline_open;
 	table.on_close = pipeline_close;
 	table.on_lost = pipeline_lost;
-	if (opt->write_file)
+	if (px_options_packets(opt))
 		table.on_event = pipeline_saved;
 	if (p->is_live) {
 		table.on_control = pipeline_control;
@@ -598,7 +598,7 @@ int px_pipeline_run(const struct px_options *opt, struct px_source *source,
 	p.notes = (struct px_notes){
 		.opt = opt, .report = &p.report, .table = &p.table, .is_live = p.is_live
 	};
-	px_report_init(&p.report, !opt->json && !opt->fields, opt->no_redact);
+	px_report_init(&p.report, px_options_summaries(opt), opt->no_redact);
 	p.report.record.redact_literals = opt->redact_literals;
 	p.report.filter = info->choice->filter;
 	p.report.record.no_details = !px_choice_needs_details(info->choice, opt);
@@ -622,12 +622,12 @@ int px_pipeline_run(const struct px_options *opt, struct px_source *source,
 	if (opt->interactive) {
 		const struct px_talk_trace trace = { .opt = opt,
 						     .choice = info->choice,
-						     .tables = p.database.tables,
+						     .database = &p.database,
 						     .report = &p.report,
 						     .table = &p.table,
 						     .source = source,
 						     .notes = &p.notes,
-						     .out = p.outputs.out,
+						     .outputs = &p.outputs,
 						     .stop_reason = &p.stop_reason,
 						     .turn = pipeline_turn,
 						     .ctx = &p };

@@ -6,6 +6,7 @@
 #include "sink/out.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <spawn.h>
@@ -55,7 +56,8 @@ static int save_digits(const struct px_save_options *o)
 	return digits;
 }
 
-static int save_name(struct px_save *s)
+/* The name of the file with this number. */
+static int save_name(const struct px_save *s, uint64_t number, char path[PATH_MAX])
 {
 	const struct px_save_options *o = &s->opt;
 	time_t begin = (time_t)s->period_begin_s;
@@ -66,22 +68,22 @@ static int save_name(struct px_save *s)
 		localtime_r(&begin, &tm);
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral" /* the user's; strftime takes no arguments from it */
-		used = (int)strftime(s->path, sizeof(s->path), o->path, &tm);
+		used = (int)strftime(path, PATH_MAX, o->path, &tm);
 #pragma GCC diagnostic pop
 		if (used == 0)
 			return -ENAMETOOLONG;
 	} else {
-		used = snprintf(s->path, sizeof(s->path), "%s", o->path);
+		used = snprintf(path, PATH_MAX, "%s", o->path);
 	}
-	if (used < (int)sizeof(s->path) && o->size_max && (s->number > 0 || digits > 0))
-		used += snprintf(s->path + used, sizeof(s->path) - (size_t)used, "%0*llu", digits,
-				 (unsigned long long)s->number);
-	return used < (int)sizeof(s->path) ? 0 : -ENAMETOOLONG;
+	if (used < PATH_MAX && o->size_max && (number > 0 || digits > 0))
+		used += snprintf(path + used, PATH_MAX - (size_t)used, "%0*llu", digits,
+				 (unsigned long long)number);
+	return used < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
 static int save_open(struct px_save *s, struct px_error *err)
 {
-	int rc = save_name(s);
+	int rc = save_name(s, s->number, s->path);
 
 	if (rc)
 		return px_error_set(err, PX_EXIT_FAILED, NULL, "%s: %s", s->opt.path,
@@ -411,6 +413,46 @@ struct px_save_stats px_save_stats(const struct px_save *s)
 const char *px_save_path(const struct px_save *s)
 {
 	return s->path;
+}
+
+void px_save_limit(struct px_save *s, uint64_t size_max)
+{
+	s->opt.size_max = size_max;
+}
+
+static int save_copy_file(int from, int to)
+{
+	char *piece = malloc(SAVE_BATCH);
+	int rc = piece ? 0 : -ENOMEM;
+	ssize_t n;
+
+	while (!rc && (n = read(from, piece, SAVE_BATCH)) != 0)
+		rc = n < 0 ? -errno : px_file_write(to, px_bytes_of(piece, (size_t)n));
+	free(piece);
+	return rc;
+}
+
+int px_save_copy(struct px_save *s, int fd)
+{
+	uint64_t count = s->opt.file_count ? s->opt.file_count : s->number + 1;
+	int rc = px_save_flush(s, true);
+	char path[PATH_MAX];
+
+	for (uint64_t i = 1; !rc && i <= count; i++) {
+		uint64_t number = (s->number + i) % count;
+		int from;
+
+		if (number >= s->stats.files) /* its turn has not come */
+			continue;
+		rc = save_name(s, number, path);
+		if (rc)
+			break;
+		from = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		rc = from < 0 ? -errno : save_copy_file(from, fd);
+		if (from >= 0)
+			close(from);
+	}
+	return rc;
 }
 
 int px_save_finish(struct px_save *s, int timeout_ms)

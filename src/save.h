@@ -55,6 +55,12 @@ struct px_save_stats {
 
 struct px_save_stats px_save_stats(const struct px_save *s);
 
+/* From now on a file is full at so many bytes; for one that has size_max. */
+void px_save_limit(struct px_save *s, uint64_t size_max);
+
+/* Write all files that are there to fd, the oldest first. Returns 0 or -errno. */
+PX_MUST_USE int px_save_copy(struct px_save *s, int fd);
+
 /* The name of the file that is being written. */
 const char *px_save_path(const struct px_save *s);
 

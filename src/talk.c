@@ -2,15 +2,18 @@
 #include "talk.h"
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "cli/term.h"
-#include "outputs.h"
+#include "export.h"
 #include "sink/escape.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #define TALK_KEEP ((uint64_t)256 << 20)
+#define TALK_PACKETS 4 /* of what is kept, the part that packets may take */
 
 static void talk_turn(void *ctx)
 {
@@ -125,7 +128,7 @@ static int talk_stats(void *ctx, struct px_buf *out)
 {
 	struct px_talk *t = ctx;
 	const struct px_report *r = t->trace.report;
-	uint64_t gone = px_tables_gone(t->trace.tables);
+	uint64_t gone = px_tables_gone(t->trace.database->tables);
 	char size[PX_ARG_TEXT];
 	int rc;
 
@@ -146,6 +149,35 @@ static int talk_stats(void *ctx, struct px_buf *out)
 	return rc;
 }
 
+static int talk_export_packets(struct px_talk *t, const char *path, struct px_error *err)
+{
+	int fd, rc;
+
+	if (t->trace.opt->write_file)
+		return px_error_set(err, PX_EXIT_USAGE, NULL, "with -w the packets are in %s",
+				    t->trace.opt->write_file);
+	fd = px_file_create(path, err);
+	if (fd < 0)
+		return -1;
+	rc = px_save_copy(t->trace.outputs->save, fd);
+	close(fd);
+	return rc ? px_error_set(err, PX_EXIT_FAILED, NULL, "%s: %s", path, strerror(-rc)) : 0;
+}
+
+static int talk_export(void *ctx, enum px_shell_kind kind, const char *path,
+		       bool (*is_interrupted)(void *ctx), void *ask, struct px_error *err)
+{
+	struct px_talk *t = ctx;
+
+	if (t->trace.opt->read_file && px_file_is_same(t->trace.opt->read_file, path))
+		return px_error_set(err, PX_EXIT_USAGE, "choose another name",
+				    "%s: the file that was read", path);
+	if (kind == PX_SHELL_PCAPNG)
+		return talk_export_packets(t, path, err);
+	return px_export_messages(t->trace.database->tables, kind == PX_SHELL_CSV, path,
+				  is_interrupted, ask, err);
+}
+
 static uint64_t talk_kept(void *ctx)
 {
 	return ((struct px_talk *)ctx)->keep_bytes;
@@ -156,7 +188,9 @@ static void talk_keep(void *ctx, uint64_t bytes)
 	struct px_talk *t = ctx;
 
 	t->keep_bytes = bytes;
-	px_tables_keep(t->trace.tables, bytes);
+	px_tables_keep(t->trace.database->tables, bytes - bytes / TALK_PACKETS);
+	if (bytes)
+		px_outputs_limit_packets(t->trace.outputs, bytes / TALK_PACKETS);
 }
 
 int px_talk_init(struct px_talk *t, const struct px_talk_trace *trace)
@@ -164,7 +198,11 @@ int px_talk_init(struct px_talk *t, const struct px_talk_trace *trace)
 	const struct px_text_options text = px_outputs_text(trace->opt, STDOUT_FILENO);
 
 	*t = (struct px_talk){ .trace = *trace };
-	if (px_tail_init(&t->tail, trace->out, &text) != 0) {
+	snprintf(t->packets, sizeof(t->packets), "%s/packets", trace->database->folder);
+	if (px_outputs_keep_packets(trace->outputs, t->packets, TALK_KEEP / TALK_PACKETS,
+				    !trace->opt->read_file) != 0)
+		return -1;
+	if (px_tail_init(&t->tail, trace->outputs->out, &text) != 0) {
 		px_log(PX_LOG_ERROR, "out of memory");
 		return -1;
 	}
@@ -183,11 +221,12 @@ int px_talk_begin(struct px_talk *t)
 						 .filter = talk_filter,
 						 .tail = talk_tail,
 						 .stats = talk_stats,
+						 .export = talk_export,
 						 .kept = talk_kept,
 						 .keep = talk_keep };
 	const struct px_options *o = t->trace.opt;
 	const struct px_shell_options opt = {
-		.tables = t->trace.tables,
+		.tables = t->trace.database->tables,
 		.groups = t->trace.choice->tables,
 		.group_count = t->trace.choice->table_count,
 		.format = o->json			      ? PX_ANSWER_JSON
@@ -212,7 +251,7 @@ void px_talk_tick(struct px_talk *t)
 {
 	char size[PX_ARG_TEXT];
 
-	if (!t->keep_bytes || t->told_gone || !px_tables_gone(t->trace.tables))
+	if (!t->keep_bytes || t->told_gone || !px_tables_gone(t->trace.database->tables))
 		return;
 	t->told_gone = true;
 	px_log(PX_LOG_WARN, "from now on the oldest messages go: no more than %s are kept (.keep)",

@@ -6,22 +6,22 @@
 #include "aims.h"
 #include "choice.h"
 #include "conn/table.h"
+#include "database.h"
+#include "outputs.h"
 #include "report.h"
 #include "shell/shell.h"
-#include "sink/out.h"
-#include "tables/tables.h"
 #include "tail.h"
 
 /* The trace; all of it is borrowed. */
 struct px_talk_trace {
 	const struct px_options *opt;
 	const struct px_choice *choice;
-	struct px_tables *tables;
+	const struct px_database *database;
 	struct px_report *report;
 	struct px_table *table;
 	struct px_source *source;
 	struct px_notes *notes;
-	struct px_out *out;	/* standard output */
+	struct px_outputs *outputs;
 	const char *const *stop_reason;	/* points to why the trace is over; to NULL: it goes on */
 	/* One round: events, signals, outputs. */
 	void (*turn)(void *ctx);
@@ -34,6 +34,7 @@ struct px_talk {
 	struct px_shell *shell; /* NULL: there is none yet */
 	struct px_tail tail;
 	struct px_filter *filter; /* of .filter; NULL: that of the options, or none */
+	char packets[PX_DATABASE_FOLDER + 16];	/* files of them have names that begin so */
 	uint64_t keep_bytes; /* what the tables may take; 0: all is kept */
 	bool told_gone; /* that messages had to go */
 	int code; /* what a script ended with */

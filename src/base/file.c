@@ -125,6 +125,14 @@ fail:
 	return -1;
 }
 
+bool px_file_is_same(const char *one, const char *other)
+{
+	struct stat a, b;
+
+	return stat(one, &a) == 0 && stat(other, &b) == 0 && S_ISREG(a.st_mode) &&
+	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
 static int file_make_folder(const char *path)
 {
 	int fd;

@@ -17,6 +17,9 @@
  */
 PX_MUST_USE int px_file_create(const char *path, struct px_error *err);
 
+/* Are they one regular file? Then writing to one would empty what is read from the other. */
+bool px_file_is_same(const char *one, const char *other);
+
 /*
  * Make the folders that path, a full one, goes through and that are not there: for us alone, and
  * the user's behind sudo where the one above is theirs. Returns 0 or -errno.

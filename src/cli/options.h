@@ -157,6 +157,18 @@ static inline bool px_options_write(const struct px_options *o)
 	return px_options_print(o) || o->sql || o->interactive;
 }
 
+/* Does anybody look at the text that ends a message's line? */
+static inline bool px_options_summaries(const struct px_options *o)
+{
+	return o->interactive || (!o->json && !o->fields);
+}
+
+/* Does anybody want packets? */
+static inline bool px_options_packets(const struct px_options *o)
+{
+	return o->write_file || o->interactive;
+}
+
 /* Are there tables of records? */
 static inline bool px_options_tables(const struct px_options *o)
 {

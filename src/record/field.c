@@ -183,6 +183,8 @@ const char *px_type_name(enum px_type type)
 		return "list";
 	case PX_TYPE_OBJECTS:
 		return "objects";
+	case PX_TYPE_JSON:
+	case PX_TYPE_JSON_LIST:
 	case PX_TYPE_NONE:
 		break;
 	}

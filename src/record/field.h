@@ -17,6 +17,9 @@ enum px_type {
 	PX_TYPE_MAP,		/* names to texts */
 	PX_TYPE_LIST,		/* texts */
 	PX_TYPE_OBJECTS,	/* a list of objects, all with the same members */
+	/* Of records that are made of rows: a text that is the value of one of the above in JSON. */
+	PX_TYPE_JSON,
+	PX_TYPE_JSON_LIST,	/* of a list; {"b64":[...]} where not all items are texts */
 };
 
 enum px_side {

@@ -41,6 +41,11 @@ void px_record_clear(struct px_record *r, enum px_record_type type)
 	px_record_bool(r, PX_F_OK, true);
 }
 
+struct px_bytes px_record_flag_name(unsigned int bit)
+{
+	return record_flag_names[bit];
+}
+
 void px_record_flags(struct px_record *r, unsigned int flags)
 {
 	struct px_value *v = px_record_at(r, PX_F_FLAGS);

@@ -199,6 +199,9 @@ static inline void px_record_put_objects(struct px_record *r, unsigned int f,
 /* Set PX_F_FLAGS, and r->flags, from a set of px_flag bits; no memory is needed. */
 void px_record_flags(struct px_record *r, unsigned int flags);
 
+/* The name of the flag with this bit number. */
+struct px_bytes px_record_flag_name(unsigned int bit);
+
 /* Set PX_F_TS and PX_F_TS_US; wall_ns is nanoseconds since 1970. */
 void px_record_time(struct px_record *r, int64_t wall_ns);
 

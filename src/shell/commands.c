@@ -281,6 +281,26 @@ static void command_save(struct px_shell *s, struct px_bytes args)
 		px_shell_error(s, &err);
 }
 
+const char *const px_shell_kinds[] = { "json", "csv", "pcapng", NULL };
+
+static void command_export(struct px_shell *s, struct px_bytes args)
+{
+	static const char usage[] = ".export takes json, csv or pcapng, and the name of a file";
+	struct px_bytes kind = next_word(&args);
+	char path[COMMAND_PATH_MAX];
+	struct px_error err;
+	unsigned int i = 0;
+
+	while (px_shell_kinds[i] && !px_bytes_eq(kind, px_bytes_str(px_shell_kinds[i])))
+		i++;
+	if (!px_shell_kinds[i])
+		px_shell_fail(s, PX_EXIT_USAGE, "%s", usage);
+	else if (command_path(s, args, usage, path) &&
+		 s->opt.ops->export(s->opt.ctx, (enum px_shell_kind)i, path, px_shell_turn, s,
+				    &err) != 0)
+		px_shell_error(s, &err);
+}
+
 static void command_stats(struct px_shell *s, struct px_bytes args)
 {
 	(void)args;
@@ -345,6 +365,7 @@ const struct px_shell_command px_shell_commands[] = {
 	{ ".resume",   "",        "take them again", PX_SHELL_NO_WORDS, command_resume },
 	{ ".keep",     "[SIZE]",  "how much is kept; then the oldest messages go", PX_SHELL_NO_WORDS, command_keep },
 	{ ".save",     "FILE",    "all tables into an SQLite database", PX_SHELL_FILE, command_save },
+	{ ".export",   "json|csv|pcapng FILE", "the messages, or the packets they came in", PX_SHELL_KIND_AND_FILE, command_export },
 	{ ".examples", "",        "queries to begin with", PX_SHELL_NO_WORDS, command_examples },
 	{ ".help",     "",        "this", PX_SHELL_NO_WORDS, command_help },
 	{ ".quit",     "",        "end", PX_SHELL_NO_WORDS, command_quit },

@@ -87,7 +87,14 @@ bool px_complete_takes_file(struct px_bytes before)
 	size_t args;
 	const struct px_shell_command *command = complete_command(before, &args);
 
-	return command && args < before.len && command->words == PX_SHELL_FILE;
+	if (!command || args == before.len)
+		return false;
+	if (command->words == PX_SHELL_FILE)
+		return true;
+	while (args < before.len && before.ptr[args] == ' ')
+		args++;
+	return command->words == PX_SHELL_KIND_AND_FILE &&
+	       px_bytes_find(before, args, ' ') < before.len;
 }
 
 static void complete_argument(struct completion *c, const struct px_shell_command *command)
@@ -103,6 +110,9 @@ static void complete_argument(struct completion *c, const struct px_shell_comman
 		complete_groups(c);
 		complete_list(c, complete_filter);
 		complete_columns(c);
+		break;
+	case PX_SHELL_KIND_AND_FILE:
+		complete_list(c, px_shell_kinds);
 		break;
 	case PX_SHELL_FILE: /* readline knows them */
 	case PX_SHELL_NO_WORDS:

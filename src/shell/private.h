@@ -61,6 +61,7 @@ enum px_shell_words {
 	PX_SHELL_PROTOCOLS,
 	PX_SHELL_EXPRESSION,
 	PX_SHELL_FILE,
+	PX_SHELL_KIND_AND_FILE,
 };
 
 struct px_shell_command {
@@ -72,6 +73,9 @@ struct px_shell_command {
 extern const struct px_shell_command px_shell_commands[];
 /* The one that name is, or is the only beginning of; NULL: none. *matches: how many there are. */
 const struct px_shell_command *px_command_find(struct px_bytes name, size_t *matches);
+
+/* The kinds of .export, ended by NULL. */
+extern const char *const px_shell_kinds[];
 
 /* --- readline, where there is a terminal: typing.c --- */
 

@@ -105,6 +105,7 @@ void px_shell_line(struct px_shell *s, struct px_bytes line)
 		return;
 	s->is_busy = true;
 	s->was_interrupted = false;
+	px_shell_turn(s); /* what came before the line was typed belongs before it */
 	if (!s->sql.len && line.ptr[0] == '.')
 		px_command_run(s, line);
 	else

@@ -14,6 +14,9 @@
 
 struct px_shell;
 
+/* What .export makes. */
+enum px_shell_kind { PX_SHELL_JSON, PX_SHELL_CSV, PX_SHELL_PCAPNG };
+
 #define PX_SHELL_KEEP_MIN ((uint64_t)4 << 20) /* bytes of .keep, at least */
 
 /* What the shell can make its trace do. Those that return an int: 0, or -1 with err filled. */
@@ -32,6 +35,12 @@ struct px_shell_ops {
 	int (*tail)(void *ctx, struct px_bytes expr, bool is_on, struct px_error *err);
 	/* Append lines on what was seen, lost and kept. Returns 0, -ENOBUFS or -ENOMEM. */
 	int (*stats)(void *ctx, struct px_buf *out);
+	/*
+	 * Write what is kept into a file, created as px_file_create() does. is_interrupted() is
+	 * asked all the time, and the trace may go on in it.
+	 */
+	int (*export)(void *ctx, enum px_shell_kind kind, const char *path,
+		      bool (*is_interrupted)(void *ctx), void *ask, struct px_error *err);
 	/* How many bytes are kept, and how many are to be; 0: all. */
 	uint64_t (*kept)(void *ctx);
 	void (*keep)(void *ctx, uint64_t bytes);

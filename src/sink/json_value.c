@@ -272,6 +272,23 @@ static char *json_int(char *p, const struct px_field *f, int64_t i)
 static char *json_objects(struct px_json *j, char *p, const struct px_json_key *key,
 			  const struct px_field *f, const struct px_value *v);
 
+/* What px_json_structure() made, behind the key. */
+static char *json_ready(struct px_buf *b, char *p, const struct px_field *f, struct px_bytes text)
+{
+	static const char as_base64[] = "{\"b64\":";
+	const size_t n = sizeof(as_base64) - 1;
+
+	if (f->type == PX_TYPE_JSON_LIST && px_bytes_starts(text, px_bytes_of(as_base64, n))) {
+		p = px_json_room(b, p, strlen("_b64"));
+		if (!p)
+			return NULL;
+		p = px_emit_lit(p - 2, "_b64\":"); /* the key has another name then */
+		text = px_bytes_of(text.ptr + n, text.len - n - 1);
+	}
+	p = px_json_room(b, p, text.len);
+	return p ? px_emit_bytes(p, text) : NULL;
+}
+
 static inline __attribute__((always_inline)) char *json_field(struct px_json *j, char *p,
 							      const struct px_json_key *key,
 							      const struct px_field *f,
@@ -306,6 +323,9 @@ static inline __attribute__((always_inline)) char *json_field(struct px_json *j,
 		return json_map(b, p, v);
 	case PX_TYPE_OBJECTS:
 		return json_objects(j, p, key, f, v);
+	case PX_TYPE_JSON:
+	case PX_TYPE_JSON_LIST:
+		return json_ready(b, p, f, v->s);
 	default:
 		return NULL;
 	}

@@ -7,12 +7,12 @@
 #include "tables/schema.h"
 
 #define KEEP_PARTS 16 /* one of them goes at a time */
-#define KEEP_LOG_PARTS 8	/* of what the log may take: then it goes into the file */
+#define KEEP_LOG_PARTS 8 /* of what the log may take: then it goes into the file */
 #define SAVE_PAGES 1000 /* that are copied between two looks at the trace */
 
 const char px_tables_behind[] = "it took so long that more came meanwhile than .keep has room for";
 
-static int64_t keep_number(sqlite3 *db, const char *sql)
+int64_t px_keep_number(sqlite3 *db, const char *sql)
 {
 	sqlite3_stmt *stmt = NULL;
 	int64_t n = 0;
@@ -34,10 +34,13 @@ static int keep_forget(sqlite3 *db, const char *table, int64_t last)
 
 uint64_t px_keep_size(sqlite3 *db)
 {
-	int64_t pages =
-		keep_number(db, "PRAGMA page_count") - keep_number(db, "PRAGMA freelist_count");
+	int64_t pages = px_keep_number(db, "PRAGMA page_count") -
+			px_keep_number(db, "PRAGMA freelist_count");
+	int64_t rest = px_keep_number(db, "PRAGMA temp.page_count") -
+		       px_keep_number(db, "PRAGMA temp.freelist_count");
 
-	return (uint64_t)(pages * keep_number(db, "PRAGMA page_size"));
+	return (uint64_t)(pages * px_keep_number(db, "PRAGMA page_size") +
+			  rest * px_keep_number(db, "PRAGMA temp.page_size"));
 }
 
 uint64_t px_keep_log_size(sqlite3 *db)
@@ -76,10 +79,11 @@ static void keep_forget_connections(sqlite3 *db, int64_t cut)
 	sqlite3_exec(db, sql, NULL, NULL, NULL);
 }
 
-uint64_t px_keep_forget(sqlite3 *db, const struct px_field_group *groups, size_t count)
+uint64_t px_keep_forget(sqlite3 *db, const struct px_field_group *groups, size_t count,
+			struct px_rest *rest)
 {
-	int64_t first = keep_number(db, "SELECT min(seq) FROM messages");
-	int64_t last = keep_number(db, "SELECT max(seq) FROM messages");
+	int64_t first = px_keep_number(db, "SELECT min(seq) FROM messages");
+	int64_t last = px_keep_number(db, "SELECT max(seq) FROM messages");
 	int64_t cut = first + (last - first) / KEEP_PARTS, gone;
 	char name[PX_SCHEMA_NAME];
 
@@ -91,6 +95,8 @@ uint64_t px_keep_forget(sqlite3 *db, const struct px_field_group *groups, size_t
 			 groups[i].is_record ? "" : "_part");
 		keep_forget(db, name, cut);
 	}
+	if (rest)
+		px_rest_forget(rest, cut);
 	keep_forget(db, px_schema_fixed[PX_SCHEMA_LOST].name, cut);
 	keep_forget(db, px_schema_fixed[PX_SCHEMA_NOTES].name, cut);
 	gone = keep_forget(db, px_schema_fixed[PX_SCHEMA_MESSAGES].name, cut) == SQLITE_OK

@@ -48,6 +48,7 @@ struct px_tables {
 	struct px_schema_table *defs;	/* one per group */
 	struct table *own;		/* one per group */
 	sqlite3_stmt *begin, *commit;
+	struct px_rest *rest;		/* NULL: rows are not made into records again */
 	bool is_open;			/* a transaction is */
 	uint64_t open_ns;		/* since when */
 	struct px_json json;
@@ -210,16 +211,35 @@ static int tables_failed(struct px_tables *t)
 	return -EIO;
 }
 
+static int tables_rc(struct px_tables *t, int rc)
+{
+	if (rc == SQLITE_DONE || rc == SQLITE_OK)
+		return 0;
+	if (rc != SQLITE_BUSY && rc != SQLITE_TOOBIG)
+		return tables_failed(t);
+	return rc;
+}
+
 static int tables_step(struct px_tables *t, sqlite3_stmt *stmt)
 {
 	int rc = sqlite3_step(stmt);
 
 	sqlite3_reset(stmt);
-	if (rc == SQLITE_DONE)
-		return 0;
-	if (rc != SQLITE_BUSY && rc != SQLITE_TOOBIG)
-		return tables_failed(t);
-	return rc;
+	return tables_rc(t, rc);
+}
+
+struct px_rest *px_tables_rest(struct px_tables *t)
+{
+	return t->rest;
+}
+
+int px_tables_remember(struct px_tables *t, struct px_error *err)
+{
+	int rc = px_rest_new(t->db, t->groups, t->group_count, &t->rest);
+
+	return rc == SQLITE_OK ? 0
+			       : px_error_set(err, PX_EXIT_FAILED, NULL, "%s: %s", t->name,
+					      sqlite3_errstr(rc));
 }
 
 static int row_insert(struct px_tables *t, struct table *table, const struct px_record *r)
@@ -264,7 +284,7 @@ static int tables_commit(struct px_tables *t)
 	t->is_open = false;
 	if (!rc && t->keep_bytes &&
 	    px_keep_size(t->db) > t->keep_bytes - t->keep_bytes / KEEP_SHARE)
-		t->gone += px_keep_forget(t->db, t->groups, t->group_count);
+		t->gone += px_keep_forget(t->db, t->groups, t->group_count, t->rest);
 	return rc;
 }
 
@@ -312,6 +332,8 @@ static int tables_record(struct px_sink *base, const struct px_record *r)
 	rc = tables_begin(t);
 	for (size_t i = 0; !rc && i < count; i++)
 		rc = row_insert(t, table[i], r);
+	if (!rc && t->rest && r->type == PX_RECORD_MESSAGE)
+		rc = tables_rc(t, px_rest_add(t->rest, r));
 	if (t->json.buf.cap > TABLES_TEXT_KEPT)
 		px_buf_fini(&t->json.buf);
 	t->refused += rc > 0;
@@ -496,6 +518,7 @@ void px_tables_free(struct px_tables *t)
 		px_json_key_fini(&t->common_keys[i]);
 	sqlite3_finalize(t->begin);
 	sqlite3_finalize(t->commit);
+	px_rest_free(t->rest);
 	sqlite3_close(t->reader);
 	sqlite3_close(t->db);
 	px_buf_fini(&t->json.buf);

@@ -38,6 +38,23 @@ struct px_sink *px_tables_sink(struct px_tables *t);
 PX_MUST_USE int px_tables_read_apart(struct px_tables *t, struct px_error *err);
 
 /*
+ * Keep of each message also what its row does not tell, so that px_tables_replay() can make the
+ * record again. To be called before records come. Returns 0, or -1 with err filled.
+ */
+PX_MUST_USE int px_tables_remember(struct px_tables *t, struct px_error *err);
+
+/*
+ * Give the messages that are there now to fn as the records they were: all but bytes (-A, -x), in
+ * which values that are no scalars are PX_TYPE_JSON, and so with tables of fields of their own.
+ * is_interrupted() is asked now and then, and records may come in it. Returns 0, what fn returned
+ * to end it, or -1 with err filled.
+ */
+PX_MUST_USE int px_tables_replay(struct px_tables *t,
+				 int (*fn)(void *ctx, const struct px_record *r),
+				 bool (*is_interrupted)(void *ctx), void *ctx,
+				 struct px_error *err);
+
+/*
  * Let the oldest messages go so that the file with its log takes no more than so many bytes; 0:
  * never. What it has taken already is used again, and not given back. px_tables_gone(): how many
  * went.

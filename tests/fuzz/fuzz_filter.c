@@ -51,6 +51,8 @@ static void fuzz_value(struct px_value *v, const struct px_field *f)
 		v->objects.items = &object;
 		v->objects.count = 1;
 		break;
+	case PX_TYPE_JSON:
+	case PX_TYPE_JSON_LIST:
 	case PX_TYPE_NONE:
 	case PX_TYPE_INT:
 	case PX_TYPE_DECIMAL:

@@ -2,22 +2,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """The shell of -i through a real terminal, and as a script. shell_test.py PXTRACE GOLDEN-FOLDER"""
 import contextlib
-import fcntl
 import gzip
 import os
 import pathlib
-import pty
 import re
-import select
 import signal
 import sqlite3
 import stat
-import struct
 import subprocess
 import sys
 import tempfile
-import termios
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "tools"))
+import pcapmake  # noqa: E402
+import terminal  # noqa: E402
 
 PROMPT = "pxtrace> "
 LIMIT = 60
@@ -29,61 +28,14 @@ def check(ok, fault):
         faults.append(str(fault))
 
 
-class Shell:
-    """A shell on a terminal of its own; what it shows comes as text without escape sequences."""
-
-    def __init__(self, program, tape, home, rows=40, columns=120, **env):
-        self.ours, theirs = pty.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-        self.process = subprocess.Popen([program, "-q", "-r", tape, "-i"], stdin=theirs, stdout=theirs, stderr=theirs,
-                                        start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-                                        env={"PATH": os.environ["PATH"], "TERM": "xterm", "XDG_STATE_HOME": str(home), "LANG": "C.UTF-8", "TMPDIR": str(home.parent),
-                                             "PAGER": "cat", **env})
-        os.close(theirs)
-        self.text = ""
-        self.until(PROMPT)
-
-    def until(self, *wanted):
-        """Read until these have come, one behind the other; what was shown."""
-        deadline, shown = time.monotonic() + LIMIT, ""
-        while True:
-            at = 0
-            for word in wanted:
-                at = self.text.find(word, at) + len(word) if at >= 0 and self.text.find(word, at) >= 0 else -1
-            if at >= 0:
-                shown, self.text = self.text[:at], self.text[at:]
-                return shown
-            left = deadline - time.monotonic()
-            if left <= 0 or not select.select([self.ours], [], [], left)[0]:
-                raise AssertionError(f"no {wanted} in {self.text!r}")
-            try:
-                piece = os.read(self.ours, 65536).decode(errors="replace")
-            except OSError:
-                raise AssertionError(f"it ended before {wanted}: {self.text!r}") from None
-            self.text += re.sub(r"\x1b\[[?0-9;]*[a-zA-Z]|\x07", "", piece)
-
-    def type(self, text):
-        os.write(self.ours, text.encode())
-
-    def ask(self, line):
-        """What a line gives, up to the next prompt."""
-        self.type(line + "\n")
-        self.until("\n")
-        return self.until(PROMPT)[:-len(PROMPT)].replace("\r", "")
-
-    def resize(self, rows, columns):
-        fcntl.ioctl(self.ours, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-
-    def end(self):
-        self.type("\x04")
-        status = self.process.wait(LIMIT)
-        os.close(self.ours)
-        return status
+def shell(program, tape, home, rows=40, columns=120, **env):
+    return terminal.Dialogue([program, "-q", "-r", tape, "-i"], PROMPT, rows, columns,
+                             XDG_STATE_HOME=str(home), TMPDIR=str(home.parent), **env).begin()
 
 
 def on_a_terminal(program, tape, folder):
     home = folder / "state"
-    s = Shell(program, tape, home)
+    s = shell(program, tape, home)
     check(s.ask("SELECT count(*) AS n FROM http;") == "n\n8\n", "a query")
     s.type("SELECT count(*) AS n\n")
     s.until("...> ")
@@ -111,7 +63,6 @@ def on_a_terminal(program, tape, folder):
     # another width
     wide = s.ask("SELECT printf('%.*c', 300, 'x') AS a;").splitlines()[1]
     s.resize(40, 60)
-    s.process.send_signal(signal.SIGWINCH)
     narrow = s.ask("SELECT printf('%.*c', 300, 'x') AS a;").splitlines()[1]
     check(len(wide) == 120 and len(narrow) == 60, f"{len(wide)} and {len(narrow)} columns")
     check("GET" in s.ask(".top http"), "the last ten seconds of a file")
@@ -119,7 +70,7 @@ def on_a_terminal(program, tape, folder):
     check(s.end() == 0, "Ctrl-D ends it")
     check((home / "pxtrace" / "history").read_text().startswith("SELECT count(*) AS n FROM http;\n"), "the history")
     check(stat.S_IMODE((home / "pxtrace").stat().st_mode) == 0o700, "the folder of the history")
-    s = Shell(program, tape, home, rows=10, PAGER="sed s/^/paged:/")
+    s = shell(program, tape, home, rows=10, PAGER="sed s/^/paged:/")
     s.type("\x1b[A")
     s.until(".tail status >= 400")
     s.type("\x03")
@@ -154,6 +105,53 @@ def as_a_script(program, tape, folder):
     check(not list(folder.glob("pxtrace-??????")), "the shell's own tables are left")
 
 
+# Bytes that a terminal would obey, that are no text, that CSV and JSON have to escape.
+ODD = b"/evil\x9b31m\xff,\"'\xe2\x80\xae\xc2\x85%41"
+HOSTILE = b"\x1b]0;" + ODD + b"\x07\0\x7f\r\n\x1b[2J"
+
+
+def hostile_capture(path):
+    """The same in every place of a request, its answer, and a list of Redis."""
+    http, redis = pcapmake.Conversation().open(), pcapmake.Conversation(cport=40001, sport=6379).open()
+    http.send(0, b"GET " + ODD + b" HTTP/1.1\r\nHost: a\r\nX-Odd: " + ODD + b"\r\n\r\n")
+    http.send(1, b"HTTP/1.1 200 OK\r\nContent-Type: " + ODD + b"\r\nContent-Length: %d\r\n\r\n" % len(HOSTILE) + HOSTILE)
+    text = b"$%d\r\n" % len(HOSTILE) + HOSTILE + b"\r\n"
+    redis.send(0, b"*3\r\n$3\r\nSET\r\n" + text + text)
+    redis.send(1, b"-ERR " + HOSTILE.replace(b"\r\n", b"") + b"\r\n")
+    pcapmake.pcap(path, http.frames() + redis.frames())
+
+
+def bytes_of(program, *words):
+    return subprocess.run([program, "-q", *map(str, words)], capture_output=True, check=True, timeout=LIMIT).stdout
+
+
+def exported(program, tape, folder):
+    """What .export writes is what -j, --format csv and -w write, byte for byte."""
+    ours = {kind: folder / f"ours.{kind}" for kind in ("json", "csv", "pcapng")}
+    done = subprocess.run([program, "-q", "-r", tape, "-i"], input="".join(f".export {k} {p}\n" for k, p in ours.items()).encode(),
+                          check=False, timeout=LIMIT, capture_output=True, env={**os.environ, "TMPDIR": str(folder)})
+    check(done.returncode == 0, f"{tape}: {done.stderr}")
+    told = b"".join(line for line in bytes_of(program, "-r", tape, "-j", "--conns").splitlines(True) if b'"type":"message"' in line)
+    bytes_of(program, "-r", tape, "-w", folder / "theirs.pcapng")
+    check(told and ours["json"].read_bytes() == told, f"{tape}: JSON differs")
+    check(ours["csv"].read_bytes() == bytes_of(program, "-r", tape, "--format", "csv"), f"{tape}: CSV differs")
+    check(ours["pcapng"].read_bytes() == (folder / "theirs.pcapng").read_bytes(), f"{tape}: packets differ")
+    check(all(stat.S_IMODE(p.stat().st_mode) == 0o600 for p in ours.values()), f"{tape}: others can read it")
+
+
+def hostile(program, folder):
+    """What the peer chose is escaped on the terminal, whichever way it is asked for."""
+    capture = folder / "hostile.pcap"
+    hostile_capture(capture)
+    exported(program, capture, folder)
+    s = shell(program, capture, folder / "state", rows=1000, columns=0)
+    asked = [s.ask(line) for line in ("SELECT * FROM http;", "SELECT * FROM redis;", ".map", ".conns", ".top")]
+    check("evil" in asked[0] and "evil" in asked[1] and "ERR" in asked[1], f"the values are not there: {asked}")
+    shown = re.sub(rb"\x1b\[(\?2004[hl]|K)", b"", s.raw)    # readline's own
+    check(not re.search(rb"[\0-\x08\x0b\x0c\x0e-\x1f\x7f\xff]|\xc2[\x80-\x9f]|\xe2\x80\xae", shown), f"reaches the terminal: {shown}")
+    check(s.end() == 0, "ends")
+
+
 def main():
     program, golden = sys.argv[1], pathlib.Path(sys.argv[2])
     with tempfile.TemporaryDirectory() as name:
@@ -162,6 +160,10 @@ def main():
         tape.write_bytes(gzip.decompress((golden / "nginx" / "tape.gz").read_bytes()))
         on_a_terminal(program, tape, folder)
         as_a_script(program, tape, folder)
+        for packed in [*golden.glob("*/tape.gz"), golden.parent / "tables" / "shop" / "tape.gz"]:
+            tape.write_bytes(gzip.decompress(packed.read_bytes()))
+            exported(program, tape, folder)
+        hostile(program, folder)
     print("\n".join(faults[:20]) or "the shell does what is typed")
     return 1 if faults else 0
 
