@@ -66,6 +66,8 @@ px_inline void px_wanted(const struct px_sock *s, u32 dir, u32 pos, u64 n, u64 *
 		*want = PX_CROWDED_MAX;
 		*tail = PX_TAIL;
 	}
+	*want = px_forget(*want, s->noise);
+	*tail = px_forget(*tail, s->noise);
 	if (!c || c->sock_gen != s->sk)
 		return;
 	if (c->flags & (dir == PX_ABI_IN ? PX_CTL_SKIP_IN : PX_CTL_SKIP_OUT)) {
@@ -97,6 +99,7 @@ px_inline int px_on_data(void *ctx, struct px_abi_event *h, const struct px_sock
 {
 	u64 want = 0, skip = 0, tail = 0;
 	struct px_memory mem = {};
+	struct px_iov second = {};
 	struct px_abi_call *call;
 	struct px_place place;
 	u32 nr = 0xffff, shape = PX_SHAPE_NONE, is_message = 0;
@@ -143,19 +146,16 @@ px_inline int px_on_data(void *ctx, struct px_abi_event *h, const struct px_sock
 		if (n > PX_TURNS * PX_GATHER_MAX)	/* turns may not be enough */
 			tail = PX_TAIL;
 	}
+	n = px_forget(n, s->noise);
 	if (want > PX_CONTROL_FROM)
 		px_wanted(s, dir, place.pos, n, &want, &skip, &tail);
-	if (is_message) {	/* all of it: too rare to be spared */
+	if (is_message)	/* all of it: too rare to be spared */
 		want = px_is_thrown_away(s, msg_flags) ? 0 : PX_COPY_MAX;
-	} else if (want && !px_memory_of(&mem, shape, regs, n)) {
-		px_count_fault();
-		want = tail = 0;
-	}
 	/* All branches meet here. */
 	h->flags = (u16)px_forget(place.flags, s->noise);
 	h->syscall_nr = (u16)px_forget(nr, s->noise);
-	mem.buf = px_forget(mem.buf, s->noise);
-	mem.parts = px_forget(mem.parts, s->noise);
+	shape = (u32)px_forget(shape, s->noise);
+	n = px_forget(n, s->noise);
 	skip = px_forget(skip, s->noise);
 	tail = px_forget(tail, s->noise);
 	want = px_min(px_forget(want, s->noise), PX_COPY_MAX);
@@ -164,9 +164,27 @@ px_inline int px_on_data(void *ctx, struct px_abi_event *h, const struct px_sock
 	if (px_forget(is_message, s->noise))
 		return px_message_begin(ctx, h, s, regs, want);
 	px_forget_messages();
+	if (want && regs && !px_memory_pair(&mem, &second, shape, regs, n)) {
+		px_count_fault();
+		want = tail = 0;
+	}
+	if (want == n && px_is_pair(n, second.len)) {
+		want = n - second.len;
+		mem.parts = 0;
+	} else {
+		second.len = 0;
+	}
+	/* And here. */
+	mem.buf = px_forget(mem.buf, s->noise);
+	mem.iov = px_forget(mem.iov, s->noise);
+	mem.parts = px_forget(mem.parts, s->noise);
+	second.base = px_forget(second.base, s->noise);
+	second.len = px_forget(second.len, s->noise);
+	tail = px_forget(tail, s->noise);
+	want = px_min(px_forget(want, s->noise), PX_COPY_MAX);
 	if (mem.parts || want > PX_EVENT_MAX || skip || tail)
 		return px_rest_begin(ctx, h, &mem, want, skip, tail);
-	px_push_bytes(ctx, h, mem.buf, want);
+	px_push_bytes(ctx, h, mem.buf, want, second.base, second.len);
 	return 0;
 }
 

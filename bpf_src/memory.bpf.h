@@ -36,11 +36,16 @@ struct px_mmsg {
 	u32 len, pad3;	/* the kernel's answer: bytes that moved */
 };
 
-/* False where the registers lead to no memory that could be read. */
-px_inline int px_memory_of(struct px_memory *m, u32 shape, u64 regs, u64 n)
+/*
+ * False where the registers lead to no memory that could be read. *second: what of the n bytes lies
+ * behind those at buf, if that is one more piece; else of no length.
+ */
+px_inline int px_memory_pair(struct px_memory *m, struct px_iov *second, u32 shape, u64 regs,
+			     u64 n)
 {
-	struct px_iov first;
+	struct px_iov v[2] = {}, *first = &v[0];
 
+	second->base = second->len = 0;
 	if (shape == PX_SHAPE_PAGES) {
 		m->parts = PX_PAGES;
 		return 1;
@@ -53,17 +58,28 @@ px_inline int px_memory_of(struct px_memory *m, u32 shape, u64 regs, u64 n)
 	m->parts = PX_ARG2(regs);
 	if (shape == PX_SHAPE_MSG) {
 		/* struct user_msghdr: name, namelen, iov, iovlen */
-		if (px_probe_user(&first, sizeof(first), (void *)(m->buf + 16)))
+		if (px_probe_user(first, sizeof(*first), (void *)(m->buf + 16)))
 			return 0;
-		m->iov = first.base;
-		m->parts = first.len & ~PX_PAGES;	/* the user's word */
+		m->iov = first->base;
+		m->parts = first->len & ~PX_PAGES;	/* the user's word */
 	}
-	if (px_probe_user(&first, sizeof(first), (void *)m->iov))
+	if (px_probe_user(v, m->parts > 1 ? sizeof(v) : sizeof(v[0]), (void *)m->iov))
 		return 0;
-	m->buf = first.base;
-	if (first.len >= n)
+	m->buf = first->base;
+	if (first->len >= n) {
 		m->parts = 0;
+	} else if (m->parts > 1 && v[1].len >= n - first->len) {
+		second->base = v[1].base;
+		second->len = n - first->len;
+	}
 	return 1;
+}
+
+px_inline int px_memory_of(struct px_memory *m, u32 shape, u64 regs, u64 n)
+{
+	struct px_iov second;
+
+	return px_memory_pair(m, &second, shape, regs, n);
 }
 
 /* An error of the user's memory: counted, and the bytes announced without being there. */

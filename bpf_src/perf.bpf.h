@@ -85,6 +85,12 @@ px_inline struct px_abi_event *px_reserve(u64 want, u64 *room)
 	return 0;
 }
 
+px_inline u64 px_room(u64 want)
+{
+	(void)want;
+	return PX_EVENT_MAX;
+}
+
 px_inline struct px_abi_event *px_reserve_pages(u64 n, u64 *room)
 {
 	return px_reserve(n, room);

@@ -48,6 +48,12 @@ px_inline struct px_abi_event *px_reserve(u64 want, u64 *room)
 	return bpf_ringbuf_reserve(PX_RING, PX_HEAD + PX_EVENT_MAX, 0);
 }
 
+/* What px_reserve() has for so few bytes; 0: they are more. */
+px_inline u64 px_room(u64 want)
+{
+	return want <= 256 ? 256 : want <= 1024 ? 1024 : want <= 4096 ? 4096 : 0;
+}
+
 px_inline struct px_abi_event *px_reserve_max(void)
 {
 	return bpf_ringbuf_reserve(PX_RING, PX_HEAD + PX_EVENT_MAX, 0);

@@ -125,7 +125,7 @@ px_inline void px_tls_push(void *ctx, const struct px_abi_event *head, const str
 	if (m->what & PX_ABI_TLS_FILE || px_tls_is_skipped(&h))
 		want = 0;
 	if (want <= PX_TLS_SMALL)
-		px_push_bytes(ctx, &h, m->buf, want);
+		px_push_bytes(ctx, &h, m->buf, want, 0, 0);
 	else
 		px_tls_push_large(ctx, &h, m->buf, want);
 }
