@@ -100,7 +100,8 @@ _Static_assert(sizeof(struct px_abi_open) == 8, "px_abi_open is shared with user
 /*
  * Payload of PX_ABI_TIE. From here on the socket's own bytes are ciphertext, and events with
  * PX_ABI_F_TLS tell of what is inside. pos and peer_pos of the event: where the count of plaintext
- * bytes stands, outgoing and incoming. PX_ABI_F_START: it was a handshake, so nothing came before.
+ * bytes stands, outgoing and incoming. dir: of the socket's call that showed it, whose event comes
+ * before or behind. PX_ABI_F_START: it was a handshake, so nothing came before.
  * result: 1 where the kernel encrypts and decrypts, so that the socket's own bytes are plaintext, too,
  * which is told again; else 0.
  */
@@ -224,9 +225,14 @@ struct px_abi_call {
 _Static_assert(sizeof(struct px_abi_call) == 8, "px_abi_call is shared with user space");
 #define PX_ABI_CALLS 512	/* numbers above are of no interest */
 
-/* Places in the map `turn`: the program that goes on with what does not fit one event. */
+/*
+ * Places in the map `turn`. The first two and the second two by direction; what comes behind them goes
+ * on with what does not fit one event.
+ */
 enum px_abi_turn {
-	PX_ABI_TURN_REST,	/* the next event of a call */
+	PX_ABI_TURN_MOVED,	/* back end `sock`: a socket of a target has moved bytes, */
+	PX_ABI_TURN_TLS = PX_ABI_TURN_MOVED + 2,	/* for a TLS library maybe */
+	PX_ABI_TURN_REST = PX_ABI_TURN_TLS + 2,	/* the next event of a call */
 	PX_ABI_TURN_PAGES,	/* the same of one that moves pages */
 	PX_ABI_TURN_DATAGRAM,	/* UDP */
 	PX_ABI_TURN_PEER,	/* who sent a datagram */

@@ -16,6 +16,15 @@ BPF_PERCPU_ARRAY(counts, u64, PX_COUNT_MAX);
 /* struct px_abi_shared, mapped by user space: no system call on either side. */
 BPF_F_TABLE("array", u32, struct px_abi_shared, shared, 1, BPF_F_MMAPABLE);
 
+/* Has a target called a TLS library's function? Of those that merely have one nothing is asked. */
+px_inline int px_tls_has_begun(void)
+{
+	u32 zero = 0;
+	struct px_abi_shared *page = shared.lookup(&zero);
+
+	return page && page->tls_begun;
+}
+
 /* What user space wants less of, by socket inode; read for large calls only. */
 BPF_F_TABLE("hash", u64, struct px_abi_control, control, PX_CONTROL_MAX, BPF_F_NO_PREALLOC);
 

@@ -9,9 +9,10 @@
 
 #include "memory.bpf.h"
 #include "emit.bpf.h"
+#include "tail.bpf.h"
 
-#define PX_PARTS 32		/* parts of an iovec that one event gathers */
-#define PX_TURNS 32		/* the kernel allows 33 tail calls in a row */
+#define PX_PARTS 36		/* parts of an iovec that one event gathers: with all turns more than UIO_MAXIOV */
+#define PX_TURNS 30		/* the kernel allows 33 tail calls in a row, and up to three have led here */
 #define PX_GATHER_MAX (PX_EVENT_MAX / 2)
 #define PX_SMALL_MAX 2048	/* pieces up to this size are gathered first: their event is as small as they are */
 
@@ -32,7 +33,6 @@ struct px_rest {
 
 /* Lives for one call, between programs that run one after the other on a CPU. */
 BPF_PERCPU_ARRAY(rests, struct px_rest, 1);
-BPF_PROG_ARRAY(turn, PX_ABI_TURNS);
 
 /* Announce what is left without bytes. */
 px_inline void px_rest_give_up(void *ctx, struct px_rest *r)

@@ -44,10 +44,24 @@ px_inline void px_on_empty(void *ctx, u64 sk)
 }
 
 /*
- * (struct sock *sk, int ret, int flags). Compiled once and loaded twice: half of the time to start
- * is compiling.
+ * (struct sock *sk, int ret, int flags). Compiled once and loaded twice, as what it leads to: half of
+ * the time to start is compiling. A hook costs everybody on the host, so there is one for all who want
+ * to know.
  */
 int px_sock_length(u64 *ctx)
+{
+	u32 dir = px_patched_dir();
+
+	if (!px_is_target(px_current_id() >> 32))
+		return 0;
+	if ((int)ctx[1] > 0 && px_tls_has_begun())
+		turn.call(ctx, PX_ABI_TURN_TLS + dir);
+	turn.call(ctx, PX_ABI_TURN_MOVED + dir);
+	return 0;
+}
+
+/* The same of a target. */
+int px_sock_moved(u64 *ctx)
 {
 	u32 dir = px_patched_dir();
 	u64 sk = ctx[0], regs;
@@ -61,8 +75,6 @@ int px_sock_length(u64 *ctx)
 		return 0;
 	}
 	if (dir == PX_ABI_IN && (msg_flags & (PX_MSG_PEEK | PX_MSG_OOB | PX_MSG_ERRQUEUE)))
-		return 0;
-	if (!px_is_target(px_current_id() >> 32))
 		return 0;
 	if (!px_sock_look(&s, sk, 0, PX_TYPED))
 		return 0;

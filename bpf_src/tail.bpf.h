@@ -6,6 +6,8 @@
 #include "arch.bpf.h"
 #include "maps.bpf.h"
 
+BPF_PROG_ARRAY(turn, PX_ABI_TURNS);
+
 #ifdef PX_BACK_END_SOCK
 
 /* The registers, if they describe the call that these bytes were moved by; else 0. */

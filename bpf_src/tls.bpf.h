@@ -60,14 +60,6 @@ px_inline struct px_abi_shared *px_tls_shared(void)
 	return shared.lookup(&zero);
 }
 
-/* Has a target called a library's function? Of others that merely have one nothing more is asked. */
-px_inline int px_tls_has_begun(void)
-{
-	struct px_abi_shared *page = px_tls_shared();
-
-	return page && page->tls_begun;
-}
-
 px_inline void px_tls_note_begin(void)
 {
 	struct px_abi_shared *page = px_tls_shared();

@@ -136,7 +136,7 @@ px_inline void px_tls_compare(void *ctx, const struct px_sock *s, u32 dir, u32 s
 	m = dir == PX_ABI_OUT ? tls_made.lookup(&k) : 0;
 	if (dir == PX_ABI_OUT && !m)
 		return;
-	h = px_tls_head(s, typed);
+	h = px_tls_head(s, dir, typed);
 	if (!h)
 		return;
 	/* Else dir is asked again instead, and older verifiers do not know what that says of m. */

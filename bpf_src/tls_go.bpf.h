@@ -202,7 +202,7 @@ px_inline void px_go_tie(void *ctx, struct px_go_call *c, const struct px_sock *
 	struct px_tls_key key = {};
 	struct px_tls_tie *tie;
 
-	px_tls_tie(ctx, &c->call, id, s, call->shape, regs, n, typed);
+	px_tls_tie(ctx, &c->call, id, s, call, regs, n, typed);
 	key.tgid = id >> 32;
 	key.context = c->call.context;
 	tie = tls_ties.lookup(&key);

@@ -3,6 +3,7 @@
 #ifndef PX_TLS_HOOK_BPF_H
 #define PX_TLS_HOOK_BPF_H
 
+#include "tail.bpf.h"
 #include "tls_bio.bpf.h"
 
 /*
@@ -23,7 +24,7 @@ px_inline void px_tls_look(void *ctx, struct px_tls_call *c, u64 id, const struc
 	struct px_abi_control *control_word;
 
 	if (c) {
-		px_tls_tie(ctx, c, id, s, call->shape, regs, n, typed);
+		px_tls_tie(ctx, c, id, s, call, regs, n, typed);
 		return;
 	}
 	control_word = control.lookup(&ino);
@@ -34,8 +35,7 @@ px_inline void px_tls_look(void *ctx, struct px_tls_call *c, u64 id, const struc
 
 #ifdef PX_BACK_END_SOCK
 
-/* sock_send_length, sock_recv_length (struct sock *sk, int ret, int flags) */
-int px_tls_sock(u64 *ctx)
+px_inline void px_tls_sock_look(u64 *ctx)
 {
 	u64 id = bpf_get_current_pid_tgid(), sk = ctx[0], regs;
 	const struct px_abi_call *call;
@@ -43,18 +43,23 @@ int px_tls_sock(u64 *ctx)
 	int ret = (int)ctx[1];
 	struct px_sock s;
 
-	if (ret <= 0 || !px_tls_has_begun() || !px_is_target(px_current_id() >> 32))
-		return 0;
 	c = tls_calls.lookup(&id);
 	if (!px_tls_is_open(c) || (c && c->sk == px_ptr((void *)sk)))
-		return 0;
+		return;
 	regs = px_current_regs();
 	if (!px_inside_call(regs))
-		return 0;
+		return;
 	call = px_tls_transfer(regs);
 	if (!call || !px_sock_look(&s, sk, 0, PX_TYPED))
-		return 0;
+		return;
 	px_tls_look(ctx, c, id, &s, call, regs, (u64)ret, PX_TYPED);
+}
+
+/* (struct sock *sk, int ret, int flags) of px_sock_length(), where a target has moved bytes. */
+int px_tls_sock(u64 *ctx)
+{
+	px_tls_sock_look(ctx);
+	turn.call(ctx, PX_ABI_TURN_MOVED + px_patched_dir());
 	return 0;
 }
 

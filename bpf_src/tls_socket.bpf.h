@@ -64,10 +64,10 @@ px_inline void px_tls_tell(void *ctx, const struct px_abi_event *h, const struct
 BPF_PERCPU_ARRAY(tls_heads, struct px_abi_event, 1);
 
 /*
- * The head that events of a context's plaintext have, from its socket; kind 0: it is not wanted.
- * Returns where it was put together, or 0.
+ * The head that events of a context's plaintext have, from its socket, which has moved bytes in this
+ * direction; kind 0: it is not wanted. Returns where it was put together, or 0.
  */
-px_inline struct px_abi_event *px_tls_head(const struct px_sock *s, int typed)
+px_inline struct px_abi_event *px_tls_head(const struct px_sock *s, u32 dir, int typed)
 {
 	u32 zero = 0;
 	struct px_abi_event *h = tls_heads.lookup(&zero);
@@ -75,6 +75,7 @@ px_inline struct px_abi_event *px_tls_head(const struct px_sock *s, int typed)
 	if (!h)
 		return 0;
 	px_fill(h, s, PX_ABI_DATA, PX_ABI_F_TLS, 0, typed);
+	h->dir = (u8)dir;
 	px_fill_ends(h, s, typed);
 	if (px_role(s, typed) == PX_ROLE_SERVER)
 		h->flags |= PX_ABI_F_ACCEPT;
@@ -139,9 +140,10 @@ px_inline void px_tls_bind(void *ctx, struct px_abi_event *h, const struct px_tl
 }
 
 /* Thread `id`, inside of c, has moved n > 0 bytes of a socket by the call that regs describe. */
-px_inline void px_tls_tie(void *ctx, struct px_tls_call *c, u64 id, const struct px_sock *s, u32 shape,
-			  u64 regs, u64 n, int typed)
+px_inline void px_tls_tie(void *ctx, struct px_tls_call *c, u64 id, const struct px_sock *s,
+			  const struct px_abi_call *call, u64 regs, u64 n, int typed)
 {
+	u32 shape = call->shape;
 	struct px_tls_key key = {};
 	struct px_tls_tie *old;
 	struct px_memory mem = {};
@@ -164,7 +166,7 @@ px_inline void px_tls_tie(void *ctx, struct px_tls_call *c, u64 id, const struct
 	if (!type)
 		return;
 	c->sk = s->sk;
-	h = px_tls_head(s, typed);
+	h = px_tls_head(s, call->dir & 1, typed);
 	if (h)
 		px_tls_bind(ctx, h, &key, c->what, type);
 }

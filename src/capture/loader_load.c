@@ -394,6 +394,8 @@ static int load_one(struct px_child *c, void *module, enum px_probe probe, size_
 
 	if (target < 0)
 		return -1;
+	if (p->hook == PX_HOOK_TAIL)
+		return load_tail_call(c, module, p, target, 0);
 	if (p->probe == probe)
 		family = load_family(c, module, probe, target);
 	if (family < 0)
@@ -430,7 +432,7 @@ static bool load_has_map(const struct px_child *c, enum px_probe probe, size_t m
 static bool load_has_program(const struct px_child *c, enum px_probe probe,
 			     const struct px_program *p)
 {
-	return p->hook != PX_HOOK_TAIL && !p->without &&
+	return (p->hook != PX_HOOK_TAIL || p->probe == PX_PROBE_AUTO) && !p->without &&
 	       (p->probe == probe || p->probe == PX_PROBE_AUTO) && load_is_wanted(c, p);
 }
 

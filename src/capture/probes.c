@@ -28,6 +28,13 @@
 		TAIL(probe, "px_sum", SUM), PAGE_TAIL(probe),                                      \
 		LATE_TAIL(probe, "px_batch", BATCH, "what recvmmsg and sendmmsg move is not shown")
 
+/* What back end `sock` jumps to from its hooks, by direction. */
+#define STEP(probe, function, dir, turn, when)                                                     \
+	{                                                                                          \
+		probe, PX_HOOK_TAIL, function, "sock_send_length", false, NULL, dir, when,         \
+			PX_ABI_TURN_##turn + (dir)                                                 \
+	}
+
 #define FEXIT(call)                                                                                \
 	{                                                                                          \
 		PX_PROBE_FENTRY, PX_HOOK_FEXIT, "px_call_fexit", call, true                        \
@@ -50,6 +57,8 @@ const struct px_program px_programs[] = {
 	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_unix_exit", "sched_process_exit", true, NULL, 0,
 	  PX_WHEN_ENDS },
 
+	STEP(PX_PROBE_SOCK, "px_sock_moved", PX_ABI_OUT, MOVED, PX_WHEN_ALWAYS),
+	STEP(PX_PROBE_SOCK, "px_sock_moved", PX_ABI_IN, MOVED, PX_WHEN_ALWAYS),
 	TAIL(PX_PROBE_SOCK, "px_turn", REST),
 	PAGE_TAIL(PX_PROBE_SOCK),
 	UDP_TAIL(PX_PROBE_SOCK, "px_datagram", DATAGRAM),
@@ -91,10 +100,8 @@ const struct px_program px_programs[] = {
 	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_sock_state", "inet_sock_set_state", true },
 
 	/* Sockets first: a context's is known when the first of its plaintext has moved. */
-	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_tls_sock", "sock_send_length", false, NULL, PX_ABI_OUT,
-	  PX_WHEN_TLS_SOCK },
-	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_tls_sock", "sock_recv_length", false, NULL, PX_ABI_IN,
-	  PX_WHEN_TLS_SOCK },
+	STEP(PX_PROBE_AUTO, "px_tls_sock", PX_ABI_OUT, TLS, PX_WHEN_TLS_SOCK),
+	STEP(PX_PROBE_AUTO, "px_tls_sock", PX_ABI_IN, TLS, PX_WHEN_TLS_SOCK),
 	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_tls_sys_exit", "sys_exit", false, NULL, 0, PX_WHEN_TLS_CALLS },
 	{ PX_PROBE_AUTO, PX_HOOK_RAW, "px_tls_exec", "sched_process_exec", true, NULL, 0,
 	  PX_WHEN_TLS },

@@ -35,7 +35,7 @@ enum px_hook {
 	PX_HOOK_UPROBE,		/* entry of functions of a TLS library */
 	PX_HOOK_URETPROBE,	/* their return */
 	PX_HOOK_SPLICE,		/* raw tracepoint, attached when a target has used splice */
-	PX_HOOK_TAIL,		/* not attached: the others jump there; target is the map that leads to it */
+	PX_HOOK_TAIL,		/* not attached: the others jump there; target is the map that leads to it, or a tracepoint whose arguments it takes */
 };
 
 /* What has to be asked for so that a program is there; see bpf_src/life.bpf.h. */

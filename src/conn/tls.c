@@ -21,12 +21,12 @@ static void tls_clear(struct px_conn *c, enum px_dir dir, uint32_t count)
 }
 
 /*
- * On a connection that is older than the tracer a handshake behind bytes of both sides is another
- * one.
+ * On a connection that is older than the tracer a handshake behind bytes of the other side is another
+ * one. The call that h comes with may be told before it or behind it.
  */
-static bool tls_is_first(const struct px_conn *c)
+static bool tls_is_first(const struct px_conn *c, const struct px_abi_event *h)
 {
-	return c->from_start || !c->bytes[PX_DIR_OUT] || !c->bytes[PX_DIR_IN];
+	return c->from_start || !c->bytes[px_dir_other(h->dir ? PX_DIR_OUT : PX_DIR_IN)];
 }
 
 void px_tls_begin(struct px_conn *c, const struct px_abi_event *h)
@@ -35,7 +35,7 @@ void px_tls_begin(struct px_conn *c, const struct px_abi_event *h)
 	bool is_start;
 
 	px_order_settle(c);
-	is_start = h->flags & PX_ABI_F_START && tls_is_first(c);
+	is_start = h->flags & PX_ABI_F_START && tls_is_first(c, h);
 	c->is_tls = true;
 	px_handshake_move(c);
 	if (h->kind == PX_ABI_TIE) {
