@@ -4,10 +4,10 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "base/ns.h"
 #include "capture/live.h"
 #include "cli/privilege.h"
 #include "cli/term.h"
+#include "wiring.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -58,93 +58,6 @@ static uint64_t pipeline_pause(struct px_pipeline *p, size_t count)
 	else if (count < PIPELINE_FEW && p->pause_ns < PIPELINE_BUSY_NS)
 		p->pause_ns *= 2;
 	return p->pause_ns;
-}
-
-static void pipeline_exchange(void *ctx, struct px_conn *c, const struct px_exchange *ex)
-{
-	struct px_pipeline *p = ctx;
-
-	if (px_conn_is_untied(c) && px_ends_choose(&p->opt->ends))
-		px_notes_tell_untied(&p->notes, (int64_t)c->last_ns + p->source->wall_offset_ns);
-	else
-		px_report_exchange(&p->report, c, ex);
-}
-
-static void pipeline_handshake(void *ctx, struct px_conn *c, const struct px_exchange *ex)
-{
-	struct px_pipeline *p = ctx;
-	struct px_exchange told = *ex;
-
-	if (!c->is_tls)
-		told.note = px_notes_hidden(&p->notes, c,
-					    (int64_t)c->last_ns + p->source->wall_offset_ns);
-	px_report_handshake(&p->report, c, &told);
-}
-
-static void pipeline_open(void *ctx, struct px_conn *c)
-{
-	struct px_pipeline *p = ctx;
-
-	px_report_open(&p->report, c);
-}
-
-static void pipeline_close(void *ctx, struct px_conn *c)
-{
-	struct px_pipeline *p = ctx;
-
-	px_report_close(&p->report, c);
-	if (p->outputs.save)
-		px_save_close(p->outputs.save, c, p->source->wall_offset_ns);
-}
-
-static void pipeline_saved(void *ctx, struct px_conn *c, const struct px_event *ev, uint64_t pos)
-{
-	struct px_pipeline *p = ctx;
-
-	px_save_event(p->outputs.save, c, ev, pos, p->source->wall_offset_ns);
-}
-
-static void pipeline_lost(void *ctx, struct px_conn *c, uint64_t bytes)
-{
-	struct px_pipeline *p = ctx;
-
-	px_report_lost(&p->report, c, bytes);
-}
-
-static void pipeline_tls_seen(void *ctx, struct px_conn *c)
-{
-	struct px_pipeline *p = ctx;
-
-	if (px_live_tls(p->source) && c->pid)
-		px_tls_watch_look(px_live_tls(p->source), c->pid);
-}
-
-static bool pipeline_control(void *ctx, struct px_conn *c, const struct px_abi_control *ctl)
-{
-	struct px_pipeline *p = ctx;
-
-	/* Of ciphertext nothing is wanted, so all else is about what is inside. */
-	if (c->is_tls && !(ctl && ctl->flags & PX_CTL_DROP)) {
-		int err = px_live_control(p->source, c->sock_id | PX_ABI_UNTIED, ctl);
-
-		if (ctl)
-			return err == 0;
-	}
-	return px_live_control(p->source, c->sock_id, ctl) == 0;
-}
-
-static void pipeline_dropped(void *ctx, struct px_conn *c, uint64_t bytes[2])
-{
-	struct px_pipeline *p = ctx;
-
-	px_live_dropped(p->source, c->sock_id, bytes);
-}
-
-static bool pipeline_is_new(void *ctx, const struct px_abi_event *h)
-{
-	struct px_pipeline *p = ctx;
-
-	return p->source->ops->is_new(p->source, h->sock_id);
 }
 
 static void pipeline_stop(struct px_pipeline *p, const char *reason)
@@ -491,42 +404,6 @@ static unsigned int pipeline_keeps(const struct px_pipeline *p)
 	       (p->command && p->command->is_other_user ? PX_KEEP_KILL : 0);
 }
 
-static int pipeline_open_table(struct px_pipeline *p, const struct px_run_info *info)
-{
-	const struct px_options *opt = p->opt;
-	struct px_table_options table;
-
-	px_table_defaults(&table);
-	table.parsers = info->choice->parsers;
-	table.decode_as = info->choice->decode_as;
-	table.decode_as_count = info->choice->decode_as_count;
-	table.limits.body_max = opt->snaplen ? (size_t)opt->snaplen : SIZE_MAX;
-	if (table.limits.body_max > table.frame_bytes_max / 4)
-		table.frame_bytes_max = table.limits.body_max < SIZE_MAX / 8
-						? table.limits.body_max * 4
-						: (size_t)1 << 30;
-	table.on_exchange = pipeline_exchange;
-	table.on_handshake = pipeline_handshake;
-	table.tells_handshakes = opt->tls_info;
-	table.on_open = pipeline_open;
-	table.on_close = pipeline_close;
-	table.on_lost = pipeline_lost;
-	if (px_options_packets(opt))
-		table.on_event = pipeline_saved;
-	if (p->is_live) {
-		table.on_control = pipeline_control;
-		table.on_dropped = pipeline_dropped;
-		table.on_tls_seen = pipeline_tls_seen;
-		table.own_netns = px_ns_own_net();
-		table.only_role = opt->ends.role;
-	}
-	table.marks_start = info->probe && strcmp(info->probe, "sock") == 0;
-	if (p->source->ops->is_new)
-		table.is_new = pipeline_is_new;
-	table.ctx = p;
-	return px_table_init(&p->table, &table);
-}
-
 /* The run is over, all has come: say what it came to. Returns the exit code. */
 static int pipeline_conclude(struct px_pipeline *p)
 {
@@ -571,16 +448,6 @@ static int pipeline_conclude(struct px_pipeline *p)
 	return code == PX_EXIT_OK && found_none ? PX_EXIT_FAILED : code;
 }
 
-/* The kinds of records that are printed. */
-static unsigned int pipeline_printed(const struct px_options *opt)
-{
-	unsigned int left_out = opt->conns ? 0 : PX_REPORT_CONNS;
-
-	if (opt->summary_only)
-		left_out |= PX_REPORT_MESSAGES | PX_REPORT_CONNS;
-	return PX_REPORT_ALL & ~left_out;
-}
-
 int px_pipeline_run(const struct px_options *opt, struct px_source *source,
 		    const struct px_run_info *info, int signal_fd)
 {
@@ -592,53 +459,12 @@ int px_pipeline_run(const struct px_options *opt, struct px_source *source,
 				 .command = info->command,
 				 .banner = info->banner,
 				 .probes = info->probes };
-	int code = PX_EXIT_FAILED, rc;
 	struct px_error err;
+	int code = px_wiring_open(&p, info, pipeline_turn), rc;
 
-	p.notes = (struct px_notes){
-		.opt = opt, .report = &p.report, .table = &p.table, .is_live = p.is_live
-	};
-	px_report_init(&p.report, px_options_summaries(opt), opt->no_redact);
-	p.report.record.redact_literals = opt->redact_literals;
-	p.report.filter = info->choice->filter;
-	p.report.record.no_details = !px_choice_needs_details(info->choice, opt);
-	p.report.count_max = opt->count;
-	p.report.wall_offset_ns = source->wall_offset_ns;
-	if (pipeline_open_table(&p, info) != 0) {
-		px_log(PX_LOG_ERROR, "out of memory");
-		goto out_report;
-	}
-	if (px_outputs_open(&p.outputs, opt, info->choice->pick, p.is_live) != 0)
-		goto out_outputs;
-	if (px_sums_init(&p.sums, opt) != 0)
-		goto out_sums;
-	rc = px_database_open(&p.database, opt, info->choice);
-	if (rc) {
-		code = rc;
-		goto out_sums;
-	}
-	if (p.outputs.sink)
-		px_report_add(&p.report, p.outputs.sink, pipeline_printed(opt));
-	if (opt->interactive) {
-		const struct px_talk_trace trace = { .opt = opt,
-						     .choice = info->choice,
-						     .database = &p.database,
-						     .report = &p.report,
-						     .table = &p.table,
-						     .source = source,
-						     .notes = &p.notes,
-						     .outputs = &p.outputs,
-						     .stop_reason = &p.stop_reason,
-						     .turn = pipeline_turn,
-						     .ctx = &p };
-
-		if (px_talk_init(&p.talk, &trace) != 0)
-			goto out_sums;
-	}
-	if (p.database.tables)
-		px_report_add(&p.report, px_tables_sink(p.database.tables), PX_REPORT_ALL);
-	if (px_sums_are_wanted(&p.sums))
-		px_report_add(&p.report, &p.sums.base, PX_REPORT_MESSAGES);
+	if (code != PX_EXIT_OK)
+		goto out;
+	code = PX_EXIT_FAILED;
 	if (p.is_live)
 		pipeline_know_targets(&p);
 	if (p.is_live && !p.ends_with_targets)
@@ -656,11 +482,11 @@ int px_pipeline_run(const struct px_options *opt, struct px_source *source,
 		px_error_print(&err);
 		code = (int)err.code;
 		px_outputs_finish_save(&p.outputs, (int)(PIPELINE_DRAIN_NS / MS));
-		goto out_pids;
+		goto out;
 	}
 
 	if (opt->interactive && p.is_live && px_talk_begin(&p.talk) != 0)
-		goto out_pids;
+		goto out;
 	pipeline_loop(&p);
 	if (p.banner) /* it was over sooner */
 		pipeline_banner(&p);
@@ -677,23 +503,14 @@ int px_pipeline_run(const struct px_options *opt, struct px_source *source,
 	}
 	/* A file has been read when the first question comes. */
 	if (opt->interactive && !p.is_live && px_talk_begin(&p.talk) != 0)
-		goto out_pids;
+		goto out;
 	pipeline_talk(&p);
 	code = pipeline_conclude(&p);
 	if (code == PX_EXIT_OK)
 		code = p.talk.code;
-out_pids:
+out:
 	px_watched_fini(&p.watched);
-out_sums:
-	px_talk_fini(&p.talk);
-	px_database_close(&p.database);
-	px_sums_fini(&p.sums);
-out_outputs:
-	px_outputs_close(&p.outputs);
-	if (p.table.buckets)
-		px_table_fini(&p.table);
-out_report:
-	px_report_fini(&p.report);
+	px_wiring_close(&p);
 	source->ops->free(source);
 	return code;
 }

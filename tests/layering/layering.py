@@ -44,7 +44,9 @@ PICTURE = {
     "aims": {"base", "capture", "cli", "conn", "report", "notes"},
     "pipeline": {"base", "record", "parsers", "stream", "capture", "decode", "match", "conn", "sink",
                  "cli", "filter", "report", "save", "sums", "command", "notes", "outputs", "choice", "database",
-                 "tables", "aims", "talk", "watched"},
+                 "tables", "aims", "talk", "watched", "wiring"},
+    "wiring": {"base", "capture", "conn", "match", "sink", "cli", "report", "save", "sums", "notes", "outputs", "choice",
+               "database", "tables", "talk", "pipeline"},
     "main": {"base", "record", "parsers", "sink", "cli", "filter", "tally", "pipeline", "command", "choice",
              "inspect", "capture"},
 }
