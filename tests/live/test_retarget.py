@@ -269,7 +269,7 @@ def matched(t):
     t.expect([row["comm"] for row in shell.messages(4)].count("python3") == 2 and len(shell.messages()) == 4, f"{shell.messages()}")
     shell.end()
 
-    shell = Script(t, None, "--uid", "nobody")
+    shell = Script(t, None, "--uid", "nobody", f"port {one.address[1]}")    # of other tests' servers nothing is wanted
     shell.add(*one.pids)
     ask()
     t.expect([row["comm"] for row in shell.messages(1)] == ["python3"], f"{shell.messages()}")
