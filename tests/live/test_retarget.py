@@ -52,6 +52,13 @@ def added(t):
     t.expect(sum("mid_stream" in (row["flags"] or "") for row in rows if row["target"] == "/empty") >= 2, f"{rows}")
     said = shell.say(".target")
     t.expect(sorted(said) == sorted([f"sleep[{other.pid}]", *(f"nginx[{pid}]" for pid in server.pids)]), f"{said}")
+    shell.remove(*server.pids)
+    old["unix"].ask("GET", "/empty?out")
+    shell.add(*server.pids)
+    for _ in range(2):
+        old["unix"].ask("GET", "/small?again")
+    again = shell.messages(8)[6:]    # its names are told again, and it is no new connection
+    t.expect([(row["target"], row["local_addr"], "mid_stream" in row["flags"]) for row in again] == [("/small", server.socket_path, True)] * 2, f"{again}")
     for client in old.values():
         client.close()
     shell.end()
@@ -203,7 +210,7 @@ def lives(t):
 
 @live()
 def tls_added(t):
-    """A process that speaks TLS, added to a trace that began without any: its plaintext on its next connection and on older ones, until it is taken out"""
+    """A process that speaks TLS, added to a trace that began without any: its plaintext on its next connection and on older ones, until it is taken out; and again"""
     pem, authority = tls.certificate(t.folder)
     server, other = t.start(RawServer(t.folder, pem=pem)), idle(t)
     context = tls.context(authority)
@@ -219,6 +226,11 @@ def tls_added(t):
         shell.remove(*server.pids)
         old.ask("GET", "/bytes/4")
         t.expect(shell.messages() == rows, f"more than {rows}: {shell.messages()}")
+        shell.add(*server.pids)
+        for _ in range(3):
+            old.ask("GET", "/bytes/5")
+        again = shell.messages(7)[4:]
+        t.expect(seen(again).count("/bytes/5") >= 2 and all(row["tls"] and "mid_stream" in row["flags"] for row in again), f"{again}")
     # As with -p: of a call that was under way nobody knows what it was for, so the first answer may be alone.
     targets = [row["target"] for row in rows if "unpaired" not in row["flags"]]
     t.expect(targets.count("/bytes/2") == 1 and targets.count("/bytes/3") >= 2 and len(targets) >= 3 and len(rows) == 4, f"{rows}")
