@@ -281,6 +281,46 @@ def secrets(t):
 
 
 @live()
+def cluster(t):
+    """two nodes of a cluster: MOVED and ASK are failed commands with the server's words; redis-cli -c follows them, and the nodes' own traffic is nobody's"""
+    nodes = [t.start(RedisServer(t.folder, "--cluster-enabled", "yes", "--cluster-port", str(free_port()))) for _ in range(2)]
+    ports = [node.address[1] for node in nodes]
+    with Resp(nodes[0].address) as first, Resp(nodes[1].address) as second:
+        ids = [conn.ask("CLUSTER", "MYID").decode() for conn in (first, second)]
+        first.ask("CLUSTER", "ADDSLOTSRANGE", 0, 8191)
+        second.ask("CLUSTER", "ADDSLOTSRANGE", 8192, 16383)
+        first.ask("CLUSTER", "MEET", "127.0.0.1", ports[1], nodes[1].argv[nodes[1].argv.index("--cluster-port") + 1])
+        deadline = time.monotonic() + 30
+        while not all(b"cluster_state:ok" in conn.ask("CLUSTER", "INFO") for conn in (first, second)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        here, moved = first.ask("CLUSTER", "KEYSLOT", "b"), first.ask("CLUSTER", "KEYSLOT", "a")
+        t.expect(here < 8192 <= moved, "the test's own keys")
+        second.ask("CLUSTER", "SETSLOT", here, "IMPORTING", ids[0])
+        first.ask("CLUSTER", "SETSLOT", here, "MIGRATING", ids[1])
+    tool = cli(nodes[0].address, "-c")
+    t.stops.append(tool.stop)
+    with t.trace([*nodes[0].pids, *nodes[1].pids, tool.pid]) as tracer:
+        with Resp(nodes[0].address, t.account) as conn:
+            conn.ask("SET", "a", "1")
+            conn.ask("GET", "b")
+        with Resp(nodes[1].address, t.account) as conn:
+            conn.ask("SET", "a", "1")
+            conn.ask("ASKING")
+            conn.ask("GET", "b")
+        tool.stdin = "get a\n"
+        tool.go()
+    t.expect([str(told.value) for told in t.account[:2]] == [f"MOVED {moved} 127.0.0.1:{ports[1]}", f"ASK {here} 127.0.0.1:{ports[1]}"], f"{t.account[:2]}")
+    records = tracer.messages()
+    problems = compare(t.account, [r for r in records if r["role"] == "server"][:5])
+    t.expect(not problems, f"{problems}")
+    for role in ("server", "client"):
+        ours = [(r["op"], r["status"], r["local_port" if role == "server" else "remote_port"]) for r in records
+                if r["role"] == role and r["op"] not in ("COMMAND", "COMMAND DOCS")]
+        t.expect(ours[-2:] == [("GET", "MOVED", ports[0]), ("GET", "OK", ports[1])], f"{role}: {ours}")
+        t.expect(len(ours) == (7 if role == "server" else 2), f"{role}: {ours}")
+
+
+@live()
 def replica(t):
     """a second server as replica: the snapshot is one answer, the stream behind it commands one way"""
     master = t.start(RedisServer(t.folder))
