@@ -151,6 +151,11 @@ def psql_starts(t):
              [("client", "28P01", "FATAL"), ("server", "28P01", "FATAL")], f"{failed}")
 
 
+def position(lsn):
+    high, low = lsn.split("/")
+    return int(high, 16) << 32 | int(low, 16)
+
+
 @live(probes=False)
 def functions_and_replication(t):
     """psql's large objects are function calls; what pg_receivewal is sent is no message, and nothing is misread"""
@@ -165,7 +170,7 @@ def functions_and_replication(t):
     os.mkdir(f"{t.folder}/wal")
     wal = Client([postgres.tool("pg_receivewal"), *where, "-D", f"{t.folder}/wal", "--no-loop", "--endpos", end])
     t.stops += [large.stop, wal.stop]
-    with t.trace([large.pid, wal.pid]) as tracer:
+    with t.trace([large.pid, wal.pid], "--conns") as tracer:
         large.go()
         wal.go()
     t.expect(server.ask("SELECT sum(length(data)) FROM pg_largeobject") == [str(count)], "it is not there")
@@ -177,6 +182,13 @@ def functions_and_replication(t):
     t.expect(sizes[2] == sizes[3] == 8192 + 29 and sizes[4] == count - 2 * 8192 + 29, f"{sizes}")
     ops = [op for op, status, flags in told[1] if status == "OK" and not flags]
     t.expect(len(ops) == len(told[1]) and ops[0] == "STARTUP" and ops[-1] == "START_REPLICATION" and set(ops[1:-1]) == {"SHOW", "IDENTIFY_SYSTEM"}, f"{told[1]}")
+    # The log goes by behind that record, which has no part of it; the connection's account has it all.
+    replication = [r for r in tracer.messages() if r["op"] == "START_REPLICATION"][0]
+    begin = re.search(r"[0-9A-F]+/[0-9A-F]+", replication["req"]["sql"])[0]
+    size = position(end) - position(begin)
+    lives = [r for r in tracer.read() if r["type"] == "close" and r["conn"] == replication["conn"]]
+    t.expect(size > 0 and len(lives) == 1 and lives[0]["bytes_received"] >= size and lives[0]["lost_bytes"] == 0 and replication["resp"]["bytes"] < 100,
+             f"{size} bytes of the log, {replication}, {lives}")
 
 
 @live()
