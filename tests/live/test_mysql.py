@@ -260,6 +260,13 @@ def sysbench(t):
     t.note(f"{len(tracer.messages())} records")
 
 
+def serves(port):
+    """Is there a connection to this port whose server's side is open?"""
+    with open("/proc/net/tcp") as file:
+        rows = [line.split() for line in file.readlines()[1:]]
+    return any(row[1].endswith(f":{port:04X}") and row[3] in ("01", "08") for row in rows)  # ESTABLISHED, CLOSE_WAIT
+
+
 def captured(t, *words):
     """tcpdump's file of what the C client does, from its login on: the server, the file, its records."""
     server = t.start(mariadb.MariaDB(t.folder, port=port_of_another(6379)))
@@ -267,6 +274,9 @@ def captured(t, *words):
     dump = Tcpdump(server.address[1], path)
     t.stops.append(dump.process.kill)
     told = mariadb.c_client(server, "small", *words).go()
+    deadline = time.monotonic() + 20
+    while serves(server.address[1]) and time.monotonic() < deadline:  # the client is gone, and the server's end is still to come
+        time.sleep(0.01)
     dump.stop()
     first = [{"op": "CONNECT", "status": "OK"}, {"op": "STMT_PREPARE", "status": "OK"}]
     whole = read_back(path)
