@@ -89,6 +89,5 @@ class Dialogue:
     def end(self):
         """Ctrl-D; the exit status."""
         self.type("\x04")
-        status = self.process.wait(self.LIMIT)
-        os.close(self.ours)
-        return status
+        rest(self.ours)
+        return self.process.wait(self.LIMIT)
