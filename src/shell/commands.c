@@ -353,13 +353,13 @@ static void command_quit(struct px_shell *s, struct px_bytes args)
 /* clang-format off */
 const struct px_shell_command px_shell_commands[] = {
 	{ ".tables",   "",        "the tables", PX_SHELL_NO_WORDS, command_tables },
-	{ ".fields",   "[TABLE]", "the columns of a table, with type, unit and meaning", PX_SHELL_TABLES, command_fields },
+	{ ".fields",   "[TABLE]", "the columns of a table: type, unit, meaning", PX_SHELL_TABLES, command_fields },
 	{ ".tail",     "[EXPR]",  "messages as they come, until a key", PX_SHELL_EXPRESSION, command_tail },
-	{ ".top",      "[PROTO]", "rates, errors and times of the last ten seconds, until a key", PX_SHELL_PROTOCOLS, command_top },
+	{ ".top",      "[PROTO]", "rates, errors, times of ten seconds, until a key", PX_SHELL_PROTOCOLS, command_top },
 	{ ".conns",    "",        "the latest connections", PX_SHELL_NO_WORDS, command_conns },
 	{ ".map",      "",        "who talks to whom", PX_SHELL_NO_WORDS, command_map },
 	{ ".stats",    "",        "what was seen, lost and kept", PX_SHELL_NO_WORDS, command_stats },
-	{ ".filter",   "[EXPR]",  "take only such messages: .filter http and status >= 500", PX_SHELL_EXPRESSION, command_filter },
+	{ ".filter",   "[EXPR]",  "take only those: .filter http and status >= 500", PX_SHELL_EXPRESSION, command_filter },
 	{ ".target",   "[[remove] -p PID]", "who is traced; trace it too, or no longer", PX_SHELL_NO_WORDS, command_target },
 	{ ".pause",    "",        "take no messages", PX_SHELL_NO_WORDS, command_pause },
 	{ ".resume",   "",        "take them again", PX_SHELL_NO_WORDS, command_resume },

@@ -19,6 +19,7 @@
 #define TABLES_MADE_MAX (PX_COMMON_COUNT + PX_PROTO_FIELDS_MAX)
 
 #define KEEP_SHARE 4	/* of what is kept, the part that the log may take */
+#define KEEP_TRANSACTIONS 64	/* of what is kept, the part that one transaction may add */
 
 /* A table that rows go into. */
 struct table {
@@ -57,6 +58,7 @@ struct px_tables {
 	struct px_json_key common_keys[PX_COMMON_COUNT];
 	uint64_t refused;
 	uint64_t keep_bytes, gone;	/* how much is kept, 0: all; messages that had to go */
+	uint64_t open_bytes;		/* of texts, in rows since the last transaction began */
 	char error[256];		/* what ended this output; empty: nothing did */
 };
 
@@ -112,10 +114,11 @@ static void row_time(struct px_tables *t, int parameter, int64_t ns)
 	row_made(t, parameter, at);
 }
 
-static void row_text(sqlite3_stmt *insert, int parameter, struct px_bytes s)
+static void row_text(struct px_tables *t, sqlite3_stmt *insert, int parameter, struct px_bytes s)
 {
 	const char *ptr = s.len ? s.ptr : "";
 
+	t->open_bytes += s.len;
 	if (px_utf8_valid(s))
 		sqlite3_bind_text64(insert, parameter, ptr, s.len, SQLITE_STATIC, SQLITE_UTF8);
 	else
@@ -136,7 +139,7 @@ static void row_value(struct px_tables *t, sqlite3_stmt *insert, int parameter,
 	switch (f->type) {
 	case PX_TYPE_STR:
 	case PX_TYPE_BODY:
-		row_text(insert, parameter, v->s);
+		row_text(t, insert, parameter, v->s);
 		break;
 	case PX_TYPE_INT:
 		sqlite3_bind_int64(insert, parameter, v->i);
@@ -203,6 +206,7 @@ static void row_bind(struct px_tables *t, struct table *table, const struct px_r
 		sqlite3_bind_text64(table->insert, t->made[i].parameter,
 				    t->json.buf.ptr + t->made[i].at, t->made[i].len, SQLITE_STATIC,
 				    SQLITE_UTF8);
+	t->open_bytes += t->json.buf.len;
 }
 
 static int tables_failed(struct px_tables *t)
@@ -268,8 +272,20 @@ static int tables_begin(struct px_tables *t)
 	if (rc)
 		return rc;
 	t->is_open = true;
+	t->open_bytes = 0;
 	t->open_ns = px_clock_mono_ns();
 	return 0;
+}
+
+/* The oldest go until the others are few enough. */
+static void tables_forget(struct px_tables *t)
+{
+	uint64_t limit = t->keep_bytes - t->keep_bytes / KEEP_SHARE, gone = 1;
+
+	while (gone && px_keep_size(t->db) > limit) {
+		gone = px_keep_forget(t->db, t->groups, t->group_count, t->rest);
+		t->gone += gone;
+	}
 }
 
 static int tables_commit(struct px_tables *t)
@@ -282,9 +298,8 @@ static int tables_commit(struct px_tables *t)
 	if (rc == SQLITE_BUSY)
 		return 0; /* a reader of the log's end: at the next call */
 	t->is_open = false;
-	if (!rc && t->keep_bytes &&
-	    px_keep_size(t->db) > t->keep_bytes - t->keep_bytes / KEEP_SHARE)
-		t->gone += px_keep_forget(t->db, t->groups, t->group_count, t->rest);
+	if (!rc && t->keep_bytes)
+		tables_forget(t);
 	return rc;
 }
 
@@ -337,6 +352,10 @@ static int tables_record(struct px_sink *base, const struct px_record *r)
 	if (t->json.buf.cap > TABLES_TEXT_KEPT)
 		px_buf_fini(&t->json.buf);
 	t->refused += rc > 0;
+	if (rc >= 0 && t->keep_bytes && t->open_bytes > t->keep_bytes / KEEP_TRANSACTIONS) {
+		t->open_bytes = 0;
+		rc = tables_commit(t);
+	}
 	return rc < 0 ? rc : 0;
 }
 

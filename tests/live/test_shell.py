@@ -2,6 +2,7 @@
 """-i on live traffic, through a terminal: what is typed while messages come, and that none of them is lost meanwhile."""
 import json
 import os
+import re
 import subprocess
 import threading
 import time
@@ -178,6 +179,30 @@ def choices(t):
         rows(8)
         t.expect("second" in s.ask("SELECT req_query FROM http WHERE seq = (SELECT max(seq) FROM http WHERE req_query NOTNULL);"),
                  "who was removed is still traced")
+    t.expect(s.end() == 0, "Ctrl-D ends it")
+
+
+@live(probes=False)
+def no_more_than_kept(t):
+    """.keep under traffic: the oldest rows go, that is said, and files and memory stay below it"""
+    server = t.start(Nginx(t.folder))
+    s = Shell(t, server.pids, "-s", "64k")
+    limit, largest, peak = 32_000_000, 0, 0
+    s.ask(".keep 32 MB")
+    with Traffic(server.address, "/page") as traffic:
+        while traffic.count < 1500:
+            traffic.more(50)
+            largest = max(largest, sum(entry.stat().st_size for folder in os.scandir(s.folder) for entry in os.scandir(folder)))
+            with open(f"/proc/{s.process.pid}/status") as file:    # the ring of the kernel side is no memory of its own
+                peak = max(peak, int(re.search(r"RssAnon:\s+(\d+) kB", file.read())[1]) << 10)
+    s.until("the oldest messages go: no more than 32MB are kept (.keep)", PROMPT)
+    kept, gone = s.number("SELECT count(*) FROM http;"), int(re.search(r"(\d+) messages had to go", s.ask(".keep"))[1])
+    t.expect(0 < kept < traffic.count and kept + gone == traffic.count, f"{kept} are kept and {gone} gone of {traffic.count}")
+    t.expect(s.number("SELECT min(substr(req_query, 3) + 0) FROM http;") == gone, "others than the oldest went")
+    t.expect(f"{gone} messages had to go" in s.ask(".stats"), ".stats counts them")
+    t.expect(limit / 4 < largest < limit, f"{largest} bytes on the disk")
+    t.expect(peak < limit, f"{peak} bytes of memory")
+    t.notes.append(f"{largest >> 20} MB on the disk, {peak >> 20} MB of memory, {kept} rows of {traffic.count}")
     t.expect(s.end() == 0, "Ctrl-D ends it")
 
 
