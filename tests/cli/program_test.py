@@ -166,7 +166,7 @@ def main():
         check(found.returncode == 1 and "No space left" in found.stderr, f"{words} > /dev/full: {found}")
     if shutil.which("ldd"):
         linked = run("ldd", program).stdout
-        check("bcc" not in linked and "LLVM" not in linked, f"linked with libbcc: {linked}")
+        check("libbcc" not in linked and "libLLVM" not in linked, f"linked with libbcc: {linked}")
     print("\n".join(faults) or "as it should be")
     return 1 if faults else 0
 
