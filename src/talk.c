@@ -100,6 +100,7 @@ static int talk_tail(void *ctx, struct px_bytes expr, bool is_on, struct px_erro
 
 	if (!is_on) {
 		px_tail_end(&t->tail);
+		px_out_discard(t->trace.outputs->out);
 		return 0;
 	}
 	if (*t->trace.stop_reason)

@@ -35,6 +35,7 @@ enum out_kind {
 struct px_out {
 	enum out_kind kind;
 	bool is_terminal;
+	bool is_inside;	/* of a line: what was written last did not end one */
 	bool is_stuck;	/* the descriptor took less than it was offered; asked again at the next flush */
 	bool told;	/* px_out_take_error() was asked */
 	int fd;		/* the caller's */
@@ -136,6 +137,13 @@ static int out_pieces(const struct px_out *out, struct iovec iov[2])
 	return 2;
 }
 
+static char out_at(const struct px_out *out, size_t i)
+{
+	size_t at = out->head + i;
+
+	return out->ring[at < out->cap ? at : at - out->cap];
+}
+
 /* One attempt. Returns bytes written or -errno; -EAGAIN where it would have waited. */
 static ssize_t out_try(struct px_out *out)
 {
@@ -178,6 +186,7 @@ static int out_write(struct px_out *out)
 		if (n < 0)
 			return out_fail(out, (int)n);
 		out->stats.written_bytes += (uint64_t)n;
+		out->is_inside = out_at(out, (size_t)n - 1) != '\n';
 		out->len -= (size_t)n;
 		out->head += (size_t)n;
 		if (out->head >= out->cap)
@@ -232,6 +241,16 @@ static void out_append(struct px_out *out, struct px_bytes b)
 	if (first < b.len)
 		memcpy(out->ring, b.ptr + first, b.len - first);
 	out->len += b.len;
+}
+
+void px_out_discard(struct px_out *out)
+{
+	size_t rest = 0;
+
+	while (out->is_inside && rest < out->len)
+		if (out_at(out, rest++) == '\n')
+			break;
+	out->len = rest;
 }
 
 static bool out_fits(const struct px_out *out, size_t n)

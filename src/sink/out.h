@@ -48,6 +48,12 @@ void px_out_free(struct px_out *out);
  */
 int px_out_record(struct px_out *out, struct px_bytes record);
 
+/*
+ * What still waits is not wanted any more, but for the rest of a line that has begun to be written.
+ * It is not counted as dropped.
+ */
+void px_out_discard(struct px_out *out);
+
 /* Count a record that could not be put together for want of memory, as one that was dropped. */
 void px_out_drop(struct px_out *out);
 

@@ -179,6 +179,45 @@ START_TEST(the_end_has_a_deadline)
 }
 END_TEST
 
+/*
+ * What waits is given up: the reader gets the rest of the line that it has a part of, and then what
+ * comes.
+ */
+START_TEST(what_waits_is_discarded)
+{
+	enum { COUNT = 400, NEXT = 5000 };
+	size_t max = (size_t)(COUNT + 1) * RECORD, have = 0;
+	char *got = malloc(max);
+	uint64_t before;
+
+	open_kind((enum kind)_i, 4 * QUEUE);
+	for (int i = 0; i < COUNT; i++)
+		ck_assert_int_eq(px_out_record(out, numbered(i)), 0);
+	ck_assert_int_eq(px_out_flush(out), 0);
+	before = px_out_stats(out).written_bytes;
+	ck_assert_uint_gt(px_out_pending(out), RECORD);
+	px_out_discard(out);
+	ck_assert_uint_eq(px_out_pending(out), (RECORD - before % RECORD) % RECORD);
+	px_out_discard(out);
+	ck_assert_int_eq(px_out_record(out, numbered(NEXT)), 0);
+	for (int i = 0; i < 1000 && px_out_pending(out); i++) {
+		have = read_all(got, have, max);
+		ck_assert_int_eq(px_out_flush(out), 0);
+	}
+	have = read_all(got, have, max);
+	ck_assert_uint_eq(have, (before + RECORD - 1) / RECORD * RECORD + RECORD);
+	for (size_t at = 0; at < have; at += RECORD) {
+		int i = atoi(got + at);
+
+		ck_assert_int_eq(i, at + RECORD < have ? (int)(at / RECORD) : NEXT);
+		ck_assert_int_eq(got[at + RECORD - 1], '\n');
+	}
+	ck_assert_uint_eq(px_out_stats(out).dropped_records, 0);
+	free(got);
+	close_kind();
+}
+END_TEST
+
 /* --- a reader that is gone --- */
 
 START_TEST(reader_is_gone)
@@ -376,6 +415,7 @@ int main(void)
 	tcase_set_timeout(tc, 30);
 	tcase_add_loop_test(tc, nobody_reads, 0, PX_COUNT(kind_names));
 	tcase_add_loop_test(tc, the_end_has_a_deadline, 0, PX_COUNT(kind_names));
+	tcase_add_loop_test(tc, what_waits_is_discarded, 0, PX_COUNT(kind_names));
 	tcase_add_loop_test(tc, reader_is_gone, 0, PX_COUNT(kind_names));
 	tcase_add_test(tc, reader_was_gone_before);
 	tcase_add_test(tc, file_gets_blocks);
