@@ -23,6 +23,9 @@ LIMIT = 60
 faults = []
 
 
+COMMANDS = set(".tables .fields .tail .top .conns .map .stats .filter .target .pause .resume .keep .save .export .examples .help .quit".split())
+
+
 def check(ok, fault):
     if not ok:
         faults.append(str(fault))
@@ -94,6 +97,10 @@ def as_a_script(program, tape, folder):
     run(".nosuch\n", 2)
     check("8 messages" in run(".stats\n")[0], "statistics")
     check("not a live trace" in run(".target -p 1\n", 2)[1], "a file has no processes to add")
+    told = run(".help\n")[0].splitlines()
+    check(all(len(line) <= 80 for line in told), f".help is wider than 80 columns: {told}")
+    check({line.split()[0] for line in told[1:]} == COMMANDS, f".help: {told}")
+    check("GET" in run(run(".examples\n")[0])[0], "the examples")
     saved = folder / "saved.db"
     run(f".save {saved}\n")
     check(stat.S_IMODE(saved.stat().st_mode) == 0o600, "the copy can be read by others")
