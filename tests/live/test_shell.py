@@ -74,6 +74,7 @@ def while_traffic_goes_on(t):
     """Completion, history, Ctrl-C in a query that would not end, .tail, .top, a pager, another width: and not a record is missing"""
     server = t.start(Nginx(t.folder))
     s = Shell(t, server.pids)
+    t.expect(s.ask(".keep 4 GB") == "", ".keep says something")    # room for all of it, packets too, however fast they come
     with Traffic(server.address) as traffic:
         traffic.more(100)
         s.type("SELECT perc\tlatency_ns, 50) FROM ht\t;\n")
