@@ -2,14 +2,13 @@
 #include "save.h"
 
 #include "base/file.h"
+#include "base/spawn.h"
 #include "capture/wire.h"
 #include "sink/out.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -181,30 +180,15 @@ static void save_reap(struct px_save *s)
 static void save_run_command(struct px_save *s)
 {
 	char *argv[] = { (char *)(uintptr_t)s->opt.command, s->path, NULL };
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
-	sigset_t none, pipe;
 	pid_t pid;
-	int rc;
 
 	save_reap(s);
-	sigemptyset(&none);
-	sigemptyset(&pipe);
-	sigaddset(&pipe, SIGPIPE);
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setsigdefault(&attr, &pipe);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
-	rc = posix_spawnp(&pid, s->opt.command, &actions, &attr, argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	posix_spawnattr_destroy(&attr);
-	if (rc) {
+	pid = px_spawn(argv, STDERR_FILENO, STDOUT_FILENO);
+	if (pid < 0) {
 		char why[256];
 
-		snprintf(why, sizeof(why), "%.200s: %s", s->opt.command, strerror(rc));
-		save_fail(s, -rc, why);
+		snprintf(why, sizeof(why), "%.200s: %s", s->opt.command, strerror(-pid));
+		save_fail(s, pid, why);
 		return;
 	}
 	setpriority(PRIO_PROCESS, (id_t)pid, 19);

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/spawn.h"
 #include "shell/private.h"
 
 #define SHOW_WAIT_MS 20 /* between two rounds of the trace */
@@ -101,35 +101,20 @@ static bool show_needs_pager(const struct px_shell *s)
 	return rows && lines >= rows;
 }
 
-/* Start it with signals as a program expects them. Returns its process id, or -errno. */
+/* Returns its process id, or -errno. */
 static pid_t pager_start(int read_end)
 {
 	static char sh[] = "/bin/sh", c[] = "-c",
 		    usual[] = "if command -v less >/dev/null; then exec less -S; fi; exec more";
 	const char *pager = getenv("PAGER");
 	char *argv[] = { sh, c, usual, NULL }, *own = NULL;
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
-	sigset_t none, pipe;
 	pid_t pid;
-	int rc;
 
 	if (pager && *pager)
 		argv[2] = own = strdup(pager);
-	sigemptyset(&none);
-	sigemptyset(&pipe);
-	sigaddset(&pipe, SIGPIPE);
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setsigdefault(&attr, &pipe);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, read_end, STDIN_FILENO);
-	rc = posix_spawn(&pid, sh, &actions, &attr, argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	posix_spawnattr_destroy(&attr);
+	pid = px_spawn(argv, read_end, STDIN_FILENO);
 	free(own);
-	return rc ? -rc : pid;
+	return pid;
 }
 
 /* The trace goes on until the user has left it. Returns its status. */
