@@ -15,7 +15,7 @@ px_inline void px_push_bytes(void *ctx, struct px_abi_event *h, u64 buf, u64 wan
 			     u64 more)
 {
 	struct px_abi_event *e;
-	u64 room, noise = bpf_get_current_pid_tgid();
+	u64 room;
 
 	e = px_reserve(want + more, &room);
 	if (!e) {
@@ -38,7 +38,7 @@ px_inline void px_push_bytes(void *ctx, struct px_abi_event *h, u64 buf, u64 wan
 		else
 			want += more;
 	}
-	want = px_forget(want, noise);
+	want = px_forget(want, h->ts_ns);
 	e->copied = (u32)want;
 	if (want < e->len)
 		px_count(PX_COUNT_UNCOPIED_BYTES, e->len - want);
