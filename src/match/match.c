@@ -421,7 +421,6 @@ static void match_placed(struct px_matcher *m, struct px_frame *f)
 	}
 	(void)queue_take(&m->requests, true, 0);
 	if (m->clean_pairs >= MATCH_CLEAN_PAIRS) {
-		m->clean_pairs++;
 		if (request->epoch == f->epoch) { /* both counts began behind the loss */
 			m->delta = f->key - request->key;
 			m->sync = PX_MATCH_SYNCED;
