@@ -3,6 +3,8 @@
 
 #include <signal.h>
 #include <spawn.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 pid_t px_spawn(char *const argv[], int from, int to)
@@ -26,4 +28,24 @@ pid_t px_spawn(char *const argv[], int from, int to)
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attr);
 	return rc ? -rc : pid;
+}
+
+pid_t px_fork_beside(int *sock)
+{
+	pid_t parent = getpid(), pid;
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -1;
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(1);
+	}
+	close(pair[pid != 0]);
+	if (pid < 0)
+		close(pair[0]);
+	*sock = pair[pid == 0];
+	return pid;
 }

@@ -2,14 +2,13 @@
 #include "capture/look.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/spawn.h"
 #include "capture/old.h"
 
 #define LOOK_FDS 256	/* more are not open when it is started */
@@ -74,29 +73,19 @@ static void look_run(void)
 struct px_look *px_look_start(void)
 {
 	struct px_look *l = malloc(sizeof(*l));
-	pid_t parent = getpid();
-	int pair[2];
 
 	if (!l)
 		return NULL;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
-		free(l);
-		return NULL;
-	}
-	l->sock = pair[0];
-	l->pid = fork();
+	l->pid = px_fork_beside(&l->sock);
 	if (l->pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (getppid() != parent || dup2(pair[1], STDIN_FILENO) < 0)
+		if (dup2(l->sock, STDIN_FILENO) < 0)
 			_exit(1);
 		if (close_range(STDOUT_FILENO, ~0u, 0) < 0)	/* Linux 5.9 */
 			for (int fd = STDOUT_FILENO; fd < LOOK_FDS; fd++)
 				close(fd);
 		look_run();
 	}
-	close(pair[1]);
 	if (l->pid < 0) {
-		close(pair[0]);
 		free(l);
 		return NULL;
 	}

@@ -6,16 +6,15 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/spawn.h"
 #include "capture/attach_uprobe.h"
 #include "capture/procs.h"
 #include "capture/tls_scan.h"
@@ -583,37 +582,24 @@ static void watch_end(struct watch *w)
 struct px_tls_watch *px_tls_watch_start(const struct px_tls_watch_options *opt)
 {
 	struct px_tls_watch *out = calloc(1, sizeof(*out));
-	pid_t parent = getpid();
 	struct watch *w;
-	int pair[2];
 
 	if (!out)
 		return NULL;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
-		free(out);
-		return NULL;
-	}
-	out->sock = pair[0];
-	out->pid = fork();
+	out->pid = px_fork_beside(&out->sock);
 	if (out->pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (getppid() != parent)
-			_exit(1);
-		close(pair[0]);
 		px_links_forget(opt->links);	/* a copy of the tracer's memory */
 		w = calloc(1, sizeof(*w));
 		if (!w)
 			_exit(1);
 		w->opt = opt;
-		w->sock = pair[1];
+		w->sock = out->sock;
 		px_links_init(&w->raw);
 		px_tls_scan_init(&w->scan, watch_found, w);
 		watch_run(w);
 		watch_end(w);
 	}
-	close(pair[1]);
 	if (out->pid < 0) {
-		close(pair[0]);
 		free(out);
 		return NULL;
 	}
